@@ -1,0 +1,256 @@
+"""Scorer: check -> look up -> decide. Every way of scoring a customer ends here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import ValidationError
+
+from churn_model.errors import FieldError, InvalidParameter, SchemaError, ScorecardError
+from churn_model.lookup import Lookup
+from churn_model.schema import RecordSchema
+from churn_model.scorecard import Scorecard
+from churn_model.validation import Checked, check_frame, check_records
+
+MOST_REASONS = 3
+
+OnInvalid: TypeAlias = Literal["raise", "report"]
+Reason: TypeAlias = dict[str, Any]
+"""``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One customer's score; ``reasons`` is None unless asked for."""
+
+    identifiers: dict[str, Any]
+    prediction: int
+    probability: float
+    reasons: list[Reason] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of n customers, in the order they came.
+
+    ``probability`` (n,) of churn, NaN where the row is invalid. ``prediction`` (n,) is 1 where the
+    probability reaches the threshold, else 0, and -1 where the row is invalid. ``reasons``: a list
+    a row, or None unless asked for. ``errors``: ordered by row.
+    """
+
+    identifiers: Mapping[str, Any]
+    prediction: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float64]
+    valid: npt.NDArray[np.bool_]
+    errors: tuple[FieldError, ...]
+    reasons: list[list[Reason]] | None = None
+
+    def row(self, position: int) -> Score:
+        """One customer's score."""
+        return Score(
+            {name: values[position] for name, values in self.identifiers.items()},
+            int(self.prediction[position]),
+            float(self.probability[position]),
+            None if self.reasons is None else self.reasons[position],
+        )
+
+    def to_frame(self, index: pd.Index[Any] | None = None) -> pd.DataFrame:
+        """The scores as a table: identifiers, churn_prediction, churn_probability, reasons."""
+        columns: dict[str, Any] = dict(self.identifiers)
+        columns["churn_prediction"] = self.prediction
+        columns["churn_probability"] = self.probability
+        if self.reasons is not None:
+            columns["reasons"] = pd.Series(self.reasons, index=index, dtype=object)
+        return pd.DataFrame(columns, index=index)
+
+    def error_texts(self) -> list[str | None]:
+        """What is wrong with each row (n,), None where nothing is."""
+        texts: list[str | None] = [None] * len(self.valid)
+        for error in self.errors:
+            text = f"{error.field}: {error.msg}" if error.field else error.msg
+            before = texts[error.row]
+            texts[error.row] = text if before is None else f"{before}; {text}"
+        return texts
+
+
+class Scorer:
+    """A scorecard and the schema of the records that it scores."""
+
+    def __init__(self, scorecard: Scorecard, schema: RecordSchema) -> None:
+        _refuse_mismatch(scorecard, schema)
+        self.scorecard = scorecard
+        self.schema = schema
+        self.lookup = Lookup(scorecard)
+        self._row_validator = schema.row_model.__pydantic_validator__
+        self._identifiers = tuple(column.name for column in schema.identifiers)
+        self._kinds = {column.name: column.kind for column in schema.features}
+        self._choices = {
+            c.name: {choice: code for code, choice in enumerate(c.choices)}
+            for c in schema.features
+            if c.kind == "category"
+        }
+
+    @classmethod
+    def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
+        """Read both files of a registered model. Raises ScorecardError or SchemaError."""
+        try:
+            document = json.loads(Path(schema_file).read_bytes())
+        except OSError as error:
+            raise SchemaError(f"{schema_file}: cannot be read ({error.strerror})") from None
+        except ValueError:
+            raise SchemaError(f"{schema_file}: is cut off or no JSON") from None
+        if not isinstance(document, dict):
+            raise SchemaError(f"{schema_file}: is no JSON Schema of a record")
+        return cls(Scorecard.load(scorecard_file), RecordSchema.from_json_schema(document))
+
+    def score(
+        self,
+        customers: pd.DataFrame | Sequence[Mapping[str, object]],
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        on_invalid: OnInvalid = "raise",
+    ) -> Scores:
+        """Score n customers: a DataFrame, or a sequence of records.
+
+        ``threshold`` (0..1) replaces the scorecard's own. Raises InvalidRecords if a row breaks the
+        schema, unless ``on_invalid`` is ``"report"``: then it keeps its place without a score.
+        Raises InvalidParameter for an option outside its range.
+        """
+        if on_invalid not in ("raise", "report"):
+            raise InvalidParameter("on_invalid is 'raise' or 'report'")
+        limit = self._threshold(threshold)
+        if isinstance(customers, pd.DataFrame):
+            checked = check_frame(customers, self.schema)
+        else:
+            checked = check_records(customers, self.schema)
+        if on_invalid == "raise":
+            checked.raise_if_invalid()
+        return self._score(checked, limit, explain)
+
+    def score_one(
+        self,
+        customer: Mapping[str, object],
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+    ) -> Score:
+        """Score one record, without pandas or numpy. Raises as ``score`` does."""
+        try:
+            fields = self._row_validator.validate_python(customer).__dict__
+        except ValidationError:
+            # the vectorised checks name rule and field in this project's words
+            # (and take numpy's scalars, which pydantic does not)
+            return self.score([customer], threshold=threshold, explain=explain).row(0)
+        return self.score_checked(fields, threshold=threshold, explain=explain)
+
+    def score_checked(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+    ) -> Score:
+        """Score the fields of a ``schema.row_model`` instance, which are known to be valid."""
+        limit = self._threshold(threshold)
+        values = [fields[name] for name in self.lookup.features]
+        inputs = self._codes(values) if self._choices else values
+        probability = _sigmoid(self.lookup.log_odds_one(inputs))
+        return Score(
+            {name: fields[name] for name in self._identifiers},
+            int(probability >= limit),
+            probability,
+            self._reasons(values, self.lookup.effects_one(inputs)) if explain else None,
+        )
+
+    def _codes(self, values: list[Any]) -> list[Any]:
+        return [
+            self._choices[name][value] if name in self._choices and value is not None else value
+            for name, value in zip(self.lookup.features, values, strict=True)
+        ]
+
+    def _threshold(self, threshold: float | None) -> float:
+        if threshold is None:
+            return self.scorecard.threshold
+        if not 0 <= threshold <= 1:
+            raise InvalidParameter("threshold is a number from 0 to 1")
+        return threshold
+
+    def _score(self, checked: Checked, threshold: float, explain: bool) -> Scores:
+        probability = _sigmoids(self.lookup.log_odds(checked.values))
+        prediction = (probability >= threshold).astype(np.int64)
+        if checked.errors:
+            probability[~checked.valid] = np.nan
+            prediction[~checked.valid] = -1
+        return Scores(
+            checked.identifiers,
+            prediction,
+            probability,
+            checked.valid,
+            checked.errors,
+            self._all_reasons(checked) if explain else None,
+        )
+
+    def _all_reasons(self, checked: Checked) -> list[list[Reason]]:
+        effects = self.lookup.effects(checked.values).tolist()
+        values = zip(
+            *(self._as_sent(name, checked.values[name]) for name in self.lookup.features),
+            strict=True,
+        )
+        return [
+            self._reasons(row, row_effects) if valid else []
+            for row, row_effects, valid in zip(values, effects, checked.valid, strict=True)
+        ]
+
+    def _as_sent(self, name: str, values: npt.NDArray[Any]) -> list[Any]:
+        """A column's checked values (n,) as the caller would write them."""
+        kind = self._kinds[name]
+        if kind == "category":
+            choices = [*self._choices[name], None]
+            return [choices[code] for code in values.tolist()]
+        known = [None if value != value else value for value in values.tolist()]
+        if kind == "number":
+            return known
+        cast = bool if kind == "boolean" else int
+        return [None if value is None else cast(value) for value in known]
+
+    def _reasons(self, values: Sequence[Any], effects: Sequence[float]) -> list[Reason]:
+        """The features that push the risk up most, at most three, the strongest first."""
+        order = sorted(range(len(effects)), key=lambda i: -effects[i])[:MOST_REASONS]
+        return [
+            {"feature": self.lookup.features[i], "value": values[i], "effect": effects[i]}
+            for i in order
+            if effects[i] > 0
+        ]
+
+
+def _refuse_mismatch(scorecard: Scorecard, schema: RecordSchema) -> None:
+    columns = {column.name: column for column in schema.features}
+    for feature in scorecard.features:
+        column = columns.get(feature.name)
+        if column is None:
+            raise ScorecardError(f"the scorecard uses {feature.name!r}, which the schema lacks")
+        if (feature.kind == "category") != (column.kind == "category"):
+            raise ScorecardError(f"{feature.name!r} is a {feature.kind} in the scorecard only")
+        if tuple(feature.categories) != column.choices:
+            raise ScorecardError(f"scorecard and schema list other categories for {feature.name!r}")
+
+
+def _sigmoid(log_odds: float) -> float:
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)
+
+
+def _sigmoids(log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    odds = np.exp(-np.abs(log_odds))
+    return np.where(log_odds >= 0, 1.0, odds) / (1.0 + odds)

@@ -1,0 +1,62 @@
+"""Fixtures that several test folders share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.scorecard import Feature, Scorecard, Term
+from churn_model.scoring import Scorer
+
+_REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real customer tables."""
+    folder = Path(os.environ.get("CHURN_REAL_DATA", _REAL_DATA))
+    if not (folder / "telco_customer_churn.csv").exists():
+        pytest.skip(f"no real customer table in {folder}; set CHURN_REAL_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scorecard() -> Scorecard:
+    """A made-up scorecard with mains and pairs, cuts of all sizes, and no fit behind it."""
+    rng = np.random.default_rng(7)
+    cuts = {
+        "age": np.arange(20.5, 80.5),
+        "tenure": np.arange(1.5, 71.5),
+        "monthly_charges": np.sort(rng.uniform(18, 119, 255)),
+        "total_charges": np.sort(rng.exponential(2000, 255)),
+    }
+    terms = [
+        Term(features=[name], cuts=[own.tolist()], scores=rng.normal(0, 0.4, len(own) + 3).tolist())
+        for name, own in cuts.items()
+    ]
+    for pair in (["age", "tenure"], ["monthly_charges", "total_charges"]):
+        coarse = [np.sort(rng.choice(cuts[name], 9, replace=False)).tolist() for name in pair]
+        terms.append(Term(features=pair, cuts=coarse, scores=rng.normal(0, 0.2, 144).tolist()))
+    features = [Feature(name=name, kind="number") for name in cuts]
+    return Scorecard(intercept=-1.0, features=features, terms=terms)
+
+
+@pytest.fixture(scope="session")
+def scorer(scorecard: Scorecard) -> Scorer:
+    return Scorer(scorecard, CUSTOMER_SCHEMA)
+
+
+@pytest.fixture
+def customer() -> dict[str, object]:
+    """One valid customer."""
+    return {
+        "customer_id": "C1",
+        "age": 42,
+        "tenure": 12,
+        "monthly_charges": 70.5,
+        "total_charges": 846.0,
+    }

@@ -1,0 +1,300 @@
+"""The client against a real HTTP server on loopback that answers as told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_model.client import ChurnClient
+from churn_model.errors import (
+    InvalidRecords,
+    KeyRefused,
+    RequestRefused,
+    SchemaError,
+    ServerFailed,
+    TimedOut,
+    Unavailable,
+)
+from churn_model.schema import CustomerRecord
+from training.simulator import simulate
+
+
+class Server(ThreadingHTTPServer):
+    """Scores every customer with its age / 1000, or sends the answers in ``planned`` first."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.planned: list[tuple[int, dict[str, str], bytes] | str] = []
+        self.requests: list[tuple[dict[str, str], dict]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self._reply(200, {}, b"\n")
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append((dict(self.headers), body))
+        if self.server.planned:
+            plan = self.server.planned.pop(0)
+            if plan == "hang":
+                time.sleep(1.5)
+            elif plan == "drop":
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            else:
+                self._reply(*plan)
+                return
+        columns, data = body["dataframe_split"]["columns"], body["dataframe_split"]["data"]
+        rows = [dict(zip(columns, row, strict=True)) for row in data]
+        scores = [
+            {
+                "customer_id": row.get("customer_id"),
+                "churn_prediction": 0,
+                "churn_probability": row["age"] / 1000,
+            }
+            for row in rows
+        ]
+        self._reply(200, {}, json.dumps({"predictions": scores}).encode())
+
+    def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        if status == 200 and self.path == "/ping" and self.server.planned:
+            status = self.server.planned.pop(0)[0]
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle(self) -> None:
+        with suppress(BrokenPipeError):  # the client had stopped waiting
+            super().handle()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(server) -> Iterator[ChurnClient]:
+    with ChurnClient(server.url, timeout=1.0, retries=2) as client:
+        yield client
+
+
+@pytest.fixture
+def customers():
+    return simulate(25, seed=2).customers
+
+
+def test_frames_dicts_and_records_give_the_same_scores(client, customers):
+    customers = customers.dropna()
+    dicts = customers.to_dict("records")
+    frame = client.predict(customers)
+    assert frame.index.equals(customers.index)
+    assert frame["churn_probability"].tolist() == (customers["age"] / 1000).tolist()
+    others = client.predict(dicts), client.predict([CustomerRecord(**row) for row in dicts])
+    for other in others:
+        pd.testing.assert_frame_equal(other, frame.reset_index(drop=True))
+    assert client.predict_one(dicts[0]) == {
+        "customer_id": dicts[0]["customer_id"],
+        "churn_prediction": 0,
+        "churn_probability": dicts[0]["age"] / 1000,
+    }
+
+
+def test_a_large_frame_goes_in_chunks_and_keeps_its_order(server, customers):
+    customers = customers.iloc[::-1]
+    with ChurnClient(server.url, chunk_rows=10, progress=True) as client:
+        scored = client.predict(customers)
+    assert [len(body["dataframe_split"]["data"]) for _, body in server.requests] == [10, 10, 5]
+    assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
+    assert scored.index.equals(customers.index)
+
+
+def test_values_travel_unaltered_and_missing_as_null(client, server, customers):
+    customers.loc[0, "monthly_charges"] = 0.1 + 0.2
+    customers.loc[0, "total_charges"] = np.nan
+    client.predict(customers.head(1))
+    sent = server.requests[0][1]["dataframe_split"]
+    row = dict(zip(sent["columns"], sent["data"][0], strict=True))
+    assert row["monthly_charges"] == 0.1 + 0.2
+    assert row["total_charges"] is None
+    assert type(row["age"]) is int
+
+
+def test_params_are_sent(client, server, customers):
+    client.predict(customers.head(1), threshold=0.3, explain=True)
+    assert server.requests[0][1]["params"] == {
+        "explain": True,
+        "on_invalid": "raise",
+        "threshold": 0.3,
+    }
+
+
+def test_bad_customers_are_refused_before_they_are_sent(client, server, customers):
+    customers["age"] = customers["age"].astype(float)
+    customers.loc[3, "age"] = 30.5
+    with pytest.raises(InvalidRecords, match="row 3, age: must be a whole number"):
+        client.predict(customers)
+    assert server.requests == []
+
+
+def test_bad_customers_keep_their_places_in_a_report(client, server, customers):
+    customers.index = customers.index + 100
+    customers.loc[[103, 110], "age"] = -1
+    scored = client.predict(customers, on_invalid="report")
+    assert scored.index.equals(customers.index)
+    assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
+    assert scored.loc[103, "churn_probability"] is None
+    assert scored.loc[110, "error"] == "age: must be at least 0"
+    good = customers["age"] >= 0
+    expected = (customers.loc[good, "age"] / 1000).tolist()
+    assert scored.loc[good, "churn_probability"].tolist() == expected
+    assert len(server.requests[0][1]["dataframe_split"]["data"]) == good.sum()
+
+
+@pytest.mark.parametrize("empty", [[], pd.DataFrame()])
+def test_no_customers_give_an_empty_table_with_columns(client, empty):
+    scored = client.predict(empty)
+    assert list(scored) == ["customer_id", "churn_prediction", "churn_probability"]
+    assert len(scored) == 0
+
+
+def test_the_servers_own_field_errors_count_rows_as_the_caller_does(server, customers):
+    body = {
+        "message": "invalid",
+        "errors": [{"loc": ["customers", 2, "age"], "msg": "too old", "type": "rule"}],
+        "error_count": 4,
+    }
+    ok = {"predictions": [{"churn_probability": 0.5}] * 10}
+    server.planned = [(200, {}, json.dumps(ok).encode()), (400, {}, json.dumps(body).encode())]
+    client = ChurnClient(server.url, chunk_rows=10)
+    with client, pytest.raises(InvalidRecords, match="row 12, age: too old; and 3 more") as caught:
+        client.predict(customers)
+    assert caught.value.count == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RequestRefused),
+        (401, KeyRefused),
+        (403, KeyRefused),
+        (404, RequestRefused),
+        (413, RequestRefused),
+        (500, ServerFailed),
+        (502, Unavailable),
+        (504, TimedOut),
+    ],
+)
+def test_each_status_has_its_error(client, server, customers, status, kind):
+    server.planned = [(status, {"X-Request-ID": "abc"}, b'{"message": "why"}')]
+    with pytest.raises(kind, match=rf"{status}: why \(request abc\)") as caught:
+        client.predict(customers)
+    assert caught.value.status == status
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_after_its_pause(client, server, customers, status):
+    server.planned = [(status, {"Retry-After": "1"}, b"")]
+    begun = time.monotonic()
+    assert len(client.predict(customers)) == len(customers)
+    assert time.monotonic() - begun >= 1.0
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_stays_busy_is_given_up(client, server, customers):
+    server.planned = [(503, {"Retry-After": "0"}, b'{"message": "full"}')] * 5
+    with pytest.raises(Unavailable, match="503: full"):
+        client.predict(customers)
+    assert len(server.requests) == 3  # once, and two retries
+
+
+def test_a_dropped_connection_is_tried_again(client, server, customers):
+    server.planned = ["drop"]
+    assert len(client.predict(customers)) == len(customers)
+
+
+def test_a_slow_reply_is_a_timeout_and_is_not_repeated(server, customers):
+    server.planned = ["hang"]
+    with ChurnClient(server.url, timeout=0.3) as client, pytest.raises(TimedOut):
+        client.predict(customers)
+    assert len(server.requests) == 1
+
+
+def test_nobody_there_is_unavailable(customers):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with ChurnClient(f"http://127.0.0.1:{port}", retries=0) as client:
+        with pytest.raises(Unavailable, match="is the server running"):
+            client.predict(customers)
+        with pytest.raises(Unavailable):
+            client.ping()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://"])
+def test_a_url_that_is_none_is_a_client_error(url):
+    with ChurnClient(url) as client, pytest.raises(RequestRefused):
+        client.ping()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"predictions": 3}', b'{"predictions": []}']
+)
+def test_a_reply_that_is_no_score_is_a_server_failure(client, server, customers, body):
+    server.planned = [(200, {}, body)]
+    with pytest.raises(ServerFailed, match="no scoring reply"):
+        client.predict(customers)
+
+
+def test_the_key_travels_in_its_header(server, customers):
+    with ChurnClient(server.url, "secret") as client:
+        client.predict(customers.head(1))
+    assert server.requests[0][0]["X-API-Key"] == "secret"
+
+
+def test_ping_tells_a_server_without_a_model(client, server):
+    assert client.ping()
+    server.planned = [(404, {}, b"")]
+    assert not client.ping()
+
+
+def test_without_a_schema_the_server_alone_decides(server, customers):
+    customers["age"] = customers["age"].astype(float)
+    customers.loc[0, "age"] = 30.5
+    customers["extra"] = "x"
+    with ChurnClient(server.url, schema=None) as client:
+        client.predict(customers)
+        sent = server.requests[0][1]["dataframe_split"]
+        assert sent["columns"] == list(customers)
+        assert sent["data"][0][1] == 30.5
+        with pytest.raises(RequestRefused, match="cannot be written as JSON"):
+            client.predict(customers.assign(extra=pd.Timestamp(0)))
+
+
+def test_a_frame_with_a_column_twice_is_refused(client, customers):
+    with pytest.raises(SchemaError):
+        client.predict(pd.concat([customers, customers[["age"]]], axis=1))

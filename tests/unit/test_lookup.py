@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn_model.lookup import Lookup, _Search
+from churn_model.scorecard import Feature, Scorecard, Term
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def values():
+    rng = np.random.default_rng(1)
+    n = 40_000  # more than two chunks
+    return {
+        "age": rng.integers(0, 121, n),
+        "tenure": rng.integers(0, 100, n),
+        "monthly_charges": rng.uniform(0, 150, n),
+        "total_charges": np.where(rng.random(n) < 0.1, NAN, rng.exponential(2000, n)),
+    }
+
+
+def by_hand(card, row):
+    """The formula, written down as in the module's text."""
+    total = card.intercept
+    for term in card.terms:
+        table = np.array(term.scores)
+        table = table.reshape([len(cuts) + 3 for cuts in term.cuts])
+        place = [
+            0 if np.isnan(row[name]) else 1 + np.searchsorted(cuts, row[name], side="right")
+            for name, cuts in zip(term.features, term.cuts, strict=True)
+        ]
+        total += table[tuple(place)]
+    return total
+
+
+def test_many_rows_one_row_and_the_formula_agree(scorecard, values):
+    lookup = Lookup(scorecard)
+    many = lookup.log_odds(values)
+    for i in range(0, len(many), 397):
+        row = {name: float(column[i]) for name, column in values.items()}
+        one = [None if np.isnan(row[name]) else row[name] for name in lookup.features]
+        assert many[i] == pytest.approx(by_hand(scorecard, row), abs=1e-12)
+        assert lookup.log_odds_one(one) == pytest.approx(many[i], abs=1e-12)
+
+
+def test_effects_and_intercept_sum_to_the_log_odds(scorecard, values):
+    lookup = Lookup(scorecard)
+    effects = lookup.effects(values)
+    np.testing.assert_allclose(
+        lookup.intercept + effects.sum(axis=1), lookup.log_odds(values), atol=1e-12
+    )
+    row = [float(values[name][5]) for name in lookup.features]
+    if not np.isnan(row).any():
+        np.testing.assert_allclose(lookup.effects_one(row), effects[5], atol=1e-12)
+
+
+def test_a_pairs_effect_is_split_evenly():
+    card = Scorecard(
+        intercept=0.0,
+        features=[Feature(name="a", kind="number"), Feature(name="b", kind="number")],
+        terms=[Term(features=["a", "b"], cuts=[[1.0], [1.0]], scores=[4.0] * 16)],
+    )
+    assert Lookup(card).effects_one([0.0, 0.0]) == [2.0, 2.0]
+
+
+def test_missing_and_unknown_have_entries_of_their_own():
+    card = Scorecard(
+        intercept=0.0,
+        features=[Feature(name="plan", kind="category", categories=["basic", "plus"])],
+        terms=[Term(features=["plan"], cuts=[[]], scores=[10.0, 1.0, 2.0, 99.0])],
+    )
+    assert Lookup(card).log_odds({"plan": np.array([-1, 0, 1, 2])}).tolist() == [10, 1, 2, 99]
+    assert [Lookup(card).log_odds_one([code]) for code in (None, 0, 1, 2)] == [10, 1, 2, 99]
+
+
+def test_no_rows_give_no_scores(scorecard):
+    nothing = {feature.name: np.array([]) for feature in scorecard.features}
+    assert Lookup(scorecard).log_odds(nothing).shape == (0,)
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.one_of(finite, st.floats(0, 1), st.integers(0, 50).map(float)), unique=True),
+    st.lists(st.one_of(st.floats(allow_nan=False), st.floats(0, 1))),
+)
+def test_the_quick_search_equals_numpys(cuts, values):
+    cuts = np.unique(np.array(cuts, dtype=float))
+    # around each cut lie the values that a rounding error would misplace
+    with np.errstate(over="ignore"):
+        near = np.concatenate([cuts, np.nextafter(cuts, -np.inf), np.nextafter(cuts, np.inf)])
+    values = np.concatenate([np.array(values, dtype=float), near])
+    expected = np.searchsorted(cuts, values, side="right")
+    np.testing.assert_array_equal(_Search(cuts)(values), expected)

@@ -1,0 +1,166 @@
+from enum import Enum
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+
+from churn_model.errors import SchemaError
+from churn_model.schema import CUSTOMER_SCHEMA, INT64_MAX, CustomerRecord, RecordSchema
+
+
+class Rich(BaseModel):
+    """Every kind of field that has a column."""
+
+    key: str
+    visits: int = Field(gt=0, lt=10, description="Visits", json_schema_extra={"unit": "a month"})
+    score: float | None = Field(default=None, gt=0, le=1)
+    active: bool
+    plan: Literal["basic", "plus"]
+    region: Literal["north", "south"] | None = None
+
+
+def test_the_default_record_has_the_five_fields_with_their_bounds_and_units():
+    columns = {c.name: (c.kind, c.required, c.minimum, c.maximum) for c in CUSTOMER_SCHEMA}
+    assert columns == {
+        "customer_id": ("identifier", True, None, None),
+        "age": ("integer", True, 0, 120),
+        "tenure": ("integer", True, 0, INT64_MAX),
+        "monthly_charges": ("number", True, 0, None),
+        "total_charges": ("number", False, 0, None),
+    }
+    assert all(column.description for column in CUSTOMER_SCHEMA)
+    assert all(column.unit for column in CUSTOMER_SCHEMA.features)
+
+
+@pytest.mark.parametrize("model", [CustomerRecord, Rich])
+def test_json_schema_makes_the_round_trip(model):
+    schema = RecordSchema.from_model(model)
+    assert RecordSchema.from_json_schema(schema.to_json_schema()) == schema
+
+
+@pytest.mark.parametrize("model", [CustomerRecord, Rich])
+def test_the_row_model_has_the_schema_it_was_made_from(model):
+    schema = RecordSchema.from_model(model)
+    assert RecordSchema.from_model(schema.row_model) == schema
+
+
+def test_kinds_follow_the_types():
+    kinds = {c.name: c.kind for c in RecordSchema.from_model(Rich)}
+    assert kinds == {
+        "key": "identifier",
+        "visits": "integer",
+        "score": "number",
+        "active": "boolean",
+        "plan": "category",
+        "region": "category",
+    }
+
+
+def test_a_bound_inside_an_optional_type_is_kept():
+    class Nested(BaseModel):
+        spend: Annotated[float, Field(ge=3)] | None = None
+
+    assert RecordSchema.from_model(Nested).columns[0].minimum == 3
+
+
+def test_whole_numbers_are_bound_to_64_bits():
+    class Unbound(BaseModel):
+        visits: int
+
+    (column,) = RecordSchema.from_model(Unbound).columns
+    assert (column.minimum, column.maximum) == (-(2**63), 2**63 - 1)
+
+
+class _Inner(BaseModel):
+    value: int
+
+
+class _Colour(Enum):
+    RED = "red"
+
+
+class _FieldValidator(BaseModel):
+    visits: int
+
+    @field_validator("visits")
+    @classmethod
+    def check(cls, value: int) -> int:
+        return value
+
+
+class _ModelValidator(BaseModel):
+    visits: int
+
+    @model_validator(mode="after")
+    def check(self) -> "_ModelValidator":
+        return self
+
+
+def _even(value: int) -> int:
+    return value
+
+
+def _class_with(annotation: object, default: object = ...) -> type[BaseModel]:
+    namespace: dict[str, object] = {"__annotations__": {"spend": annotation, "visits": int}}
+    if default is not ...:
+        namespace["spend"] = default
+    return type("Odd", (BaseModel,), namespace)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        _FieldValidator,
+        _ModelValidator,
+        _class_with(Annotated[int, AfterValidator(_even)]),
+        _class_with(Annotated[int, AfterValidator(_even)] | None, None),
+        _class_with(Annotated[int, Field(multiple_of=2)]),
+        _class_with(Annotated[str, Field(min_length=1)]),
+        _class_with(Annotated[str, Field(pattern="a")]),
+        _class_with(int | str),
+        _class_with(list[int]),
+        _class_with(_Inner),
+        _class_with(Literal[1, 2]),
+        _class_with(complex),
+        _class_with(int, 5),
+        _class_with(int | None),
+    ],
+)
+def test_what_has_no_column_check_is_refused(model):
+    with pytest.raises(SchemaError, match=r"spend|visits|check|Odd"):
+        RecordSchema.from_model(model)
+
+
+def test_a_record_without_features_is_refused():
+    class Nothing(BaseModel):
+        key: str
+
+    with pytest.raises(SchemaError, match="no field can be a feature"):
+        RecordSchema.from_model(Nothing)
+
+
+def test_a_field_named_like_a_result_is_refused():
+    class Clash(BaseModel):
+        churn_probability: float
+
+    with pytest.raises(SchemaError, match="rename it"):
+        RecordSchema.from_model(Clash)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"type": "array"},
+        {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a", "b"]},
+        {"type": "object", "properties": {"a": {"enum": ["x", "x"]}}, "required": ["a"]},
+        {
+            "type": "object",
+            "properties": {"a": {"type": "integer", "minimum": "0"}},
+            "required": ["a"],
+        },
+    ],
+)
+def test_a_json_schema_of_no_record_is_refused(document):
+    with pytest.raises(SchemaError):
+        RecordSchema.from_json_schema(document)

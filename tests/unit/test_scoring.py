@@ -1,0 +1,193 @@
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_model.errors import InvalidParameter, InvalidRecords, SchemaError, ScorecardError
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.scorecard import Feature, Scorecard, Term
+from churn_model.scoring import Scorer
+from tests.unit.test_schema import Rich
+from training.simulator import simulate
+
+
+@pytest.fixture(scope="module")
+def customers():
+    return simulate(500, seed=5).customers
+
+
+def as_records(frame):
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def test_frame_records_and_single_rows_score_the_same(scorer, customers):
+    frame = scorer.score(customers).probability
+    records = scorer.score(as_records(customers)).probability
+    single = [scorer.score_one(record).probability for record in as_records(customers)]
+    np.testing.assert_array_equal(frame, records)
+    np.testing.assert_allclose(single, frame, atol=1e-15)
+    assert ((frame > 0) & (frame < 1)).all()
+
+
+def test_the_decision_is_at_the_threshold(scorer, customers):
+    scores = scorer.score(customers)
+    np.testing.assert_array_equal(scores.prediction, scores.probability >= 0.5)
+    low = scorer.score(customers, threshold=0.0)
+    assert low.prediction.all()
+    exact = float(scores.probability[3])
+    assert scorer.score(customers, threshold=exact).prediction[3] == 1
+    assert scorer.score_one(as_records(customers)[3], threshold=exact).prediction == 1
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_threshold_outside_0_to_1_is_refused(scorer, customers, threshold):
+    with pytest.raises(InvalidParameter, match="from 0 to 1"):
+        scorer.score(customers, threshold=threshold)
+    with pytest.raises(InvalidParameter, match="from 0 to 1"):
+        scorer.score_one(as_records(customers)[0], threshold=threshold)
+
+
+def test_another_way_with_bad_rows_is_refused(scorer, customers):
+    with pytest.raises(InvalidParameter, match="'raise' or 'report'"):
+        scorer.score(customers, on_invalid="ignore")
+
+
+def test_reasons_are_the_strongest_upward_effects(scorer, customers):
+    scores = scorer.score(customers, explain=True)
+    effects = scorer.lookup.effects(
+        {name: customers[name].to_numpy(float) for name in scorer.lookup.features}
+    )
+    for reasons, row in zip(scores.reasons, effects, strict=True):
+        strongest = sorted((e for e in row if e > 0), reverse=True)[:3]
+        assert [reason["effect"] for reason in reasons] == pytest.approx(strongest, abs=1e-12)
+    first = as_records(customers)[0]
+    for reason in scorer.score_one(first, explain=True).reasons:
+        assert reason["value"] == first[reason["feature"]]
+        assert type(reason["value"]) is type(first[reason["feature"]])
+    assert scorer.score_one(first, explain=True).reasons == scores.reasons[0]
+
+
+def test_one_bad_row_fails_the_call_or_keeps_its_place(scorer, customers):
+    spoiled = customers.copy()
+    spoiled.loc[7, "age"] = 300
+    with pytest.raises(InvalidRecords, match="row 7, age: must be at most 120") as caught:
+        scorer.score(spoiled)
+    assert caught.value.count == 1
+    scores = scorer.score(spoiled, on_invalid="report", explain=True)
+    whole = scorer.score(customers)
+    good = np.arange(len(customers)) != 7
+    assert np.isnan(scores.probability[7])
+    assert scores.prediction[7] == -1
+    assert scores.reasons[7] == []
+    assert scores.error_texts()[7] == "age: must be at most 120"
+    assert scores.error_texts().count(None) == len(customers) - 1
+    np.testing.assert_array_equal(scores.probability[good], whole.probability[good])
+
+
+def test_a_single_bad_record_names_its_fields(scorer, customer):
+    with pytest.raises(InvalidRecords, match="row 0, age: must be a whole number, without"):
+        scorer.score_one({**customer, "age": 30.5})
+
+
+def test_numpy_scalars_in_a_record_are_numbers(scorer, customer):
+    plain = scorer.score_one(customer, explain=True)
+    typed = {**customer, "age": np.int64(customer["age"])}
+    assert scorer.score_one(typed, explain=True) == plain
+
+
+def test_the_result_keeps_order_and_index_and_the_input_is_left_alone(scorer, customers):
+    shuffled = customers.sample(frac=1, random_state=1)
+    before = shuffled.copy(deep=True)
+    result = scorer.score(shuffled).to_frame(shuffled.index)
+    pd.testing.assert_frame_equal(shuffled, before)
+    assert result.index.equals(shuffled.index)
+    assert result["customer_id"].tolist() == shuffled["customer_id"].tolist()
+    assert list(result) == ["customer_id", "churn_prediction", "churn_probability"]
+    straight = scorer.score(customers).to_frame(customers.index)
+    pd.testing.assert_frame_equal(result.sort_index(), straight)
+
+
+def test_duplicate_and_odd_identifiers_come_back_as_they_are(scorer, customer):
+    ids = ["a", "a", "", "Ünïcode-客户-🙂", "'; DROP TABLE"]
+    records = [{**customer, "customer_id": name} for name in ids]
+    assert scorer.score(records).to_frame()["customer_id"].tolist() == ids
+    assert scorer.score(pd.DataFrame(records)).to_frame()["customer_id"].tolist() == ids
+
+
+def test_no_customers_give_no_scores(scorer):
+    assert scorer.score([]).to_frame().shape == (0, 3)
+
+
+def test_extreme_log_odds_stay_probabilities(customer):
+    for intercept, expected in ((-800.0, 0.0), (800.0, 1.0)):
+        age = Feature(name="age", kind="number")
+        card = Scorecard(intercept=intercept, features=[age], terms=[])
+        scorer = Scorer(card, CUSTOMER_SCHEMA)
+        assert scorer.score_one(customer).probability == expected
+
+
+def rich_scorer():
+    card = Scorecard(
+        intercept=0.0,
+        features=[
+            Feature(name="visits", kind="number"),
+            Feature(name="active", kind="number"),
+            Feature(name="plan", kind="category", categories=["basic", "plus"]),
+            Feature(name="region", kind="category", categories=["north", "south"]),
+        ],
+        terms=[
+            Term(features=["active"], cuts=[[0.5]], scores=[0.0, 1.0, 2.0, 0.0]),
+            Term(features=["plan"], cuts=[[]], scores=[0.0, 0.25, 0.5, 0.0]),
+            Term(features=["region"], cuts=[[]], scores=[4.0, 0.1, 0.2, 0.0]),
+        ],
+    )
+    return Scorer(card, RecordSchema.from_model(Rich))
+
+
+def test_booleans_and_categories_score_and_are_explained_as_sent():
+    scorer = rich_scorer()
+    record = {"key": "k", "visits": 3, "active": True, "plan": "plus", "region": None}
+    one = scorer.score_one(record, explain=True)
+    assert math.log(one.probability / (1 - one.probability)) == pytest.approx(6.5)
+    expected = [("region", None), ("active", True), ("plan", "plus")]
+    assert [(r["feature"], r["value"]) for r in one.reasons] == expected
+    many = scorer.score(pd.DataFrame([record]), explain=True).row(0)
+    assert many == one
+
+
+def test_scorecard_and_schema_must_belong_together(scorecard):
+    other = RecordSchema.from_model(Rich)
+    with pytest.raises(ScorecardError, match="which the schema lacks"):
+        Scorer(scorecard, other)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"type": "array"}', '{"type": "object"}'])
+def test_a_damaged_schema_file_is_refused(scorecard, tmp_path, text):
+    scorecard.save(tmp_path / "scorecard.json")
+    (tmp_path / "schema.json").write_text(text)
+    with pytest.raises(SchemaError):
+        Scorer.load(tmp_path / "scorecard.json", tmp_path / "schema.json")
+    with pytest.raises(SchemaError, match="cannot be read"):
+        Scorer.load(tmp_path / "scorecard.json", tmp_path / "none.json")
+
+
+def test_a_scorer_loads_from_its_two_files(scorer, customers, tmp_path):
+    scorer.scorecard.save(tmp_path / "scorecard.json")
+    (tmp_path / "schema.json").write_text(json.dumps(scorer.schema.to_json_schema()))
+    loaded = Scorer.load(tmp_path / "scorecard.json", tmp_path / "schema.json")
+    np.testing.assert_array_equal(
+        loaded.score(customers).probability, scorer.score(customers).probability
+    )
+
+
+def test_the_domain_and_its_client_load_neither_mlflow_nor_a_web_framework():
+    code = (
+        "import sys, churn_model.client, churn_model.scoring\n"
+        "print([m for m in ('mlflow', 'fastapi', 'starlette', 'sklearn') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

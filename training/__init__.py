@@ -1,0 +1,1 @@
+"""From a table of customers to a registered scorecard."""
