@@ -1,0 +1,87 @@
+"""The registered model's code ("models from code"): MLflow runs this file to load the model.
+
+It is thin on purpose. All that it knows is how MLflow calls a model; what a customer is and how it
+is scored is ``churn_model``'s, which travels beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import mlflow.models
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel
+
+from churn_model.errors import LISTED_ERRORS, ChurnError, InvalidRecords
+from churn_model.scoring import Scorer, Scores
+
+SCORECARD = "scorecard"
+SCHEMA = "schema"
+"""Names of the model's two artifacts."""
+
+_logger = logging.getLogger(__name__)
+
+
+class ChurnPyfunc(PythonModel):
+    """Scores customers; see the signature for columns and params.
+
+    ``on_invalid="raise"`` (the default) fails the call for one bad row; ``"report"`` keeps each bad
+    row in its place, with null prediction and probability and its reason in the column ``error``.
+    """
+
+    def load_context(self, context: Any) -> None:
+        """Load the scorecard and the schema that it was logged with."""
+        self.scorer = Scorer.load(context.artifacts[SCORECARD], context.artifacts[SCHEMA])
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Score a DataFrame (n rows) -> identifiers, churn_prediction, churn_probability.
+
+        Keeps row order and index. Raises MlflowException: INVALID_PARAMETER_VALUE for bad rows or
+        params, INTERNAL_ERROR for a fault of this code. Nothing else leaves, because MLflow's
+        server would send any other exception's stack trace to the caller.
+        """
+        try:
+            return self._predict(model_input, params or {})
+        except InvalidRecords as error:
+            raise MlflowException(
+                str(error),
+                INVALID_PARAMETER_VALUE,
+                errors=[e.as_dict() for e in error.errors[:LISTED_ERRORS]],
+                error_count=error.count,
+            ) from None
+        except ChurnError as error:
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
+        except Exception:
+            _logger.exception("scoring failed")
+            raise MlflowException(
+                "scoring failed; the server's log has the details", INTERNAL_ERROR
+            ) from None
+
+    def _predict(self, frame: pd.DataFrame, params: dict[str, Any]) -> pd.DataFrame:
+        on_invalid = params.get("on_invalid") or "raise"
+        scores = self.scorer.score(
+            frame,
+            threshold=params.get("threshold"),
+            explain=bool(params.get("explain")),
+            on_invalid=cast(Any, on_invalid),
+        )
+        result = scores.to_frame(frame.index)
+        return _with_errors(result, scores) if on_invalid == "report" else result
+
+
+def _with_errors(result: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Null scores for bad rows: as objects, because a float's NaN would be no JSON."""
+    for name in ("churn_prediction", "churn_probability"):
+        values = result[name].to_numpy().astype(object)
+        values[~scores.valid] = None
+        result[name] = values
+    result["error"] = pd.Series(scores.error_texts(), index=result.index, dtype=object)
+    return result
+
+
+mlflow.models.set_model(ChurnPyfunc())
