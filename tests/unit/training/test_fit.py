@@ -1,0 +1,81 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.scoring import Scorer
+from tests.unit.test_schema import Rich
+from training.fit import feature_table, fit
+from training.simulator import simulate
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    return simulate(4000, seed=6)
+
+
+@pytest.fixture(scope="module")
+def fitted(simulation):
+    return fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+
+
+def test_the_scorecard_gives_the_classifiers_probabilities(fitted, simulation):
+    scores = Scorer(fitted.scorecard, CUSTOMER_SCHEMA).score(simulation.customers)
+    features = feature_table(simulation.customers, CUSTOMER_SCHEMA)
+    expected = fitted.classifier.predict_proba(features)[:, 1]
+    np.testing.assert_allclose(scores.probability, expected, rtol=0, atol=1e-12)
+
+
+def test_the_scorecard_has_every_feature_and_some_pairs(fitted):
+    names = [term.name for term in fitted.scorecard.terms]
+    assert names[:4] == [column.name for column in CUSTOMER_SCHEMA.features]
+    assert any("&" in name for name in names)
+
+
+def test_the_fit_is_near_the_truth(fitted):
+    fresh = simulate(4000, seed=60)
+    scores = Scorer(fitted.scorecard, CUSTOMER_SCHEMA).score(fresh.customers)
+    error = np.abs(scores.probability - fresh.probability).mean()
+    always_the_base_rate = np.abs(fresh.probability - fresh.churned.mean()).mean()
+    assert error < 0.3 * always_the_base_rate
+
+
+def test_the_same_rows_and_seed_give_the_same_bytes(fitted, simulation):
+    again = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    assert again.scorecard.dumps() == fitted.scorecard.dumps()
+
+
+def test_the_profile_describes_the_training_table(fitted, simulation):
+    profile = fitted.scorecard.profile
+    assert profile.rows == 4000
+    assert profile.churn_rate == simulation.churned.mean()
+    ages = profile.features["age"].quantiles
+    assert ages[0] == simulation.customers["age"].min()
+    assert ages[-1] == simulation.customers["age"].max()
+    assert profile.features["total_charges"].missing == pytest.approx(0.03, abs=0.02)
+
+
+def test_categories_booleans_and_a_choice_never_seen_are_fitted():
+    rng = np.random.default_rng(0)
+    n = 1000
+    customers = pd.DataFrame(
+        {
+            "key": [f"k{i}" for i in range(n)],
+            "visits": rng.integers(1, 10, n),
+            "score": np.where(rng.random(n) < 0.2, np.nan, rng.random(n)),
+            "active": rng.random(n) < 0.5,
+            "plan": rng.choice(["plus", "basic"], n),
+            "region": pd.Series(rng.choice(["north", None], n), dtype=object),
+        }
+    )
+    churned = (rng.random(n) < np.where(customers["plan"] == "plus", 0.7, 0.2)).astype(int)
+    schema = RecordSchema.from_model(Rich)
+    fitted = fit(customers, churned, schema)
+    scorer = Scorer(fitted.scorecard, schema)
+    features = feature_table(customers, schema)
+    expected = fitted.classifier.predict_proba(features)[:, 1]
+    np.testing.assert_allclose(scorer.score(customers).probability, expected, rtol=0, atol=1e-12)
+    unseen = customers.head(1).assign(region="south")
+    expected = fitted.classifier.predict_proba(feature_table(unseen, schema))[:, 1]
+    np.testing.assert_allclose(scorer.score(unseen).probability, expected, rtol=0, atol=1e-12)
+    assert fitted.scorecard.profile.features["region"].shares["south"] == 0.0

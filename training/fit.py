@@ -1,0 +1,145 @@
+"""Fit a scorecard: explainable boosting (interpret-core), read out into tables.
+
+The settings are the smallest that cost nothing in accuracy: on the real Telco table, five folds,
+they reach AUC 0.824 and log loss 0.437 in 4 s where the library's defaults reach 0.823 and 0.438 in
+60 s, with tables a quarter of the size.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from interpret.glassbox import ExplainableBoostingClassifier
+
+from churn_model.schema import Column, RecordSchema
+from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
+
+SETTINGS: dict[str, Any] = {
+    "outer_bags": 8,
+    "learning_rate": 0.04,
+    "max_bins": 256,
+    "max_interaction_bins": 32,
+}
+_MOST_PAIRS = 10
+_ROWS_FOR_ONE_PROCESS = 20_000  # starting workers takes 4 s, a fit of 10,000 rows 1.6 s
+_QUANTILES = np.linspace(0.0, 1.0, 21)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model in both forms: the library's own, and the scorecard read out of it."""
+
+    classifier: Any
+    scorecard: Scorecard
+
+
+def fit(
+    customers: pd.DataFrame, churned: npt.NDArray[np.int64], schema: RecordSchema, seed: int = 0
+) -> Fitted:
+    """Fit on n customers (the schema's columns) and their labels (n,) of 0 and 1.
+
+    The same rows and seed give the same scorecard to the last byte.
+    """
+    features = schema.features
+    classifier = ExplainableBoostingClassifier(
+        feature_names=[column.name for column in features],
+        feature_types=["nominal" if c.kind == "category" else "continuous" for c in features],
+        interactions=min(len(features), _MOST_PAIRS) if len(features) > 1 else 0,
+        random_state=seed,
+        n_jobs=1 if len(churned) <= _ROWS_FOR_ONE_PROCESS else -1,
+        **SETTINGS,
+    )
+    with warnings.catch_warnings():
+        # it says that its own plots leave out missing values; ours show them
+        warnings.filterwarnings("ignore", message="Missing values detected")
+        classifier.fit(feature_table(customers, schema), churned)
+    return Fitted(classifier, _scorecard(classifier, customers, churned, features))
+
+
+def feature_table(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
+    """The features alone, as estimators take them: float64 with NaN, categories as objects."""
+    return pd.DataFrame(
+        {
+            column.name: customers[column.name].astype(
+                object if column.kind == "category" else np.float64
+            )
+            for column in schema.features
+        }
+    )
+
+
+def _scorecard(
+    classifier: Any,
+    customers: pd.DataFrame,
+    churned: npt.NDArray[np.int64],
+    features: Sequence[Column],
+) -> Scorecard:
+    return Scorecard(
+        intercept=float(classifier.intercept_[0]),
+        features=[
+            Feature(
+                name=column.name,
+                kind="category" if column.kind == "category" else "number",
+                categories=list(column.choices),
+            )
+            for column in features
+        ],
+        terms=[
+            _term(classifier, places, scores, features)
+            for places, scores in zip(
+                classifier.term_features_, classifier.term_scores_, strict=True
+            )
+        ],
+        profile=Profile(
+            rows=len(churned),
+            churn_rate=float(np.mean(churned)),
+            features={c.name: _profile(c, customers[c.name]) for c in features},
+        ),
+    )
+
+
+def _term(
+    classifier: Any,
+    places: Sequence[int],
+    scores: npt.NDArray[np.float64],
+    features: Sequence[Column],
+) -> Term:
+    """One term's table, its categories in the schema's order."""
+    cuts: list[list[float]] = []
+    entries: list[npt.NDArray[np.intp]] = []
+    for axis, place in enumerate(places):
+        levels = classifier.bins_[place]
+        bins = levels[min(len(places), len(levels)) - 1]
+        size = scores.shape[axis]
+        if isinstance(bins, dict):
+            cuts.append([])
+            unknown = size - 1
+            known = [bins.get(choice, unknown) for choice in features[place].choices]
+            entries.append(np.array([0, *known, unknown]))
+        else:
+            cuts.append([float(cut) for cut in bins])
+            entries.append(np.arange(size))
+    return Term(
+        features=[features[place].name for place in places],
+        cuts=cuts,
+        scores=[float(score) for score in scores[np.ix_(*entries)].ravel()],
+    )
+
+
+def _profile(column: Column, values: pd.Series[Any]) -> FeatureProfile:
+    missing = float(values.isna().mean())
+    known = values.dropna()
+    if column.kind == "category":
+        shares = known.value_counts(normalize=True)
+        return FeatureProfile(
+            missing=missing, shares={c: float(shares.get(c, 0.0)) for c in column.choices}
+        )
+    numbers = known.to_numpy(dtype=np.float64)
+    quantiles = np.quantile(numbers, _QUANTILES) if len(numbers) else np.array([])
+    return FeatureProfile(missing=missing, quantiles=[float(q) for q in quantiles])
