@@ -1,0 +1,146 @@
+"""Train on the built-in customers, serve with MLflow, score three customers over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from churn_model.client import ChurnClient
+from churn_model.errors import ChurnError, ServerFailed, TimedOut, Unavailable
+from pyfunc import registry, serve
+from training.__main__ import main as train
+
+CUSTOMERS = [
+    {
+        "customer_id": "new-and-expensive",
+        "age": 29,
+        "tenure": 2,
+        "monthly_charges": 99.9,
+        "total_charges": 210.5,
+    },
+    {
+        "customer_id": "loyal",
+        "age": 48,
+        "tenure": 61,
+        "monthly_charges": 29.9,
+        "total_charges": 1735.2,
+    },
+    {"customer_id": "total-unknown", "age": 71, "tenure": 14, "monthly_charges": 74.5},
+]
+
+_START_SECONDS = 120
+_STOP_SECONDS = 10
+
+
+def main() -> int:
+    """Run the tour; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/quickstart", description=__doc__)
+    parser.add_argument("--exit", action="store_true", help="stop after the table")
+    parser.add_argument(
+        "--port", type=int, default=serve.DEFAULT_PORT, help="of the server (%(default)s)"
+    )
+    options = parser.parse_args()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
+    try:
+        return _tour(options.port, options.exit)
+    except ChurnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped")
+        return 0
+
+
+def _tour(port: int, leave: bool) -> int:
+    serve.refuse_busy_port("127.0.0.1", port)
+    version = registry.champion_version()
+    if version is None:
+        print("\n1. train on simulated customers and register the model")
+        if code := train([]):
+            return code
+    else:
+        print(f"\n1. use the registered {serve.DEFAULT_URI}, version {version}")
+    print(f"\n2. mlflow models serve -m {serve.DEFAULT_URI} -p {port} --env-manager local")
+    url = f"http://127.0.0.1:{port}"
+    with _server(port) as (process, log), ChurnClient(url, retries=0) as client:
+        _wait_for(client, process, log)
+        print(f"\n3. three customers, scored by {url}/invocations\n")
+        print(_table(client))
+        if leave:
+            return 0
+        print(f"\nserving on {url} until Ctrl-C")
+        process.wait()
+        raise ServerFailed(f"the server ended by itself:\n{_tail(log)}")
+
+
+@contextmanager
+def _server(port: int) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """MLflow's server in a process group of its own, which is gone when this ends."""
+    command = serve.command(serve.DEFAULT_URI, port)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command,
+            env=serve.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process, log
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the group: MLflow's parent process does not pass SIGTERM on to its server."""
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(process.pid, ending)
+            except ProcessLookupError:
+                return
+            process.poll()
+            time.sleep(0.1)
+
+
+def _wait_for(client: ChurnClient, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerFailed(f"the server did not start:\n{_tail(log)}")
+        try:
+            if client.ping():
+                return
+        except (Unavailable, TimedOut):
+            time.sleep(0.2)
+    raise TimedOut(f"the server did not start within {_START_SECONDS} s:\n{_tail(log)}")
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(0)
+    return "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
+
+
+def _table(client: ChurnClient) -> str:
+    scores = client.predict(CUSTOMERS, explain=True)
+    scores["reasons"] = [_words(reasons) for reasons in scores["reasons"]]
+    return str(scores.to_string(index=False, float_format="{:.3f}".format))
+
+
+def _words(reasons: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{r['feature']} {r['value']} ({r['effect']:+.2f})" for r in reasons)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The real customer tables, end to end."""
+
+from __future__ import annotations
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from tests.integration.conftest import ROOT, assert_one_line, run
+
+DATASETS = ROOT / "training" / "datasets"
+
+
+def train(folder, data, dataset, *more):
+    return run("-m", "training", "--data", data, "--dataset", dataset, *more, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def trained(real_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("telco")
+    done = train(folder, real_data / "telco_customer_churn.csv", DATASETS / "telco.toml")
+    assert done.returncode == 0, done.stderr
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("churn", "champion")
+    return folder, done.stdout, client.get_run(version.run_id)
+
+
+def test_it_is_as_accurate_as_the_reference(trained):
+    metrics = trained[2].data.metrics
+    assert metrics["auc"] >= 0.821
+    assert metrics["log_loss"] <= 0.440
+    assert metrics["log_loss"] <= metrics["hist_gradient_boosting/log_loss"]
+
+
+def test_the_120_negative_charges_are_reported_with_their_reasons(trained):
+    folder, output, run = trained
+    assert "7,043 rows, 6,923 used (26.6% churned), 120 rejected" in output
+    assert run.data.params["rows_rejected"] == "120"
+    (kept,) = (folder / "mlruns").rglob("rejected_rows.csv")
+    rejected = pd.read_csv(kept)
+    assert len(rejected) == 120
+    assert set(rejected["column"]) == {"Monthly Charge"}
+    assert set(rejected["rule"]) == {"greater_than_equal"}
+    assert (rejected["cell"] < 0).all()
+
+
+def test_the_re_exported_table_gives_the_same_model(trained, real_data, tmp_path):
+    data, dataset = real_data / "telco_renamed_columns.csv", DATASETS / "telco_renamed.toml"
+    done = train(tmp_path, data, dataset, "--folds", 2)
+    assert done.returncode == 0, done.stderr
+    first, second = (
+        next((folder / "mlruns").rglob("artifacts/**/scorecard.json"))
+        for folder in (trained[0], tmp_path)
+    )
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_table_a_spreadsheet_spoiled_is_refused_by_column_and_rows(real_data, tmp_path):
+    (tmp_path / "wa.toml").write_text(
+        'name = "wa"\n[csv]\nseparator = ";"\n[columns]\ncustomer_id = "customerID"\n'
+        'age = "SeniorCitizen"\ntenure = "tenure"\nmonthly_charges = "MonthlyCharges"\n'
+        'total_charges = "TotalCharges"\n'
+        '[target]\ncolumn = "Churn"\nchurned = ["Yes"]\nkept = ["No"]\n'
+    )
+    done = train(tmp_path, real_data / "telco_wa_broken_totals.csv", tmp_path / "wa.toml")
+    assert done.returncode == 1
+    assert "total_charges (column 'TotalCharges') is no number" in done.stderr
+    assert "rows, e.g. 1, 2" in done.stderr
+    assert_one_line(done.stderr)
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_descriptor_without_a_required_field_is_refused(real_data, tmp_path):
+    text = (DATASETS / "telco.toml").read_text().replace('age = "Age"\n', "")
+    (tmp_path / "no_age.toml").write_text(text)
+    done = train(tmp_path, real_data / "telco_customer_churn.csv", tmp_path / "no_age.toml")
+    assert done.returncode == 1
+    assert "required field 'age'" in done.stderr
+    assert_one_line(done.stderr)
+
+
+def test_the_registered_model_scores_the_table(trained, real_data):
+    mlflow.set_tracking_uri(f"sqlite:///{trained[0] / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model("models:/churn@champion")
+    raw = pd.read_csv(real_data / "telco_customer_churn.csv")
+    customers = pd.DataFrame(
+        {
+            "customer_id": raw["Customer ID"],
+            "age": raw["Age"],
+            "tenure": raw["Tenure in Months"],
+            "monthly_charges": raw["Monthly Charge"],
+            "total_charges": raw["Total Charges"],
+        }
+    )
+    scored = model.predict(customers, params={"on_invalid": "report"})
+    assert scored["error"].notna().sum() == 120
+    assert (scored["error"].notna() == (customers["monthly_charges"] < 0)).all()
+    churned = raw.loc[scored["error"].isna(), "Customer Status"] == "Churned"
+    probability = scored["churn_probability"].dropna().astype(float)
+    assert probability[churned].mean() > probability[~churned].mean() + 0.2

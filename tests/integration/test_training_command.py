@@ -1,0 +1,219 @@
+"""``python -m training`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.scorecard import Scorecard
+from tests.integration.conftest import ROOT, ROWS, assert_one_line, clean_environment, run
+from training.simulator import simulate
+
+
+def test_the_run_prints_what_it_read_and_what_it_registered(registry):
+    assert "built-in: 3,000 rows, 3,000 used" in registry.output
+    assert "registered models:/churn@champion as version 1" in registry.output
+    assert "the scorecard holds against" in registry.output
+
+
+def test_the_registered_version_tells_the_whole_story(registry):
+    client = MlflowClient()
+    version = client.get_model_version_by_alias("churn", "champion")
+    run = client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["dataset_name"] == "built-in"
+    assert run.data.params["rows_used"] == "3000"
+    for metric in ("auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_10"):
+        for model in ("", "logistic_regression/", "hist_gradient_boosting/"):
+            assert f"{model}{metric}" in run.data.metrics
+    (dataset,) = run.inputs.dataset_inputs
+    assert dataset.dataset.name == "built-in"
+    assert dataset.dataset.digest
+    figures = {Path(f.path).stem for f in client.list_artifacts(run.info.run_id, "figures")}
+    assert figures == {"roc", "precision_recall", "calibration", "gains", "effects"}
+    effects = {Path(f.path).stem for f in client.list_artifacts(run.info.run_id, "figures/effects")}
+    assert effects == {column.name for column in CUSTOMER_SCHEMA.features}
+
+
+def test_the_registered_model_carries_signature_schema_example_and_few_requirements(registry):
+    info = mlflow.models.get_model_info("models:/churn@champion")
+    inputs = [(c.name, c.type.name, c.required) for c in info.signature.inputs]
+    assert inputs == [
+        ("customer_id", "string", True),
+        ("age", "long", True),
+        ("tenure", "long", True),
+        ("monthly_charges", "double", True),
+        ("total_charges", "double", False),
+    ]
+    outputs = [(c.name, c.type.name) for c in info.signature.outputs]
+    assert outputs == [
+        ("customer_id", "string"),
+        ("churn_prediction", "long"),
+        ("churn_probability", "double"),
+    ]
+    params = [(p.name, p.dtype.name, p.default) for p in info.signature.params]
+    assert params == [
+        ("threshold", "double", None),
+        ("explain", "boolean", False),
+        ("on_invalid", "string", "raise"),
+    ]
+    folder = Path(mlflow.artifacts.download_artifacts("models:/churn@champion"))
+    packages = [line.split("==")[0] for line in (folder / "requirements.txt").read_text().split()]
+    assert packages == ["mlflow", "numpy", "pandas", "pydantic"]
+    assert {path.name for path in (folder / "code").iterdir()} == {"churn_model", "pyfunc"}
+    assert not list(folder.rglob("*.pkl"))
+    schema = RecordSchema.from_json_schema(
+        json.loads((folder / "artifacts/schema.json").read_text())
+    )
+    assert schema == CUSTOMER_SCHEMA
+    assert RecordSchema.from_json_schema(info.metadata["record_schema"]) == CUSTOMER_SCHEMA
+    assert (folder / "input_example.json").exists()
+
+
+def test_the_same_seed_and_data_register_the_same_bytes(registry, tmp_path):
+    done = run("-m", "training", "--rows", ROWS, "--folds", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = (
+        next((folder / "mlruns").rglob("artifacts/**/scorecard.json"))
+        for folder in (registry.folder, tmp_path)
+    )
+    assert first != second
+    assert first.read_bytes() == second.read_bytes()
+    Scorecard.load(first)
+
+
+def registered_versions(folder: Path) -> int:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    return len(client.search_model_versions("name = 'churn'"))
+
+
+def write(folder: Path, frame: pd.DataFrame, **target: object) -> list[object]:
+    """A table and its descriptor, as arguments of the command."""
+    frame.to_csv(folder / "table.csv", index=False)
+    columns = "".join(f'{c.name} = "{c.name}"\n' for c in CUSTOMER_SCHEMA)
+    (folder / "dataset.toml").write_text(
+        f'name = "mine"\n[columns]\n{columns}[target]\ncolumn = "churned"\n'
+        "churned = [1]\nkept = [0]\n"
+    )
+    return ["--data", folder / "table.csv", "--dataset", folder / "dataset.toml"]
+
+
+def labelled(rows: int) -> pd.DataFrame:
+    simulation = simulate(rows, seed=9)
+    return simulation.customers.assign(churned=simulation.churned)
+
+
+def test_a_table_with_bad_rows_trains_without_them_and_keeps_their_reasons(tmp_path):
+    table = labelled(1000)
+    table.loc[[3, 5], "age"] = 300
+    done = run("-m", "training", *write(tmp_path, table), "--folds", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1,000 rows, 998 used" in done.stdout
+    assert "rejected: age (column 'age') must be at most 120: 2 rows, e.g. 3, 5" in done.stdout
+    (kept,) = (tmp_path / "mlruns").rglob("rejected_rows.csv")
+    assert pd.read_csv(kept)[["row", "field", "rule", "cell"]].to_numpy().tolist() == [
+        [3, "age", "less_than_equal", 300],
+        [5, "age", "less_than_equal", 300],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda t: t.assign(churned=0), "0 customers churned and 200 were kept"),
+        (lambda t: t.head(0), "a header and no rows"),
+        (lambda t: t.assign(age=-1), "200 of 200 rows (100%) break the schema"),
+        (lambda t: t.drop(columns="age"), "has no column 'age'"),
+    ],
+)
+def test_a_table_that_cannot_be_trained_on_is_one_line_and_registers_nothing(
+    tmp_path, change, complaint
+):
+    done = run("-m", "training", *write(tmp_path, change(labelled(200))), cwd=tmp_path)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert_one_line(done.stderr)
+    assert not (tmp_path / "mlruns").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--data", "none.csv"], "--data needs --dataset"),
+        (["--dataset", "x.toml"], "name it with --data"),
+        (["--data", "none.csv", "--dataset", "none.toml"], "none.toml: cannot be read"),
+        (["--rows", "3"], "folds need at least 5 of each"),
+    ],
+)
+def test_wrong_options_are_one_line(tmp_path, arguments, complaint):
+    done = run("-m", "training", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert_one_line(done.stderr)
+
+
+def test_an_unreachable_registry_is_said_before_the_fit(tmp_path):
+    begun = time.monotonic()
+    done = run("-m", "training", cwd=tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "check MLFLOW_TRACKING_URI" in done.stderr
+    assert_one_line(done.stderr)
+    assert time.monotonic() - begun < 60
+
+
+def test_a_name_that_cannot_be_registered_leaves_no_version(tmp_path):
+    done = run(*["-m", "training", "--rows", 300, "--folds", 2, "--alias", "latest"], cwd=tmp_path)
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert registered_versions(tmp_path) == 0
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("churn")
+    assert [r.info.status for r in client.search_runs([experiment.experiment_id])] == ["FAILED"]
+
+
+def test_an_interrupted_run_registers_nothing(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", "--rows", "20000"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "mlflow.db").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(8)  # the database's tables are made first, the fit comes after
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "nothing was registered" in stderr
+    assert registered_versions(tmp_path) == 0
+
+
+def test_mlproject_trains_with_the_same_command(tmp_path):
+    done = subprocess.run(
+        ["mlflow", "run", ROOT, "-e", "train", "--env-manager", "local", "-P", "rows=400"],
+        cwd=tmp_path,
+        env=clean_environment()
+        | {
+            "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}",
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": os.fspath(tmp_path / "mlruns"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "registered models:/churn@champion as version 1" in done.stdout
+    assert registered_versions(tmp_path) == 1
