@@ -87,7 +87,11 @@ def serving(registry: Registry, folder: Path, env_manager: str = "local") -> Ite
             [sys.executable, *command, env_manager, "-p", str(port)],
             cwd=folder,
             env=clean_environment()
-            | {"MLFLOW_TRACKING_URI": registry.uri, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+            | {
+                "MLFLOW_TRACKING_URI": registry.uri,
+                "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+                "MLFLOW_ENV_ROOT": str(folder / "envs"),
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -81,8 +81,10 @@ def test_a_descriptor_without_a_required_field_is_refused(real_data, tmp_path):
 
 
 def test_the_registered_model_scores_the_table(trained, real_data):
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{trained[0] / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/churn@champion")
+    mlflow.set_tracking_uri(before)
     raw = pd.read_csv(real_data / "telco_customer_churn.csv")
     customers = pd.DataFrame(
         {
