@@ -86,6 +86,7 @@ class ChurnClient:
         self.chunk_rows = chunk_rows
         self.schema = schema
         self.progress = progress
+        self._whole = {c.name for c in schema or () if c.kind == "integer"}
         self._session = _session(api_key, retries)
 
     def __enter__(self) -> ChurnClient:
@@ -185,7 +186,7 @@ class ChurnClient:
         body = {
             "dataframe_split": {
                 "columns": names,
-                "data": [[_plain(row.get(name)) for name in names] for row in rows],
+                "data": [[self._cell(name, row.get(name)) for name in names] for row in rows],
             },
             "params": params,
         }
@@ -205,6 +206,11 @@ class ChurnClient:
         if not isinstance(predictions, list) or len(predictions) != len(rows):
             raise ServerFailed(f"{self.url} sent no scoring reply", reply.status_code)
         return predictions
+
+    def _cell(self, name: str, value: Any) -> Any:
+        """A value as JSON writes it; a whole number of a float column as a whole number."""
+        value = _plain(value)
+        return int(value) if isinstance(value, float) and name in self._whole else value
 
     def _names(self, rows: list[dict[str, Any]]) -> list[str]:
         """The columns to send: the schema's, or without one all that occur."""

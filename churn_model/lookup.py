@@ -54,14 +54,6 @@ class Axis:
         found[missing] = 0
         return found
 
-    def bin(self, value: float | None) -> int:
-        """The bin of one number (None or NaN for missing), or category code."""
-        if value is None or value != value:
-            return 0
-        if self.is_category:
-            return int(value) + 1
-        return 1 + bisect_right(self.cuts, value)
-
     def places(self, cuts: Sequence[float]) -> Bins:
         """For each bin of this axis (size,) the bin among a term's own ``cuts``."""
         if self.is_category:
@@ -124,6 +116,7 @@ class Lookup:
         self.features = tuple(feature.name for feature in card.features)
         self.intercept = card.intercept
         self._axes = [Axis(feature, card.terms) for feature in card.features]
+        self._cuts = [None if axis.is_category else axis.cuts for axis in self._axes]
         place = {name: i for i, name in enumerate(self.features)}
         self._main: list[tuple[int, Floats]] = []
         self._pairs: list[tuple[int, int, Bins, Bins, Floats]] = []
@@ -186,7 +179,7 @@ class Lookup:
 
     def log_odds_one(self, values: Sequence[float | None]) -> float:
         """Log-odds of one row, its values in the order of ``features``."""
-        bins = [axis.bin(value) for axis, value in zip(self._axes, values, strict=True)]
+        bins = self._bins_of_one(values)
         total = self.intercept
         for i, table in self._main_lists:
             total += table[bins[i]]
@@ -196,7 +189,7 @@ class Lookup:
 
     def effects_one(self, values: Sequence[float | None]) -> list[float]:
         """Each feature's share of one row's log-odds."""
-        bins = [axis.bin(value) for axis, value in zip(self._axes, values, strict=True)]
+        bins = self._bins_of_one(values)
         result = [0.0] * len(bins)
         for i, table in self._main_lists:
             result[i] += table[bins[i]]
@@ -205,6 +198,15 @@ class Lookup:
             result[i] += half
             result[j] += half
         return result
+
+    def _bins_of_one(self, values: Sequence[float | None]) -> list[int]:
+        """The bins of numbers (None or NaN for missing), and of category codes."""
+        return [
+            0
+            if value is None or value != value
+            else 1 + (int(value) if cuts is None else bisect_right(cuts, value))
+            for cuts, value in zip(self._cuts, values, strict=True)
+        ]
 
     def _bins(self, columns: Sequence[npt.NDArray[Any]]) -> list[Bins]:
         return [axis.bins(column) for axis, column in zip(self._axes, columns, strict=True)]

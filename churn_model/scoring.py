@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +18,19 @@ from churn_model.errors import FieldError, InvalidParameter, SchemaError, Scorec
 from churn_model.lookup import Lookup
 from churn_model.schema import RecordSchema
 from churn_model.scorecard import Scorecard
-from churn_model.validation import Checked, check_frame, check_records
+from churn_model.validation import Checked, check_columns, check_frame, check_records
 
 MOST_REASONS = 3
 
+Customers: TypeAlias = (
+    pd.DataFrame | Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
+)
 OnInvalid: TypeAlias = Literal["raise", "report"]
 Reason: TypeAlias = dict[str, Any]
 """``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """One customer's score; ``reasons`` is None unless asked for."""
 
     identifiers: dict[str, Any]
@@ -89,7 +91,7 @@ class Scorer:
         self.scorecard = scorecard
         self.schema = schema
         self.lookup = Lookup(scorecard)
-        self._row_validator = schema.row_model.__pydantic_validator__
+        self.row_validator = schema.row_model.__pydantic_validator__
         self._identifiers = tuple(column.name for column in schema.identifiers)
         self._kinds = {column.name: column.kind for column in schema.features}
         self._choices = {
@@ -113,13 +115,13 @@ class Scorer:
 
     def score(
         self,
-        customers: pd.DataFrame | Sequence[Mapping[str, object]],
+        customers: Customers,
         *,
         threshold: float | None = None,
         explain: bool = False,
         on_invalid: OnInvalid = "raise",
     ) -> Scores:
-        """Score n customers: a DataFrame, or a sequence of records.
+        """Score n customers: a DataFrame, a sequence of records, or columns of equal length.
 
         ``threshold`` (0..1) replaces the scorecard's own. Raises InvalidRecords if a row breaks the
         schema, unless ``on_invalid`` is ``"report"``: then it keeps its place without a score.
@@ -130,6 +132,9 @@ class Scorer:
         limit = self._threshold(threshold)
         if isinstance(customers, pd.DataFrame):
             checked = check_frame(customers, self.schema)
+        elif isinstance(customers, Mapping):
+            n = max(map(len, customers.values()), default=0)
+            checked = check_columns(customers, n, self.schema)
         else:
             checked = check_records(customers, self.schema)
         if on_invalid == "raise":
@@ -145,7 +150,7 @@ class Scorer:
     ) -> Score:
         """Score one record, without pandas or numpy. Raises as ``score`` does."""
         try:
-            fields = self._row_validator.validate_python(customer).__dict__
+            fields = self.row_validator.validate_python(customer).__dict__
         except ValidationError:
             # the vectorised checks name rule and field in this project's words
             # (and take numpy's scalars, which pydantic does not)

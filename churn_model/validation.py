@@ -79,6 +79,16 @@ def check_records(records: Sequence[Mapping[str, object]], schema: RecordSchema)
     )
 
 
+def check_columns(columns: Mapping[str, Sequence[object]], n: int, schema: RecordSchema) -> Checked:
+    """Check n records that come as columns of plain Python values, as ``check_records`` does."""
+
+    def read(column: Column) -> Cells:
+        found = columns.get(column.name)
+        return absent(column, n) if found is None else read_objects(column, found)
+
+    return _check(read, n, schema)
+
+
 def _check(
     read: Callable[[Column], Cells],
     n: int,

@@ -143,6 +143,12 @@ def test_values_travel_unaltered_and_missing_as_null(client, server, customers):
     assert type(row["age"]) is int
 
 
+def test_whole_numbers_of_a_float_column_are_sent_as_whole_numbers(client, server, customers):
+    client.predict(customers.head(1).astype({"age": float}))
+    sent = server.requests[0][1]["dataframe_split"]
+    assert type(sent["data"][0][sent["columns"].index("age")]) is int
+
+
 def test_params_are_sent(client, server, customers):
     client.predict(customers.head(1), threshold=0.3, explain=True)
     assert server.requests[0][1]["params"] == {
