@@ -1,0 +1,143 @@
+"""The application: its parts, put together. Nothing happens at import."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+from starlette.middleware.cors import CORSMiddleware
+
+from serving import keys
+from serving.docs import Docs
+from serving.http import App, Patience, Receive, Scope, Send
+from serving.ledger import Ledger
+from serving.logs import configure
+from serving.metrics import Metrics
+from serving.middleware import Guard, Outermost, Turnstile
+from serving.model import Holder, Served, load
+from serving.routes import Routes
+from serving.settings import PREFIX, Settings
+from serving.throttle import Throttle
+from serving.work import Capacity, Work
+
+_ALWAYS_OPEN = ("/ping", "/health")
+_PUBLIC = {
+    "docs": (*Docs.paths, "/openapi.json"),
+    "version": ("/version",),
+    "metrics": ("/metrics",),
+}
+RESOLVED = f"{PREFIX}RESOLVED"
+"""Environment variable by which worker processes get the settings that the parent has read."""
+
+
+def create_app(settings: Settings, served: Served | None = None) -> App:
+    """The whole ASGI application.
+
+    ``served`` is the model to begin with; without one every scoring route replies 503 until the
+    watch has found it. Raises InvalidParameter for settings that cannot work.
+    """
+    metrics = Metrics()
+    ledger = Ledger(metrics)
+    holder = Holder(settings.model_uri, lambda new: metrics.model(new.name, new.version))
+    capacity = Capacity(settings.max_concurrency)
+    work = Work(capacity, settings.threads, settings.inline_bytes, settings.timeout)
+    throttle = Throttle(
+        settings.rate_limit,
+        settings.rate_limit_rows,
+        settings.rate_limit_storage,
+        free=_ALWAYS_OPEN,
+    )
+    known = keys.load(settings.keys_file, settings.keys)
+    docs = Docs(keys=bool(known), root_path=settings.root_path)
+    patience = Patience(settings.timeout)
+    app: App = Routes(settings, holder, work, throttle, ledger, patience, docs)
+    app = Turnstile(app, capacity, free=_ALWAYS_OPEN)
+    app = throttle.around(app)
+    if known:
+        public = [path for name in settings.public for path in _PUBLIC[name]]
+        app = Guard(app, known, open_paths=(*_ALWAYS_OPEN, *public))
+    app = Outermost(app, ledger)
+    if settings.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Model-Version", "X-Request-ID"],
+        )
+    if served is not None:
+        holder.start(served)
+    return Lifespan(app, settings, holder, work, ledger, patience)
+
+
+class Lifespan:
+    """Starts the watch with the server, and ends it with it."""
+
+    def __init__(
+        self,
+        app: App,
+        settings: Settings,
+        holder: Holder,
+        work: Work,
+        ledger: Ledger,
+        patience: Patience,
+    ) -> None:
+        self.patience = patience
+        self.app = app
+        self.settings = settings
+        self.holder = holder
+        self.work = work
+        self.ledger = ledger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        await receive()
+        loop = asyncio.get_running_loop()
+        watches = [loop.create_task(watch) for watch in self._watches()]
+        # what is loaded now stays: without this each full garbage collection walks all of MLflow,
+        # which takes 100 ms and more
+        gc.collect()
+        gc.freeze()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        self.work.close()
+        self.ledger.flush()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _watches(self) -> Iterator[Coroutine[Any, Any, None]]:
+        yield self.patience.watch()
+        yield self._gauge()
+        interval = self.settings.reload_interval
+        if self.holder.current is None:
+            interval = min(interval, 2.0) or 2.0  # until there is a model somebody must look
+        elif not interval or self.holder.current.alias is None:
+            return
+        yield self.holder.watch(interval, self.ledger.metrics.reload_failures.inc)
+
+    async def _gauge(self) -> None:
+        """How many requests are at work, once a second."""
+        while True:
+            self.ledger.metrics.in_flight.set(self.work.capacity.taken)
+            await asyncio.sleep(1)
+
+
+def worker() -> App:
+    """The application of one worker process, with the settings that the parent has read."""
+    settings = Settings.model_validate_json(os.environ[RESOLVED])
+    configure(settings.log_level)
+    try:
+        served = load(settings.model_uri)
+    except Exception:
+        if not settings.wait_for_model:
+            raise
+        served = None
+    return create_app(settings, served)

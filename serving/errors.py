@@ -1,0 +1,84 @@
+"""Refusals, and the one error body that every route replies with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from churn_model.errors import (
+    LISTED_ERRORS,
+    ChurnError,
+    FieldError,
+    InvalidParameter,
+    InvalidRecords,
+)
+
+RETRY_SECONDS = 1
+"""What a 503 tells callers to wait."""
+
+# the names that MLflow's own clients know, by status
+ERROR_CODES = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    404: "ENDPOINT_NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "REQUEST_LIMIT_EXCEEDED",
+    415: "BAD_REQUEST",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+class ApiError(Exception):
+    """A request that gets ``status`` and a reason instead of scores.
+
+    ``message`` is for the caller: it holds no value of a customer and nothing of the inside.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        count: int | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.errors = tuple(errors)
+        self.count = len(self.errors) if count is None else count
+        self.headers = tuple(headers)
+
+
+def unavailable(message: str) -> ApiError:
+    """503: try again in a moment."""
+    return ApiError(503, message, headers=[(b"retry-after", str(RETRY_SECONDS).encode())])
+
+
+def refusal(error: ChurnError) -> ApiError:
+    """What the domain refuses, as a reply."""
+    if isinstance(error, InvalidRecords):
+        return ApiError(400, str(error), errors=error.errors, count=error.count)
+    if isinstance(error, InvalidParameter):
+        return ApiError(400, str(error))
+    return ApiError(500, "internal error")
+
+
+def body(error: ApiError, request_id: str) -> bytes:
+    """The error body; readable by an MLflow client and by a client of ``/predict``."""
+    content: dict[str, Any] = {
+        "success": False,
+        "error_code": ERROR_CODES.get(error.status, "BAD_REQUEST"),
+        "message": error.message,
+        "error": error.message,
+        "errors": [field.as_dict() for field in error.errors[:LISTED_ERRORS]],
+        "error_count": error.count,
+        "request_id": request_id,
+    }
+    return orjson.dumps(content)

@@ -1,0 +1,166 @@
+"""The served model: loaded from the registry as data, watched, and swapped between two requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import yaml
+from mlflow import MlflowClient
+from mlflow.models import Model
+from mlflow.pyfunc import PyFuncModel
+from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
+
+from churn_model.errors import ChurnError, RegistryError, SchemaError
+from churn_model.scoring import Scorer
+from pyfunc.model import SCHEMA, SCORECARD, ChurnPyfunc
+from pyfunc.registry import readable_errors
+
+_logger = logging.getLogger("serving.model")
+_ALIASED = "models:/"
+
+
+@dataclass(frozen=True)
+class Served:
+    """One version, ready to score. ``pyfunc`` takes the formats that only MLflow parses."""
+
+    name: str | None
+    version: str | None
+    alias: str | None
+    loaded_at: str
+    scorer: Scorer
+    pyfunc: PyFuncModel
+
+    def info(self) -> dict[str, Any]:
+        """What ``/health`` says of it."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "alias": self.alias,
+            "loaded_at": self.loaded_at,
+        }
+
+
+def resolve(uri: str) -> tuple[str | None, str | None, str | None]:
+    """Name, version and alias of a ``models:/`` URI, asked of the registry; else three Nones."""
+    if not uri.startswith(_ALIASED):
+        return None, None, None
+    name, _, alias = uri.removeprefix(_ALIASED).partition("@")
+    if not alias:
+        name, _, version = name.partition("/")
+        return name, version or None, None
+    found = MlflowClient().get_model_version_by_alias(name, alias)
+    return name, str(found.version), alias
+
+
+def load(uri: str) -> Served:
+    """Load and warm up a model. Raises RegistryError, ScorecardError or SchemaError.
+
+    Only the version's data is read (scorecard and schema); no code of the artifact runs.
+    """
+    with readable_errors(uri):
+        name, version, alias = resolve(uri)
+        source = f"{_ALIASED}{name}/{version}" if alias else uri
+        folder = Path(mlflow.artifacts.download_artifacts(source))
+        card = Model.load(str(folder))
+    if version is None or not version.isdigit():
+        name, version = _noted(folder)
+    files = {key: folder / "artifacts" / f"{key}.json" for key in (SCORECARD, SCHEMA)}
+    scorer = Scorer.load(files[SCORECARD], files[SCHEMA])
+    model = PyFuncModel(model_meta=card, model_impl=_Impl(scorer))
+    _warm_up(scorer)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Served(name, version, alias, now, scorer, model)
+
+
+def _noted(folder: Path) -> tuple[str | None, str | None]:
+    """Name and version of a downloaded model, as in an image; MLflow notes them beside it."""
+    file = folder / REGISTERED_MODEL_META_FILE_NAME
+    noted = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return noted.get("model_name"), str(noted["model_version"]) if noted else None
+
+
+class _Impl:
+    """What MLflow calls for CSV and Parquet: our own model code, never the artifact's."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._model = ChurnPyfunc()
+        self._model.scorer = scorer
+
+    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+        return self._model.predict(None, data, params)
+
+
+def _warm_up(scorer: Scorer) -> None:
+    """Score once both ways, so that the first caller does not pay for it, nor find it broken."""
+    lowest = {
+        c.name: c.choices[0] if c.choices else "" if c.kind == "identifier" else c.minimum or 0
+        for c in scorer.schema
+        if c.required
+    }
+    scorer.score([lowest] * 100, explain=True, on_invalid="report")
+    scorer.score_one(lowest, explain=True)
+
+
+class Holder:
+    """The current model, and the watch that replaces it.
+
+    ``current`` is None until there is one. A version that cannot be loaded leaves the old one
+    serving; ``problem`` says why until the next success.
+    """
+
+    def __init__(self, uri: str, on_swap: Callable[[Served], None] = lambda served: None) -> None:
+        self.uri = uri
+        self.current: Served | None = None
+        self.problem: str | None = None
+        self._on_swap = on_swap
+        self._refused: str | None = None
+
+    def start(self, served: Served) -> None:
+        """Serve this one from now on."""
+        self.current = served
+        self.problem = None
+        self._on_swap(served)
+
+    async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
+        """Look at the registry every ``interval`` seconds, for ever."""
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                newer = await asyncio.to_thread(self._newer)
+                if newer is not None:
+                    self.start(newer)
+                    _logger.info("serving version %s", newer.version)
+            except Exception as error:
+                self._note(error)
+                on_failure()
+
+    def _newer(self) -> Served | None:
+        """The model that the URI points at now, where that is another one."""
+        with readable_errors(self.uri):
+            _, version, _ = resolve(self.uri)
+        if self.current is not None and version in (self.current.version, self._refused):
+            if version == self.current.version:
+                self.problem = self._refused = None
+            return None
+        try:
+            newer = load(self.uri)
+            if self.current is not None and newer.scorer.schema != self.current.scorer.schema:
+                raise SchemaError(f"version {version} has another schema; restart to serve it")
+        except ChurnError as error:
+            if not isinstance(error, RegistryError):
+                self._refused = version  # its files will not get better: say it once
+            raise
+        return newer
+
+    def _note(self, error: Exception) -> None:
+        text = str(error) if isinstance(error, ChurnError) else type(error).__name__
+        if text != self.problem:
+            _logger.warning("the model was not reloaded: %s", text)
+        self.problem = text

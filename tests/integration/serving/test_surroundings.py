@@ -1,0 +1,166 @@
+"""What stands around the server: curl, TLS, Redis, an image's folder, a developer's editor."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pytest
+import requests
+import trustme
+
+from serving.keys import make
+from tests.integration.conftest import clean_environment, free_port
+from tests.integration.serving.conftest import CUSTOMER, our_server
+
+
+def test_curl_gets_a_score_and_a_reason(ours):
+    def curl(body):
+        options = ["-d", json.dumps(body), "-H", "Content-Type: application/json"]
+        done = subprocess.run(
+            ["curl", "-sS", *options, "-w", "\n%{http_code}", f"{ours.url}/predict/single"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        content, _, status = done.stdout.rpartition("\n")
+        return json.loads(content), int(status)
+
+    content, status = curl(CUSTOMER)
+    assert status == 200
+    assert 0 < content["churn_probability"] < 1
+    content, status = curl(CUSTOMER | {"age": 30.5})
+    assert status == 400
+    assert content["errors"][0]["loc"][-1] == "age"
+
+
+def test_requests_sent_ahead_on_one_connection_are_answered_in_order(ours):
+    bodies = [json.dumps(CUSTOMER | {"customer_id": f"P{i}"}).encode() for i in range(20)]
+    sent = b"".join(
+        b"POST /predict/single HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        for body in bodies
+    )
+    received = b""
+    with socket.create_connection(("127.0.0.1", ours.port), timeout=20) as connection:
+        connection.sendall(sent)
+        while received.count(b"churn_probability") < 20:
+            part = connection.recv(65536)
+            assert part
+            received += part
+    places = [received.index(b'"P%d"' % i) for i in range(20)]
+    assert places == sorted(places)
+
+
+def test_it_speaks_tls(registry, tmp_path):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    flags = ["--ssl-certfile", tmp_path / "cert.pem", "--ssl-keyfile", tmp_path / "key.pem"]
+    flags += ["--grace", 1]  # the handshake that fails below is waited for at the end
+    with our_server(registry, *flags, ready=False) as server:
+        url = server.url.replace("http:", "https:")
+        trusted = {"verify": str(tmp_path / "ca.pem"), "timeout": 10}
+        reply = _patiently(lambda: requests.post(f"{url}/predict/single", json=CUSTOMER, **trusted))
+        assert reply.status_code == 200
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(f"{url}/ping", timeout=10)
+
+
+def _patiently(ask, seconds=60):
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+@pytest.fixture
+def redis(tmp_path):
+    program = shutil.which("redis-server")
+    assert program, "this test needs Redis (Debian: apt-get install redis-server)"
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen([program, *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}", process
+    process.terminate()
+    process.wait(10)
+
+
+def test_servers_with_one_redis_share_their_limits(registry, redis):
+    key, stored = make()
+    url, process = redis
+    flags = ["--keys", f"a={stored}", "--rate-limit", "10/hour", "--rate-limit-storage", url]
+    headers = {"X-API-Key": key}
+    with our_server(registry, *flags) as one, our_server(registry, *flags) as other:
+        statuses = [
+            server.get("/version", headers=headers).status_code
+            for _ in range(6)
+            for server in (one, other)
+        ]
+        assert statuses == [200] * 10 + [429] * 2
+        refused = one.get("/version", headers=headers)
+        assert 1 <= int(refused.headers["Retry-After"]) <= 3601
+        process.terminate()
+        process.wait(10)
+        lost = one.get("/version", headers=headers)
+        assert (lost.status_code, lost.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        assert one.get("/ping").status_code == 200
+
+
+def test_a_model_in_a_folder_needs_no_registry_and_knows_its_version(registry, tmp_path):
+    mlflow.artifacts.download_artifacts("models:/churn@champion", dst_path=str(tmp_path / "model"))
+    nowhere = type(registry)(tmp_path, "")
+    with our_server(nowhere, "-m", tmp_path / "model") as server:
+        assert server.get("/health").json()["model"]["version"] == "1"
+        reply = server.post("/predict", json={"customers": [CUSTOMER]}).json()
+        assert reply["model_version"] == "1"
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_change_of_the_code_restarts_a_developers_server(registry, tmp_path):
+    """In a copy, since it writes into the package."""
+    root = Path(__file__).parents[3]
+    for package in ("churn_model", "pyfunc", "serving"):
+        shutil.copytree(root / package, tmp_path / package)
+    port = free_port()
+    with open(tmp_path / "err", "wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving", "-p", str(port), "--reload"],
+            cwd=tmp_path,
+            env=clean_environment() | {"MLFLOW_TRACKING_URI": registry.uri},
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}/ping"
+        assert _patiently(lambda: requests.get(url, timeout=30)).status_code == 200
+        time.sleep(1)
+        with open(tmp_path / "serving" / "__init__.py", "a") as file:
+            file.write("# changed\n")
+        deadline = time.monotonic() + 60
+        while (tmp_path / "err").read_text().count("Application startup complete") < 2:
+            assert time.monotonic() < deadline, (tmp_path / "err").read_text()
+            time.sleep(0.2)
+        assert requests.get(url, timeout=30).status_code == 200
+    finally:
+        process.terminate()
+        process.wait(20)

@@ -1,0 +1,64 @@
+"""The operating guide and its files name what is there."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from serving.errors import ERROR_CODES
+from serving.metrics import Metrics
+from serving.settings import PREFIX, Settings
+
+DOCS = Path(__file__).parents[3] / "docs"
+GUIDE = (DOCS / "operating.md").read_text()
+HISTOGRAMS = ("churn_request_seconds", "churn_probability")
+
+
+def exposed():
+    """The names of all samples that the server can show."""
+    metrics = Metrics()
+    return {
+        name
+        for family in metrics.registry.collect()
+        for name in (family.name, f"{family.name}_total")
+    } | {f"{histogram}_{part}" for histogram in HISTOGRAMS for part in ("bucket", "sum", "count")}
+
+
+def test_the_dashboard_and_the_guide_show_only_what_is_counted():
+    dashboard = json.loads((DOCS / "operating" / "grafana.json").read_text())
+    queries = " ".join(target["expr"] for p in dashboard["panels"] for target in p["targets"])
+    for text in (queries, " ".join(re.findall(r"`(churn_[a-z_]+)`", GUIDE))):
+        named = set(re.findall(r"\bchurn_[a-z_]+", text))
+        assert named
+        assert named <= exposed()
+
+
+def test_each_metric_is_in_the_guide():
+    for family in Metrics().registry.collect():
+        assert f"`{family.name}" in GUIDE
+
+
+def test_each_status_is_in_the_guide():
+    for status in (*ERROR_CODES, 408):
+        assert re.search(rf"\b{status}\b", GUIDE)
+
+
+def test_the_manifests_use_settings_and_routes_that_exist():
+    deployment, service = yaml.safe_load_all((DOCS / "operating" / "kubernetes.yaml").read_text())
+    pod = deployment["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+    names = [entry["name"] for entry in container["env"] if entry["name"].startswith(PREFIX)]
+    assert {name.removeprefix(PREFIX).lower() for name in names} <= set(Settings.model_fields)
+    assert container["readinessProbe"]["httpGet"]["path"] == "/ping"
+    assert service["spec"]["selector"] == pod["metadata"]["labels"]
+    assert pod["spec"]["terminationGracePeriodSeconds"] > Settings().grace
+    unit = (DOCS / "operating" / "churn.service").read_text()
+    flags = re.findall(r" --([a-z-]+)", re.search(r"ExecStart=(.*\\\n.*)", unit)[1])
+    assert {flag.replace("-", "_") for flag in flags} <= set(Settings.model_fields)
+    assert yaml.safe_load((DOCS / "operating" / "prometheus.yml").read_text())["scrape_configs"]
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(((?!http)[^)#]+)\)", GUIDE):
+        assert (DOCS / target).is_file()

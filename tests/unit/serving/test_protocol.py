@@ -1,0 +1,100 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from pydantic import ValidationError
+
+from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.validation import check_records
+from serving.errors import ApiError
+from serving.protocol import Params, read_invocation
+from tests.unit.test_validation import GOOD, any_record
+
+
+def request(**body):
+    return read_invocation(json.dumps(body).encode())
+
+
+def test_the_four_forms_of_mlflow_are_read(customer):
+    records = [customer, customer]
+    columns = {name: [value] * 2 for name, value in customer.items()}
+    split = {"columns": list(customer), "data": [list(customer.values())] * 2}
+    for body in ({"dataframe_records": records}, {"inputs": records}, {"instances": records}):
+        assert (request(**body).customers, request(**body).n) == (records, 2)
+    for body in ({"inputs": columns}, {"instances": columns}):
+        assert (request(**body).customers, request(**body).n) == (columns, 2)
+    read = request(dataframe_split=split)
+    assert {name: list(cells) for name, cells in read.customers.items()} == columns
+    assert request(inputs=customer).customers == [customer]
+
+
+def test_params_are_read_and_refused():
+    given_params = {"threshold": 0.3, "explain": True, "on_invalid": "report"}
+    assert request(inputs=[], params=given_params).params == Params(0.3, True, "report")
+    assert request(inputs=[]).params == Params()
+    for wrong in ({"threshold": "0.3"}, {"threshold": True}, {"explain": 1}, {"on_invalid": 0}, []):
+        with pytest.raises(ApiError, match="params"):
+            request(inputs=[], params=wrong)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[1]",
+        b"{}",
+        b'{"inputs": [], "instances": []}',
+        b'{"inputs": 5}',
+        b'{"inputs": {"age": [1], "tenure": [1, 2]}}',
+        b'{"dataframe_records": {"age": 1}}',
+        b'{"dataframe_split": {"columns": ["age"]}}',
+        b'{"dataframe_split": {"columns": ["age", "age"], "data": [[1, 2]]}}',
+        b'{"dataframe_split": {"columns": ["age"], "data": [[1, 2]]}}',
+        b'{"dataframe_split": {"columns": ["age"], "data": [1]}}',
+        b'{"dataframe_split": {"columns": ["age"], "data": [[1]], "index": [0, 1]}}',
+        b'{"dataframe_split": {"columns": ["age"], "data": [], "more": 1}}',
+        b'{"inputs": [' * 3000,
+        b'{"inputs": "\xff"}',
+    ],
+)
+def test_anything_else_is_400_in_words_that_repeat_nothing(body):
+    with pytest.raises(ApiError) as caught:
+        read_invocation(body)
+    assert caught.value.status == 400
+    assert caught.value.message
+
+
+def test_the_bare_nan_of_mlflows_client_is_a_missing_value():
+    read = read_invocation(b'{"inputs": [{"a": NaN, "b": Infinity, "c": "NaN"}]}')
+    assert read.customers == [{"a": None, "b": math.inf, "c": "NaN"}]
+
+
+def json_values(record):
+    """A record as it arrives; the values that JSON cannot carry are left out."""
+    return {
+        name: value
+        for name, value in record.items()
+        if not isinstance(value, np.generic | bytes)
+        and not (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
+@given(any_record(CUSTOMER_SCHEMA, GOOD).filter(lambda record: isinstance(record, dict)))
+def test_one_customer_read_by_pydantic_is_what_the_column_checks_let_through(record):
+    sent = json_values(record)
+    try:
+        body = json.dumps(sent).encode()
+    except (TypeError, ValueError):
+        return
+    validator = CUSTOMER_SCHEMA.row_model.__pydantic_validator__
+    try:
+        fields = validator.validate_json(body).__dict__
+    except ValidationError:
+        fields = None
+    checked = check_records([json.loads(body)], CUSTOMER_SCHEMA)
+    assert (fields is not None) == bool(checked.valid[0])
+    if fields is not None:
+        assert fields["customer_id"] == checked.identifiers["customer_id"][0]
+        assert fields["age"] == checked.values["age"][0]
