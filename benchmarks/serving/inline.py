@@ -1,0 +1,54 @@
+"""Where scoring on the event loop ends: what a thread hop costs, and what bodies of a size cost.
+
+A body that takes less than a few hops to score is quicker on the event loop, for itself and for
+those behind it; a larger one would keep the others waiting.
+Usage: python benchmarks/serving/inline.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import uvloop
+
+from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.scoring import Scorer
+from serving import protocol
+from training.fit import fit
+from training.simulator import simulate
+
+
+async def _hop(pool: ThreadPoolExecutor) -> float:
+    begun = time.perf_counter()
+    await asyncio.get_running_loop().run_in_executor(pool, int)
+    return time.perf_counter() - begun
+
+
+async def main() -> None:
+    """Print both."""
+    with ThreadPoolExecutor(2) as pool:
+        hops = [await _hop(pool) for _ in range(2000)]
+    print(f"a thread hop: {statistics.median(hops) * 1e6:.0f} us\n")
+    simulation = simulate(seed=0)
+    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    scorer = Scorer(card, CUSTOMER_SCHEMA)
+    frame = simulate(2000, seed=1).customers
+    customers = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    print("| customers | body, bytes | read and score, us |\n| --- | --- | --- |")
+    for n in (1, 10, 50, 100, 200, 500, 1000, 2000):
+        body = json.dumps({"dataframe_records": customers[:n]}).encode()
+        times = []
+        for _ in range(200):
+            begun = time.perf_counter()
+            request = protocol.read_invocation(body)
+            scorer.score(request.customers)
+            times.append(time.perf_counter() - begun)
+        print(f"| {n} | {len(body):,} | {statistics.median(times) * 1e6:,.0f} |")
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

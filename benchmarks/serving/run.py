@@ -1,0 +1,217 @@
+"""Requests a second of our server and of what people could pick instead, side by side.
+
+One worker pinned to core 0, wrk on core 1; the servers take turns in each round, and the medians
+over the rounds are compared. Our server has keys, rate limits (of requests and rows), request ids,
+JSON logs and metrics all on. Needs wrk (Debian: apt-get install wrk), the extras train and serve.
+
+Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import requests
+
+from churn_model.schema import CUSTOMER_SCHEMA
+from pyfunc import registry
+from serving.keys import make
+from training.baselines import BOOSTING, baselines
+from training.fit import feature_table, fit
+from training.simulator import simulate
+
+HERE = Path(__file__).parent
+OURS, BARE, FASTAPI, TUTORIAL = (
+    "this server",
+    "bare no-op ASGI",
+    "no-op FastAPI",
+    "FastAPI tutorial",
+)
+MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
+CASES = [(rows, connections) for rows in (1, 1000) for connections in (1, 16)]
+
+
+@dataclass
+class Server:
+    """One competitor: how to start it, and what to send where."""
+
+    name: str
+    command: list[str]
+    port: int
+    environment: dict[str, str]
+    headers: dict[str, str]
+
+    def target(self, rows: int, customers: list[dict]) -> tuple[str, bytes]:
+        """Path and body of a request with so many customers."""
+        if self.name in (MLFLOW, PIPELINE):
+            body = {"dataframe_records": customers[:rows]}
+            return "/invocations", json.dumps(body).encode()
+        if rows == 1:
+            return "/predict/single", json.dumps(customers[0]).encode()
+        return "/predict", json.dumps({"customers": customers[:rows]}).encode()
+
+
+def servers(folder: Path) -> list[Server]:
+    """The competitors, over one model and one pipeline fitted here."""
+    simulation = simulate(seed=0)
+    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    uri = f"sqlite:///{folder}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
+    with mlflow.start_run():
+        registry.register(registry.log(card, CUSTOMER_SCHEMA, simulation.customers.head(3)))
+    pipeline = baselines(CUSTOMER_SCHEMA)[BOOSTING]
+    pipeline.fit(feature_table(simulation.customers, CUSTOMER_SCHEMA), simulation.churned)
+    (folder / "tutorial.pkl").write_bytes(pickle.dumps(pipeline))
+    os.environ["TUTORIAL_MODEL"] = str(folder / "tutorial.pkl")
+    mlflow.pyfunc.save_model(
+        str(folder / "pipeline"),
+        python_model=str(HERE / "pipeline_model.py"),
+        signature=registry.signature(CUSTOMER_SCHEMA),
+        pip_requirements=["mlflow"],
+    )
+    key, stored = make()
+    python = sys.executable
+    model = mlflow.artifacts.download_artifacts("models:/churn@champion")
+
+    def uvicorn(app: str, port: int) -> list[str]:
+        options = ["--port", str(port), "--no-access-log", "--log-level", "warning"]
+        return [python, "-m", "uvicorn", app, *options]
+
+    limits = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
+    return [
+        Server(
+            OURS,
+            [python, "-m", "serving", "-p", "8201", *limits],
+            8201,
+            {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored}"},
+            {"X-API-Key": key},
+        ),
+        Server(BARE, uvicorn("noop_asgi:app", 8202), 8202, {}, {}),
+        Server(FASTAPI, uvicorn("noop_fastapi:app", 8203), 8203, {}, {}),
+        Server(TUTORIAL, uvicorn("tutorial:app", 8204), 8204, {}, {}),
+        Server(
+            MLFLOW,
+            uvicorn("mlflow.pyfunc.scoring_server.app:app", 8205),
+            8205,
+            {"__pyfunc_model_path__": model, "MLFLOW_TRACKING_URI": uri},
+            {},
+        ),
+        Server(
+            PIPELINE,
+            uvicorn("mlflow.pyfunc.scoring_server.app:app", 8206),
+            8206,
+            {"__pyfunc_model_path__": str(folder / "pipeline")},
+            {},
+        ),
+    ]
+
+
+def start(server: Server) -> subprocess.Popen:
+    """The server's process on core 0, ready to answer."""
+    process = subprocess.Popen(
+        ["taskset", "-c", "0", *server.command],
+        cwd=HERE,
+        env=os.environ | server.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    for _ in range(300):
+        try:
+            requests.get(f"http://127.0.0.1:{server.port}/ping", timeout=5)
+            return process
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise SystemExit(f"{server.name} did not start")
+
+
+def load(
+    server: Server, rows: int, connections: int, seconds: int, customers: list[dict], folder: Path
+) -> dict[str, float]:
+    """One run of wrk: requests a second, and latencies in ms."""
+    path, body = server.target(rows, customers)
+    headers = {"Content-Type": "application/json", **server.headers}
+    script = folder / "request.lua"
+    lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
+    script.write_text(
+        f"wrk.method = 'POST'\nwrk.body = [==[{body.decode()}]==]\n" + "\n".join(lines)
+    )
+    url = f"http://127.0.0.1:{server.port}{path}"
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    text = subprocess.run(
+        [*command, "-s", str(script), url], capture_output=True, text=True, check=True
+    ).stdout
+    if "Non-2xx" in text or "Socket errors" in text:
+        raise SystemExit(f"{server.name}: {text}")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    return {"rate": float(rate[1]), "p50": _ms(text, 50), "p99": _ms(text, 99)}
+
+
+def _ms(text: str, percent: int) -> float:
+    number, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", text).groups()
+    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
+
+
+def main() -> None:
+    """Measure and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=3, help="of load a case and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    frame = simulate(1000, seed=1).customers
+    customers = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        field = servers(folder)
+        for server in field:
+            process = start(server)
+            stack.callback(process.wait)
+            stack.callback(os.killpg, process.pid, signal.SIGTERM)
+        for rows, connections in CASES:
+            runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in field}
+            for _ in range(options.rounds):
+                for server in field:
+                    runs[server.name].append(
+                        load(server, rows, connections, options.seconds, customers, folder)
+                    )
+            found[f"{rows} rows, {connections} connections"] = {
+                name: {key: statistics.median(run[key] for run in each) for key in each[0]}
+                for name, each in runs.items()
+            }
+    _print(found)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1))
+
+
+def _print(found: dict[str, dict[str, dict[str, float]]]) -> None:
+    print("| rows, connections | server | requests/s | p50 ms | p99 ms | ours is |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for case, results in found.items():
+        ours = results[OURS]["rate"]
+        for name, result in results.items():
+            times = f"{ours / result['rate']:.2f} times" if name != OURS else ""
+            print(
+                f"| {case} | {name} | {result['rate']:,.0f} | {result['p50']:.2f} | "
+                f"{result['p99']:.2f} | {times} |"
+            )
+
+
+if __name__ == "__main__":
+    main()

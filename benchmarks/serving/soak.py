@@ -1,0 +1,195 @@
+"""What a server goes through in a bad minute, and whether any caller notices.
+
+32 connections without a pause; meanwhile the alias moves ten times between two versions, the
+registry goes away, and the server is replaced by another on the same port. Then memory over many
+requests (wrk, from Debian's packages). Everything on loopback; ends by itself, 1 where a request
+failed or a reply mixed versions.
+
+Usage: python benchmarks/serving/soak.py [--seconds S] [--connections N] [--requests N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import mlflow
+import requests
+from mlflow import MlflowClient
+
+from churn_model.client import ChurnClient
+from churn_model.schema import CUSTOMER_SCHEMA
+from pyfunc import registry
+from training.fit import fit
+from training.simulator import simulate
+
+CUSTOMER = {
+    "customer_id": "C1",
+    "age": 42,
+    "tenure": 12,
+    "monthly_charges": 70.5,
+    "total_charges": 846.0,
+}
+MOVES = 10
+
+
+class Callers:
+    """Threads that post without a pause, a connection each, and note every reply."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        self.url = url
+        self.ended = threading.Event()
+        self.failures: list[str] = []
+        self.replies: set[tuple[str, tuple[float, ...]]] = set()
+        self.counts = [0] * connections
+        self.threads = [threading.Thread(target=self._post, args=(i,)) for i in range(connections)]
+        for thread in self.threads:
+            thread.start()
+
+    def _post(self, place: int) -> None:
+        with ChurnClient(self.url, retries=5) as client:
+            while not self.ended.is_set():
+                try:
+                    reply = client._session.post(
+                        f"{self.url}/predict", json={"customers": [CUSTOMER] * 3}, timeout=30
+                    )
+                    reply.raise_for_status()
+                    content = reply.json()
+                    self.replies.add((content["model_version"], tuple(content["probabilities"])))
+                    self.counts[place] += 1
+                except Exception as error:
+                    self.failures.append(repr(error))
+
+    def end(self) -> None:
+        """Stop and wait for the last replies."""
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def register_two(folder: Path) -> Path:
+    """A registry with two versions that score differently; returns its database."""
+    database = folder / "mlflow.db"
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("soak", str(folder / "runs")))
+    simulation = simulate(2000, seed=0)
+    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    for shift in (0.0, 1.0):
+        changed = card.model_copy(update={"intercept": card.intercept + shift})
+        with mlflow.start_run():
+            info = registry.log(changed, CUSTOMER_SCHEMA, simulation.customers.head(3))
+            registry.register(info)
+    return database
+
+
+def serve(port: int, database: Path) -> subprocess.Popen:
+    """Our server, up and answering."""
+    with open(database.parent / "err", "wb") as err:
+        flags = ["-p", str(port), "--reuse-port", "--reload-interval", "0.2"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving", *flags],
+            env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{database}"},
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+        )
+    for _ in range(600):
+        if b"Application startup complete" in (database.parent / "err").read_bytes():
+            return process
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise SystemExit((database.parent / "err").read_text())
+
+
+def bad_minute(port: int, database: Path, seconds: int, connections: int) -> bool:
+    """The alias moves, the registry goes, the server is replaced; True if no caller noticed."""
+    first = serve(port, database)
+    callers = Callers(f"http://127.0.0.1:{port}", connections)
+    step = seconds * 0.6 / MOVES
+    for move in range(MOVES):
+        MlflowClient().set_registered_model_alias("churn", "champion", str(1 + move % 2))
+        time.sleep(step)
+    gone = database.with_suffix(".gone")
+    database.rename(gone)
+    time.sleep(seconds * 0.2)
+    database.unlink(missing_ok=True)  # SQLite makes an empty one where it finds none
+    gone.rename(database)
+    second = serve(port, database)
+    first.send_signal(signal.SIGTERM)
+    code = first.wait(60)
+    time.sleep(seconds * 0.2)
+    callers.end()
+    second.send_signal(signal.SIGTERM)
+    second.wait(60)
+    versions = sorted({version for version, _ in callers.replies})
+    print(
+        f"{sum(callers.counts):,} requests over {connections} connections, versions {versions}, "
+        f"{len(callers.failures)} failed, {len(callers.replies) - len(versions)} mixed, "
+        f"the first server exited {code}"
+    )
+    for failure in callers.failures[:5]:
+        print(failure)
+    return not callers.failures and len(callers.replies) == len(versions) and code == 0
+
+
+def memory(port: int, database: Path, total: int) -> None:
+    """Resident memory as requests go by."""
+    server = serve(port, database)
+    body = '{"customer_id":"C1","age":42,"tenure":12,"monthly_charges":70.5}'
+    script = database.parent / "request.lua"
+    script.write_text(
+        f"wrk.method='POST'\nwrk.body='{body}'\nwrk.headers['Content-Type']='application/json'"
+    )
+    url = f"http://127.0.0.1:{port}/predict/single"
+    try:
+        while (done := _served(port)) < total:
+            print(f"{done:>9,} requests: {_resident(server.pid):.1f} MiB", flush=True)
+            subprocess.run(
+                ["wrk", "-t1", "-c16", "-d3s", "-s", str(script), url],
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+        print(f"{done:>9,} requests: {_resident(server.pid):.1f} MiB")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+
+
+def _served(port: int) -> int:
+    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    lines = [line for line in text.splitlines() if line.startswith("churn_rows_scored_total ")]
+    return int(float(lines[0].split()[1]))
+
+
+def _resident(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def main() -> int:
+    """Run both; 0 where no caller noticed anything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=60, help="of load")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--requests", type=int, default=200_000, help="for the memory's course")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        probe.bind(("127.0.0.1", 0))  # never listens; it only keeps the number
+        port = probe.getsockname()[1]
+        database = register_two(Path(name))
+        held = bad_minute(port, database, options.seconds, options.connections)
+        memory(port, database, options.requests)
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
