@@ -27,6 +27,8 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 Rule: TypeAlias = tuple[str, str]
 """A rule's stable name, in pydantic's vocabulary, and what it demands in words."""
 
+_EXACT = 2**53
+
 MISSING: Rule = ("missing", "is required")
 _INT: Rule = ("int_type", "must be a whole number")
 _FRACTION: Rule = ("int_from_float", "must be a whole number, without a fraction")
@@ -99,6 +101,8 @@ def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
         if series.isna().any():
             return series.to_numpy(dtype=object, na_value=None), "S"
         return series.array, "S"
+    if dtype.type is Decimal:  # Arrow's; as floats are, also where the column wants whole numbers
+        return series.to_numpy(dtype=np.float64, na_value=np.nan), "f"
     for is_kind, stored in (
         (dtypes.is_bool_dtype, "b"),
         (dtypes.is_unsigned_integer_dtype, "u"),
@@ -106,10 +110,17 @@ def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
         (dtypes.is_float_dtype, "f"),
     ):
         if is_kind(dtype):
+            if stored == "i" and series.isna().any() and _is_inexact(series):
+                return series.to_numpy(dtype=object, na_value=None), "O"
             if series.isna().any() or stored == "f":
                 return series.to_numpy(dtype=np.float64, na_value=np.nan), stored
             return series.to_numpy(dtype=np.dtype(stored + "8" if stored != "b" else "?")), stored
     return series.array, "?"
+
+
+def _is_inexact(series: pd.Series[Any]) -> bool:
+    """Whether a column has whole numbers that a float does not hold exactly."""
+    return bool((series.abs() > _EXACT).any())
 
 
 def _none_if_missing(values: Array) -> Array:

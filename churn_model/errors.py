@@ -8,7 +8,9 @@
     ├── InvalidParameter        a threshold or option outside its range
     ├── InvalidRecords          customers that break the schema (row, field and rule of each)
     ├── RegistryError           the MLflow registry cannot be reached or has no such model (pyfunc)
-    ├── TrainingError           data that cannot be trained on (training)
+    ├── TableError              a table or its descriptor that cannot be read (training, batch)
+    ├── TrainingError           data or options that cannot be trained with (training)
+    ├── BatchError              a batch that was not scored; there is no output then (batch)
     └── ClientError             a scoring server did not answer with scores
         ├── RequestRefused      400, 404, 413, 415: the request itself was wrong
         ├── KeyRefused          401, 403
@@ -53,6 +55,16 @@ class FieldError:
         return {"loc": ["customers", self.row, self.field], "msg": self.msg, "type": self.type}
 
 
+def texts_by_row(errors: Sequence[FieldError], n: int) -> list[str | None]:
+    """What is wrong with each of n rows, in words; None where nothing is."""
+    texts: list[str | None] = [None] * n
+    for error in errors:
+        text = f"{error.field}: {error.msg}" if error.field else error.msg
+        before = texts[error.row]
+        texts[error.row] = text if before is None else f"{before}; {text}"
+    return texts
+
+
 class ChurnError(Exception):
     """Base of the family; its text is one line fit for a user."""
 
@@ -89,6 +101,14 @@ class InvalidRecords(ChurnError):
 
 class RegistryError(ChurnError):
     """The MLflow registry or a model in it cannot be used."""
+
+
+class TableError(ChurnError):
+    """A table of customers, or the descriptor of one, that cannot be read."""
+
+
+class BatchError(ChurnError):
+    """A batch that was not scored as a whole; there is no output then."""
 
 
 class TrainingError(ChurnError):

@@ -14,7 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 
-from churn_model.errors import FieldError, InvalidParameter, SchemaError, ScorecardError
+from churn_model.errors import (
+    FieldError,
+    InvalidParameter,
+    SchemaError,
+    ScorecardError,
+    texts_by_row,
+)
 from churn_model.lookup import Lookup
 from churn_model.schema import RecordSchema
 from churn_model.scorecard import Scorecard
@@ -75,12 +81,7 @@ class Scores:
 
     def error_texts(self) -> list[str | None]:
         """What is wrong with each row (n,), None where nothing is."""
-        texts: list[str | None] = [None] * len(self.valid)
-        for error in self.errors:
-            text = f"{error.field}: {error.msg}" if error.field else error.msg
-            before = texts[error.row]
-            texts[error.row] = text if before is None else f"{before}; {text}"
-        return texts
+        return texts_by_row(self.errors, len(self.valid))
 
 
 class Scorer:
@@ -139,7 +140,7 @@ class Scorer:
             checked = check_records(customers, self.schema)
         if on_invalid == "raise":
             checked.raise_if_invalid()
-        return self._score(checked, limit, explain)
+        return self.score_columns(checked, threshold=limit, explain=explain)
 
     def score_one(
         self,
@@ -189,9 +190,13 @@ class Scorer:
             raise InvalidParameter("threshold is a number from 0 to 1")
         return threshold
 
-    def _score(self, checked: Checked, threshold: float, explain: bool) -> Scores:
+    def score_columns(
+        self, checked: Checked, *, threshold: float | None = None, explain: bool = False
+    ) -> Scores:
+        """Score n rows that have been checked; those with an error keep their place, unscored."""
+        limit = self._threshold(threshold)
         probability = _sigmoids(self.lookup.log_odds(checked.values))
-        prediction = (probability >= threshold).astype(np.int64)
+        prediction = (probability >= limit).astype(np.int64)
         if checked.errors:
             probability[~checked.valid] = np.nan
             prediction[~checked.valid] = -1

@@ -28,6 +28,7 @@ import pyfunc
 from churn_model.errors import RegistryError
 from churn_model.schema import Kind, RecordSchema
 from churn_model.scorecard import Scorecard
+from churn_model.scoring import OnInvalid
 from pyfunc import CHAMPION, MODEL_NAME
 from pyfunc.model import SCHEMA, SCORECARD
 
@@ -62,6 +63,46 @@ def signature(schema: RecordSchema) -> ModelSignature:
             ]
         ),
     )
+
+
+SPARK_TYPES: dict[Kind, str] = {
+    "integer": "bigint",
+    "number": "double",
+    "boolean": "boolean",
+    "category": "string",
+    "identifier": "string",
+}
+
+
+def spark_schema(schema: RecordSchema) -> str:
+    """The model's input as Spark's DDL: what a clean table's columns are."""
+    return ", ".join(f"`{column.name}` {SPARK_TYPES[column.kind]}" for column in schema)
+
+
+def result_type(
+    schema: RecordSchema,
+    *,
+    explain: bool = False,
+    on_invalid: OnInvalid = "raise",
+    identifiers: bool = True,
+) -> str:
+    """What ``mlflow.pyfunc.spark_udf`` has to be told of the model's replies, as Spark's DDL.
+
+    The arguments are the params that the UDF is made with. A reason's value is text in Spark,
+    where a column has one type. Under ``on_invalid="report"`` the prediction is a double: MLflow
+    converts it with numpy, which has no missing whole number; it also writes the missing error of
+    a good row as the text ``None``, which ``nullif(error, lit("None"))`` puts right.
+    Identifiers go through numpy too, which cuts a NUL off a text's end: without ``identifiers``
+    they are left to the caller, who has them in the row anyway.
+    """
+    whole = "double" if on_invalid == "report" else "bigint"
+    columns = [f"`{c.name}` string" for c in schema.identifiers if identifiers]
+    columns += [f"churn_prediction {whole}", "churn_probability double"]
+    if explain:
+        columns.append("reasons array<struct<feature:string,value:string,effect:double>>")
+    if on_invalid == "report":
+        columns.append("error string")
+    return ", ".join(columns)
 
 
 def log(scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame) -> ModelInfo:

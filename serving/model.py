@@ -7,23 +7,17 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
-import mlflow
-import yaml
-from mlflow import MlflowClient
-from mlflow.models import Model
 from mlflow.pyfunc import PyFuncModel
-from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 
 from churn_model.errors import ChurnError, RegistryError, SchemaError
 from churn_model.scoring import Scorer
-from pyfunc.model import SCHEMA, SCORECARD, ChurnPyfunc
+from pyfunc import version as versions
+from pyfunc.model import ChurnPyfunc
 from pyfunc.registry import readable_errors
 
 _logger = logging.getLogger("serving.model")
-_ALIASED = "models:/"
 
 
 @dataclass(frozen=True)
@@ -47,43 +41,16 @@ class Served:
         }
 
 
-def resolve(uri: str) -> tuple[str | None, str | None, str | None]:
-    """Name, version and alias of a ``models:/`` URI, asked of the registry; else three Nones."""
-    if not uri.startswith(_ALIASED):
-        return None, None, None
-    name, _, alias = uri.removeprefix(_ALIASED).partition("@")
-    if not alias:
-        name, _, version = name.partition("/")
-        return name, version or None, None
-    found = MlflowClient().get_model_version_by_alias(name, alias)
-    return name, str(found.version), alias
-
-
 def load(uri: str) -> Served:
     """Load and warm up a model. Raises RegistryError, ScorecardError or SchemaError.
 
     Only the version's data is read (scorecard and schema); no code of the artifact runs.
     """
-    with readable_errors(uri):
-        name, version, alias = resolve(uri)
-        source = f"{_ALIASED}{name}/{version}" if alias else uri
-        folder = Path(mlflow.artifacts.download_artifacts(source))
-        card = Model.load(str(folder))
-    if version is None or not version.isdigit():
-        name, version = _noted(folder)
-    files = {key: folder / "artifacts" / f"{key}.json" for key in (SCORECARD, SCHEMA)}
-    scorer = Scorer.load(files[SCORECARD], files[SCHEMA])
-    model = PyFuncModel(model_meta=card, model_impl=_Impl(scorer))
-    _warm_up(scorer)
+    read = versions.read(uri)
+    model = PyFuncModel(model_meta=read.card, model_impl=_Impl(read.scorer))
+    _warm_up(read.scorer)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Served(name, version, alias, now, scorer, model)
-
-
-def _noted(folder: Path) -> tuple[str | None, str | None]:
-    """Name and version of a downloaded model, as in an image; MLflow notes them beside it."""
-    file = folder / REGISTERED_MODEL_META_FILE_NAME
-    noted = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return noted.get("model_name"), str(noted["model_version"]) if noted else None
+    return Served(read.name, read.number, read.alias, now, read.scorer, model)
 
 
 class _Impl:
@@ -144,7 +111,7 @@ class Holder:
     def _newer(self) -> Served | None:
         """The model that the URI points at now, where that is another one."""
         with readable_errors(self.uri):
-            _, version, _ = resolve(self.uri)
+            _, version, _ = versions.resolve(self.uri)
         if self.current is not None and version in (self.current.version, self._refused):
             if version == self.current.version:
                 self.problem = self._refused = None

@@ -6,23 +6,19 @@ way is a reason to leave its row out, never a value of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.errors import FieldError, TrainingError
-from churn_model.schema import Column, RecordSchema
-from churn_model.validation import check_frame
+from churn_model.errors import FieldError, TableError
+from churn_model.schema import RecordSchema
+from churn_model.texts import check_texts
 from training.dataset import Dataset
 from training.simulator import simulate
 
-_TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
 _EXAMPLES = 5
 
 REJECTED_COLUMNS = ("row", "field", "column", "rule", "reason", "cell")
@@ -67,13 +63,13 @@ def read_table(
 ) -> Table:
     """Read and check a table.
 
-    Raises TrainingError with one line for a file that cannot be read, a column that is not there,
+    Raises TableError with one line for a file that cannot be read, a column that is not there,
     no rows, or more than ``max_rejected`` (share of the labelled rows, 0..1) that break the schema.
     """
     raw = _read(Path(path), dataset)
     _require_columns(path, raw, dataset)
     if raw.empty:
-        raise TrainingError(f"{path}: has a header and no rows")
+        raise TableError(f"{path}: has a header and no rows")
     labels = _labels(raw, dataset)
     customers, errors = _parse(raw, dataset, schema)
     errors += _label_errors(labels, dataset)
@@ -113,16 +109,16 @@ def _read(path: Path, dataset: Dataset) -> pd.DataFrame:
                 keep_default_na=False,
             )
         else:
-            raise TrainingError(f"{path}: is neither .csv nor .parquet")
-    except TrainingError:
+            raise TableError(f"{path}: is neither .csv nor .parquet")
+    except TableError:
         raise
     except FileNotFoundError:
-        raise TrainingError(f"{path}: no such file") from None
+        raise TableError(f"{path}: no such file") from None
     except pd.errors.EmptyDataError:
-        raise TrainingError(f"{path}: is empty") from None
+        raise TableError(f"{path}: is empty") from None
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainingError(f"{path}: cannot be read as {suffix[1:]} ({reason})") from None
+        raise TableError(f"{path}: cannot be read as {suffix[1:]} ({reason})") from None
     return raw.reset_index(drop=True).rename(columns=lambda name: str(name).strip())
 
 
@@ -133,12 +129,12 @@ def _require_columns(path: str | Path, raw: pd.DataFrame, dataset: Dataset) -> N
         if found == 0:
             here = ", ".join(map(repr, raw.columns[:50]))
             hint = " (is [csv] separator right?)" if raw.shape[1] == 1 else ""
-            raise TrainingError(
+            raise TableError(
                 f"{path}: has no column {name!r}, which the descriptor names for {field}{hint}; "
                 f"its columns are {here}"
             )
         if found > 1:
-            raise TrainingError(f"{path}: has {found} columns named {name!r}; keep one")
+            raise TableError(f"{path}: has {found} columns named {name!r}; keep one")
 
 
 # --- its cells --------------------------------------------------------------------------------
@@ -167,94 +163,18 @@ def _parse(
     raw: pd.DataFrame, dataset: Dataset, schema: RecordSchema
 ) -> tuple[pd.DataFrame, list[FieldError]]:
     """The schema's columns, typed, and all errors of all rows (one a cell)."""
-    frame = pd.DataFrame(index=raw.index)
-    errors: list[FieldError] = []
-    for column in schema:
-        if column.name in dataset.columns:
-            cells = raw[dataset.columns[column.name].strip()]
-            frame[column.name], unreadable = _parse_column(column, cells, dataset)
-            errors += unreadable
-    seen = {(error.row, error.field) for error in errors}
-    checked = check_frame(frame, schema)
-    errors += [error for error in checked.errors if (error.row, error.field) not in seen]
+    cells = {field: raw[name.strip()] for field, name in dataset.columns.items()}
+    checked, frame = check_texts(cells, schema, dataset)
     for column in schema:
         if column.name not in frame:
             frame[column.name] = np.nan if column.kind != "category" else None
-    return frame[[column.name for column in schema]], errors
-
-
-def _parse_column(
-    column: Column, cells: pd.Series[Any], dataset: Dataset
-) -> tuple[pd.Series[Any], list[FieldError]]:
-    if cells.dtype.kind in "iufb" and column.kind in ("integer", "number", "boolean"):
-        return cells, []
-    missing = set(dataset.missing)
-    parse = _PARSERS[column.kind]
-    values: list[Any] = []
-    errors: list[FieldError] = []
-    for row, cell in enumerate(cells.tolist()):
-        text = cell.strip() if isinstance(cell, str) else cell
-        if pd.isna(text) or text in missing:
-            values.append(None)
-            continue
-        try:
-            values.append(parse(text, dataset))
-        except (ValueError, TypeError, ArithmeticError):
-            values.append(None)
-            errors.append(FieldError(row, column.name, *_UNREADABLE[column.kind]))
-    return pd.Series(values, index=cells.index, dtype=_DTYPES[column.kind]), errors
+    return frame[[column.name for column in schema]], list(checked.errors)
 
 
 def _whole(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
     """Checked customers with their whole numbers as int64, as scoring will get them."""
     whole = [c.name for c in schema if c.kind == "integer" and customers[c.name].notna().all()]
     return customers.astype(dict.fromkeys(whole, np.int64))
-
-
-def _number(cell: Any, dataset: Dataset) -> float:
-    if not isinstance(cell, str):
-        if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
-            return float(cell)
-        raise TypeError
-    if "_" in cell:  # Python reads 1_000 as a number; nobody else does
-        raise ValueError
-    if dataset.csv.decimal != ".":
-        if "." in cell:
-            raise ValueError
-        cell = cell.replace(dataset.csv.decimal, ".")
-    return float(cell)
-
-
-def _boolean(cell: Any, dataset: Dataset) -> float:
-    text = str(cell).lower()
-    if text in _TRUE or text in _FALSE:
-        return float(text in _TRUE)
-    raise ValueError
-
-
-def _plain_text(cell: Any, dataset: Dataset) -> str:
-    return str(cell)
-
-
-_PARSERS: dict[str, Callable[[Any, Dataset], Any]] = {
-    "integer": _number,
-    "number": _number,
-    "boolean": _boolean,
-    "category": _plain_text,
-    "identifier": _plain_text,
-}
-_DTYPES: dict[str, Any] = {
-    "integer": np.float64,
-    "number": np.float64,
-    "boolean": "boolean",
-    "category": object,
-    "identifier": object,
-}
-_UNREADABLE = {
-    "integer": ("int_parsing", "is no number"),
-    "number": ("float_parsing", "is no number"),
-    "boolean": ("bool_parsing", "is neither yes nor no"),
-}
 
 
 # --- what was left out ------------------------------------------------------------------------
@@ -285,16 +205,16 @@ def _rejected_table(raw: pd.DataFrame, dataset: Dataset, errors: list[FieldError
 def _refuse_too_many(path: str | Path, table: Table, max_rejected: float) -> None:
     labelled = table.rows - table.unlabelled_rows
     if not labelled:
-        raise TrainingError(f"{path}: none of its {table.rows} rows has a label; check [target]")
+        raise TableError(f"{path}: none of its {table.rows} rows has a label; check [target]")
     share = table.rejected_rows / labelled
     if share > max_rejected:
-        raise TrainingError(
+        raise TableError(
             f"{path}: {table.rejected_rows} of {labelled} rows ({share:.0%}) break the schema, "
             f"more than --max-rejected {max_rejected:.0%}: {describe_rejected(table)}; look at "
             "these rows, correct the file or the descriptor"
         )
     if table.customers.empty:
-        raise TrainingError(f"{path}: no row is left to train on: {describe_rejected(table)}")
+        raise TableError(f"{path}: no row is left to train on: {describe_rejected(table)}")
 
 
 def describe_rejected(table: Table) -> str:

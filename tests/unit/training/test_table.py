@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from churn_model.errors import TrainingError
+from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from tests.unit.test_schema import Rich
 from training.dataset import Dataset, load_dataset
@@ -102,18 +102,18 @@ def test_rows_add_up_and_unlabelled_rows_are_no_rejects(read):
 
 def test_too_many_bad_rows_stop_with_what_to_look_at(read):
     text = HEADER + GOOD * 5 + "c,-1,3,20,60,gone,\n" * 2
-    with pytest.raises(TrainingError, match=r"2 of 12 rows \(17%\).*Age.*at least 0: 2 rows"):
+    with pytest.raises(TableError, match=r"2 of 12 rows \(17%\).*Age.*at least 0: 2 rows"):
         read(text, max_rejected=0.05)
     assert read(text, max_rejected=0.2).rejected_rows == 2
 
 
 def test_nothing_but_bad_rows_leaves_nothing_to_train_on(read):
-    with pytest.raises(TrainingError, match="no row is left to train on"):
+    with pytest.raises(TableError, match="no row is left to train on"):
         read(HEADER + "c,-1,3,20,60,gone,\n")
 
 
 def test_nothing_but_unlabelled_rows_is_refused(read):
-    with pytest.raises(TrainingError, match="none of its 1 rows has a label"):
+    with pytest.raises(TableError, match="none of its 1 rows has a label"):
         read(HEADER + "c,1,3,20,60,?,\n")
 
 
@@ -129,17 +129,17 @@ def test_nothing_but_unlabelled_rows_is_refused(read):
     ],
 )
 def test_a_file_that_is_no_such_table_is_refused(read, text, complaint):
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TableError, match=complaint):
         read(text)
 
 
 def test_a_missing_file_and_an_unknown_kind_are_named(tmp_path, dataset):
-    with pytest.raises(TrainingError, match="no such file"):
+    with pytest.raises(TableError, match="no such file"):
         read_table(tmp_path / "none.csv", dataset, CUSTOMER_SCHEMA, 0.05)
-    with pytest.raises(TrainingError, match=r"neither \.csv nor \.parquet"):
+    with pytest.raises(TableError, match=r"neither \.csv nor \.parquet"):
         read_table(tmp_path / "table.xlsx", dataset, CUSTOMER_SCHEMA, 0.05)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(TrainingError, match="cannot be read as parquet"):
+    with pytest.raises(TableError, match="cannot be read as parquet"):
         read_table(tmp_path / "broken.parquet", dataset, CUSTOMER_SCHEMA, 0.05)
 
 
@@ -152,7 +152,7 @@ def test_semicolons_decimal_commas_and_other_encodings_are_declared(read, datase
     assert table.customers["customer_id"].tolist() == ["Müller"]
     assert table.customers["monthly_charges"].tolist() == [20.5]
     assert table.rejected["rule"].tolist() == ["float_parsing"]
-    with pytest.raises(TrainingError, match="cannot be read as csv"):
+    with pytest.raises(TableError, match="cannot be read as csv"):
         read(text, encoding="iso-8859-1")
 
 
@@ -215,12 +215,12 @@ def test_booleans_and_categories_are_read(tmp_path):
 def test_a_wrong_descriptor_says_what_to_correct(tmp_path, change, complaint):
     path = tmp_path / "dataset.toml"
     path.write_text(change(TOML))
-    with pytest.raises(TrainingError, match=complaint) as caught:
+    with pytest.raises(TableError, match=complaint) as caught:
         load_dataset(path, CUSTOMER_SCHEMA)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_descriptor_is_named(tmp_path):
-    with pytest.raises(TrainingError, match="cannot be read"):
+    with pytest.raises(TableError, match="cannot be read"):
         load_dataset(tmp_path / "none.toml", CUSTOMER_SCHEMA)

@@ -1,0 +1,77 @@
+"""A table's descriptor (TOML): which column is which field, and how its files are written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from churn_model.errors import TableError
+from churn_model.schema import RecordSchema
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Csv(BaseModel):
+    """How a CSV file is written."""
+
+    model_config = STRICT
+
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Annotated[str, Field(min_length=1, max_length=1)] = "."
+    encoding: str = "utf-8-sig"  # reads plain UTF-8 and skips a byte-order mark
+
+
+class Layout(BaseModel):
+    """Where a table keeps the schema's fields; what else its descriptor says is of no concern."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    columns: dict[str, str]
+    missing: list[str] = ["", "NA", "N/A", "NaN", "null", "NULL"]
+    csv: Csv = Csv()
+
+    @classmethod
+    def plain(cls, schema: RecordSchema) -> Layout:
+        """A table whose columns are named as the fields are."""
+        return cls(columns={column.name: column.name for column in schema})
+
+
+L = TypeVar("L", bound=Layout)
+
+
+def load(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
+    """Read a descriptor. Raises TableError with one line that says what to correct."""
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TableError(f"{path}: is no TOML ({error})") from None
+    try:
+        layout = kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise TableError(f"{path}: {place}: {first['msg']}") from None
+    _check_fields(path, layout, schema)
+    return layout
+
+
+def _check_fields(path: str | Path, layout: Layout, schema: RecordSchema) -> None:
+    known = [column.name for column in schema]
+    for name in layout.columns:
+        if name not in known:
+            raise TableError(f"{path}: [columns] {name} is no field; fields are {known}")
+    for column in schema:
+        if column.required and column.name not in layout.columns:
+            raise TableError(
+                f"{path}: [columns] names no column for the required field {column.name!r}"
+            )

@@ -1,0 +1,122 @@
+"""Tables that are kept as text: each cell is read as the schema declares it, nothing is inferred.
+
+A cell that cannot be read that way is an error of its row, never a value of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn_model.descriptor import Layout
+from churn_model.errors import FieldError
+from churn_model.schema import Column, RecordSchema
+from churn_model.validation import Checked, check_frame
+
+_TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
+
+
+def check_texts(
+    cells: Mapping[str, pd.Series[Any]], schema: RecordSchema, layout: Layout
+) -> tuple[Checked, pd.DataFrame]:
+    """Read and check a table's columns (field -> n cells); also gives them as they were read.
+
+    Cells may be numbers already (n,): then they are checked only.
+    """
+    index = next(iter(cells.values())).index
+    frame = pd.DataFrame(index=index)
+    errors: list[FieldError] = []
+    for column in schema:
+        if column.name in cells:
+            frame[column.name], unreadable = _parse(column, cells[column.name], layout)
+            errors += unreadable
+    checked = check_frame(frame, schema)
+    if not errors:
+        return checked, frame
+    seen = {(error.row, error.field) for error in errors}
+    errors += [error for error in checked.errors if (error.row, error.field) not in seen]
+    place = {column.name: i for i, column in enumerate(schema)}
+    errors.sort(key=lambda error: (error.row, place[error.field]))
+    valid = checked.valid.copy()
+    valid[[error.row for error in errors]] = False
+    return replace(checked, valid=valid, errors=tuple(errors)), frame
+
+
+def _parse(
+    column: Column, cells: pd.Series[Any], layout: Layout
+) -> tuple[pd.Series[Any], list[FieldError]]:
+    if cells.dtype.kind in "iufb" and column.kind in ("integer", "number", "boolean"):
+        return cells, []
+    missing = {""} if column.kind == "identifier" else set(layout.missing)
+    parse = _PARSERS[column.kind]
+    values: list[Any] = []
+    errors: list[FieldError] = []
+    for row, cell in enumerate(cells.tolist()):
+        text = cell.strip() if isinstance(cell, str) else cell
+        if pd.isna(text) or text in missing:
+            values.append(None)
+            continue
+        try:
+            values.append(parse(cell, layout))
+        except (ValueError, TypeError, ArithmeticError):
+            values.append(None)
+            errors.append(FieldError(row, column.name, *_UNREADABLE[column.kind]))
+    return pd.Series(values, index=cells.index, dtype=_DTYPES[column.kind]), errors
+
+
+def _number(cell: Any, layout: Layout) -> float:
+    if not isinstance(cell, str):
+        if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
+            return float(cell)
+        raise TypeError
+    if "_" in cell:  # Python reads 1_000 as a number; nobody else does
+        raise ValueError
+    if layout.csv.decimal != ".":
+        if "." in cell:
+            raise ValueError
+        cell = cell.replace(layout.csv.decimal, ".")
+    return float(cell)
+
+
+def _boolean(cell: Any, layout: Layout) -> float:
+    text = str(cell).strip().lower()
+    if text in _TRUE or text in _FALSE:
+        return float(text in _TRUE)
+    raise ValueError
+
+
+def _choice(cell: Any, layout: Layout) -> str:
+    return str(cell).strip()
+
+
+def _identifier(cell: Any, layout: Layout) -> str:
+    if "\ufffd" in str(cell):  # what a reader puts where the bytes were no text
+        raise ValueError
+    return str(cell)
+
+
+_PARSERS: dict[str, Callable[[Any, Layout], Any]] = {
+    "integer": _number,
+    "number": _number,
+    "boolean": _boolean,
+    "category": _choice,
+    "identifier": _identifier,
+}
+_DTYPES: dict[str, Any] = {
+    "integer": np.float64,
+    "number": np.float64,
+    "boolean": "boolean",
+    "category": object,
+    "identifier": object,
+}
+_UNREADABLE = {
+    "integer": ("int_parsing", "is no number"),
+    "number": ("float_parsing", "is no number"),
+    "boolean": ("bool_parsing", "is neither yes nor no"),
+    "identifier": ("string_unicode", "must be valid Unicode text"),
+}
