@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import mlflow
 import pandas as pd
 import pytest
@@ -101,3 +103,27 @@ def test_the_registered_model_scores_the_table(trained, real_data):
     churned = raw.loc[scored["error"].isna(), "Customer Status"] == "Churned"
     probability = scored["churn_probability"].dropna().astype(float)
     assert probability[churned].mean() > probability[~churned].mean() + 0.2
+
+
+@pytest.mark.parametrize("engine", ["local", "spark"])
+def test_batch_scoring_accounts_for_every_row_of_the_real_table(
+    trained, real_data, tmp_path, engine
+):
+    done = run(
+        ROOT / "scripts" / "score_batch.py",
+        *("--engine", engine, "--master", "local[2]", "--output-format", "parquet"),
+        *(
+            "--input",
+            real_data / "telco_customer_churn.csv",
+            "--columns",
+            DATASETS / "telco.toml",
+            "--output",
+            tmp_path / "out",
+        ),
+        cwd=tmp_path,
+        MLFLOW_TRACKING_URI=f"sqlite:///{trained[0] / 'mlflow.db'}",
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["rows"], summary["scored"], summary["rejected"]) == (7043, 6923, 120)
+    assert summary["reasons"] == {"monthly_charges:greater_than_equal": 120}

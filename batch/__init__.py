@@ -1,0 +1,1 @@
+"""Scoring whole tables: with Spark on a cluster, or streamed on one machine."""

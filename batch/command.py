@@ -1,0 +1,156 @@
+"""``scripts/score_batch.py``: score a table into a folder, every row accounted for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from batch.job import Format, Job, Tally
+from batch.judge import Form, Judge
+from churn_model.descriptor import Layout, load
+from churn_model.errors import BatchError, ChurnError
+from churn_model.schema import OUTPUT_COLUMNS
+from pyfunc import CHAMPION, MODEL_NAME
+from pyfunc import version as versions
+
+_FORMS: dict[str, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
+_SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command: 0 scored, 2 nothing scored or too many rejected, 1 failed."""
+    options = _parser().parse_args(arguments)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    try:
+        summary = _score(options)
+    except ChurnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; there is no output", file=sys.stderr)
+        return 130
+    print(json.dumps(summary, indent=1))
+    return _code(summary, options.max_rejected)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="score_batch.py",
+        description="Score a table with a registered churn model. Writes OUT/scored and "
+        "OUT/rejected; rows read = scored + rejected.",
+    )
+    add = parser.add_argument
+    add("-m", "--model-uri", default=f"models:/{MODEL_NAME}@{CHAMPION}", help="(%(default)s)")
+    add("--input", required=True, metavar="IN", help="file, folder or table of customers")
+    add("--output", required=True, metavar="OUT", help="folder or table for the results")
+    formats = ("parquet", "csv", "json", "table")
+    add("--format", choices=formats, help="of input and output (by the input's name, or parquet)")
+    add("--output-format", choices=formats, help="of the output, where it is another")
+    add("--engine", choices=("spark", "local"), default="spark", help="(%(default)s)")
+    add("--master", help="Spark's master, where spark-submit does not say it (local[*])")
+    add("--columns", metavar="FILE.toml", help="which column is which field, as for training")
+    add("--partition-by", default="", metavar="COL,COL", help="columns of IN to partition by")
+    add("--mode", choices=("error", "overwrite", "append"), default="error", help="(%(default)s)")
+    add("--explain", type=_flag, nargs="?", const=True, default=False, help="add reasons")
+    add("--threshold", type=_number, help="for a prediction of 1 (the model's own)")
+    add("--max-rejected", type=float, default=0.05, metavar="SHARE", help="else 2 (%(default)s)")
+    return parser
+
+
+def _flag(text: str) -> bool:
+    """MLproject passes every parameter with a value."""
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError("is true or false")
+    return text.lower() == "true"
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _score(options: argparse.Namespace) -> dict[str, Any]:
+    version = versions.read(options.model_uri)
+    began = time.perf_counter()
+    kind: Format = options.format or _told_by(options.input)
+    schema = version.scorer.schema
+    layout = load(options.columns, Layout, schema) if options.columns else Layout.plain(schema)
+    started = datetime.now(timezone.utc)
+    job = Job(
+        version=version,
+        judge=Judge(schema, layout, _FORMS[kind], options.input),
+        source=options.input,
+        source_format=kind,
+        target_format=options.output_format or kind,
+        run=f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
+        started=started,
+        partition_by=tuple(name.strip() for name in options.partition_by.split(",") if name),
+        explain=options.explain,
+        threshold=options.threshold,
+    )
+    _check_partitions(job)
+    place, tally = _run(job, options)
+    return _finish(job, place, tally, began)
+
+
+def _told_by(name: str) -> Format:
+    found = [kind for suffix, kind in _SUFFIXES.items() if suffix in name[-12:]]
+    return found[0] if found else "parquet"
+
+
+def _check_partitions(job: Job) -> None:
+    if job.partition_by and job.judge.form == "lines":
+        raise BatchError("--partition-by needs columns, and lines of JSON have none")
+    made = {*(c.name for c in job.judge.schema.identifiers), *OUTPUT_COLUMNS, *job.stamp()}
+    taken = sorted(made & set(job.partition_by))
+    if taken:
+        raise BatchError(f"--partition-by {','.join(taken)}: is a column of the results already")
+
+
+def _run(job: Job, options: argparse.Namespace) -> tuple[Any, Tally]:
+    """The results, waiting to be published, and their count."""
+    if options.engine == "spark":
+        try:
+            from batch import spark
+        except ImportError:
+            raise BatchError(
+                'Spark is not installed: pip install "churn-model[spark]" (it needs Java 17), or '
+                "use --engine local on this machine alone"
+            ) from None
+        return spark.run(job, options.output, options.mode, options.master)
+    from batch import local
+
+    if job.target_format == "table":
+        raise BatchError("--format table is a catalog's table: it needs --engine spark")
+    return local.run(job, options.output, options.mode)
+
+
+def _finish(job: Job, place: Any, tally: Tally, began: float) -> dict[str, Any]:
+    """Check that no row is missing, and publish. Raises BatchError if one is."""
+    if tally.read != tally.scored + tally.rejected:
+        place.discard()
+        raise BatchError(
+            f"{tally.read} rows were read, {tally.scored} scored and {tally.rejected} rejected: "
+            "the input changed meanwhile; run it again"
+        )
+    summary = tally.summary(job, time.perf_counter() - began)
+    place.publish(summary)
+    return summary
+
+
+def _code(summary: dict[str, Any], max_rejected: float) -> int:
+    if not summary["scored"]:
+        print("nothing was scored", file=sys.stderr)
+        return 2
+    share = summary["rejected"] / summary["rows"]
+    if share > max_rejected:
+        print(f"{share:.1%} rejected, over --max-rejected {max_rejected:.1%}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,254 @@
+"""A batch of rows as its source keeps them -> which hold, as the model's columns, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churn_model.descriptor import Layout
+from churn_model.errors import FieldError, TableError, texts_by_row
+from churn_model.schema import Column, Kind, RecordSchema
+from churn_model.texts import check_texts
+from churn_model.validation import Checked, check_frame, check_records
+
+Form = Literal["typed", "text", "lines"]
+"""How a source keeps a row: in typed columns, in columns of text, as a line of JSON."""
+
+ERROR, RULES = "error", "rules"
+"""Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
+
+LINE = "value"
+"""The only column of a source of JSON lines."""
+
+CORRUPT = "corrupt_line"
+"""The column of a CSV row that has another number of cells than the header: the row as it is."""
+
+_ARROW: dict[Kind, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "identifier": pa.string(),
+}
+_NO_JSON = FieldError(0, "", "json_invalid", "is no JSON")
+_UNEVEN = FieldError(0, "", "csv_row", "has more or fewer cells than the header")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch of n rows after its checks.
+
+    ``identifiers``: the schema's identifiers (n,), as they will be carried through. ``error`` and
+    ``rules`` (n,) are null where a row holds.
+    """
+
+    checked: Checked
+    identifiers: Mapping[str, pa.Array]
+    error: pa.Array
+    rules: pa.Array
+
+    @property
+    def valid(self) -> pa.Array:
+        """Which rows hold (n,)."""
+        return pa.array(self.checked.valid)
+
+    def accepted(self, schema: RecordSchema) -> pa.RecordBatch:
+        """The rows that hold, as the columns and types of the model's signature."""
+        arrays = [self._array(column).filter(self.valid) for column in schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema))
+
+    def _array(self, column: Column) -> pa.Array:
+        if column.kind == "identifier":
+            return self.identifiers[column.name]
+        values = self.checked.values[column.name]
+        if column.kind == "category":
+            missing = values < 0
+            return pa.array(column.choices, pa.string()).take(pa.array(values, mask=missing))
+        return _numbers(values, _ARROW[column.kind])
+
+
+def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    missing = np.isnan(values) if values.dtype.kind == "f" else None
+    if missing is not None and kind != pa.float64():
+        values = np.where(missing, 0, values)
+        # what a refused row holds is of no meaning, and need not fit
+        values = np.clip(values, -(2.0**62), 2.0**62) if kind == pa.int64() else values
+        values = values.astype(bool if kind == pa.bool_() else np.int64)
+    return pa.array(values, kind, mask=missing)
+
+
+def arrow_schema(schema: RecordSchema) -> pa.Schema:
+    """The model's input as Arrow types."""
+    return pa.schema([(column.name, _ARROW[column.kind]) for column in schema])
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Reads and checks batches of one source."""
+
+    schema: RecordSchema
+    layout: Layout
+    form: Form
+    source: str
+
+    def columns(self, here: Sequence[str]) -> dict[str, str]:
+        """Field -> column, of the fields that a source has. Raises TableError for one it lacks.
+
+        Names are compared without the blanks and byte-order mark that files have around them.
+        """
+        if self.form == "lines":
+            return {}
+        named: dict[str, list[str]] = {}
+        for name in here:
+            named.setdefault(name.strip().removeprefix("\ufeff").strip(), []).append(name)
+        found: dict[str, str] = {}
+        for column in self.schema:
+            wanted = self.layout.columns.get(column.name, column.name).strip()
+            matches = named.get(wanted, [])
+            if len(matches) > 1:
+                raise TableError(
+                    f"{self.source}: has {len(matches)} columns named {wanted!r}; keep one"
+                )
+            if matches:
+                found[column.name] = matches[0]
+            elif column.required:
+                listed = ", ".join(map(repr, here[:50]))
+                raise TableError(
+                    f"{self.source}: has no column {wanted!r} for the required field "
+                    f"{column.name!r}; its columns are {listed}; say which is which with --columns"
+                )
+        return found
+
+    def __call__(self, batch: pa.RecordBatch) -> Judged:
+        """Check a batch (n rows)."""
+        if self.form == "lines":
+            return self._judge_lines(batch.column(LINE).to_pylist())
+        names = self.columns([name for name in batch.schema.names if name != CORRUPT])
+        arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        if self.form == "typed":
+            frame = pd.DataFrame({field: _series(array) for field, array in arrays.items()})
+            checked = check_frame(frame, self.schema)
+        else:
+            kinds = {column.name: column.kind for column in self.schema}
+            cells = {field: self._cells(kinds[field], array) for field, array in arrays.items()}
+            checked, frame = check_texts(cells, self.schema, self.layout)
+            if CORRUPT in batch.schema.names:
+                uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
+                checked = _refused(checked, np.flatnonzero(uneven), _UNEVEN)
+        identifiers = {
+            column.name: as_text(arrays[column.name])
+            for column in self.schema.identifiers
+            if column.name in arrays
+        }
+        return _judged(checked, identifiers, self.schema)
+
+    def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
+        """A column of text as numbers, where Arrow reads all of it; else as its texts."""
+        texts = as_text(array)
+        if kind in ("integer", "number") and self.layout.csv.decimal == ".":
+            trimmed = pc.utf8_trim_whitespace(texts)
+            missing = pc.is_in(trimmed, pa.array(self.layout.missing, pa.string()))
+            known = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
+            try:
+                return pd.Series(known.cast(pa.float64()).to_numpy(zero_copy_only=False))
+            except pa.ArrowInvalid:
+                pass  # cell by cell then, which says what is wrong with which
+        return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
+
+    def _judge_lines(self, lines: Sequence[str | bytes | None]) -> Judged:
+        records: list[Any] = []
+        broken: list[int] = []
+        for row, line in enumerate(lines):
+            try:
+                records.append(orjson.loads(line or b""))
+            except orjson.JSONDecodeError:
+                records.append({})
+                broken.append(row)
+        columns = self.layout.columns
+        if any(field != name for field, name in columns.items()):
+            records = [
+                {field: record.get(name) for field, name in columns.items()}
+                if isinstance(record, Mapping)
+                else record
+                for record in records
+            ]
+        checked = check_records(records, self.schema)
+        if broken:
+            checked = _refused(checked, np.array(broken), _NO_JSON)
+        identifiers = {
+            name: pa.array(
+                [
+                    value if ok else None
+                    for value, ok in zip(values, checked.valid.tolist(), strict=True)
+                ],
+                pa.string(),
+            )
+            for name, values in checked.identifiers.items()
+        }
+        return _judged(checked, identifiers, self.schema)
+
+
+def _refused(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Checked:
+    """Rows that are refused as a whole: nothing is said of their cells."""
+    if not len(rows):
+        return checked
+    whole = set(rows.tolist())
+    kept = [error for error in checked.errors if error.row not in whole]
+    errors = sorted([*kept, *(replace(reason, row=row) for row in whole)], key=lambda e: e.row)
+    valid = checked.valid.copy()
+    valid[rows] = False
+    return replace(checked, valid=valid, errors=tuple(errors))
+
+
+def _judged(checked: Checked, identifiers: dict[str, pa.Array], schema: RecordSchema) -> Judged:
+    n = checked.n
+    for column in schema.identifiers:
+        identifiers.setdefault(column.name, pa.nulls(n, pa.string()))
+    if not checked.errors:
+        nothing = pa.nulls(n, pa.string())
+        return Judged(checked, identifiers, nothing, nothing)
+    rules: list[str | None] = [None] * n
+    for error in checked.errors:
+        rule = f"{error.field}:{error.type}"
+        before = rules[error.row]
+        rules[error.row] = rule if before is None else f"{before};{rule}"
+    texts = texts_by_row(checked.errors, n)
+    return Judged(checked, identifiers, pa.array(texts, pa.string()), pa.array(rules, pa.string()))
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Texts in the one form that all of pandas knows."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
+
+
+def _series(array: pa.Array) -> pd.Series[Any]:
+    # numpy, where that is the same memory; Arrow's own column for all else, so that nothing changes
+    if not array.null_count and array.type in (pa.int64(), pa.float64()):
+        return pd.Series(array.to_numpy(), copy=False)
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])), copy=False)
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """A column as texts (n,): bytes that are no text become U+FFFD, what is no text null."""
+    if array.type == pa.string():
+        return array
+    if pa.types.is_large_string(array.type):
+        return array.cast(pa.string())
+    if not pa.types.is_binary(array.type):
+        return pa.nulls(len(array), pa.string())
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        cells = array.to_pylist()
+        texts = [None if cell is None else cell.decode(errors="replace") for cell in cells]
+        return pa.array(texts, pa.string())

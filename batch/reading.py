@@ -1,0 +1,131 @@
+"""Reading a table in batches of Arrow columns, with nothing inferred and nothing altered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset as ds
+
+from batch.job import Job
+from batch.judge import CORRUPT, LINE, as_text
+from churn_model.errors import TableError
+
+ROWS = 131_072
+"""Rows a batch: large enough that the cost of a batch vanishes, small enough for the cache."""
+
+
+def read(job: Job) -> Iterator[pa.RecordBatch]:
+    """The input's rows. Raises TableError that names the file which cannot be read."""
+    if job.source_format == "table":
+        raise TableError("--format table is a catalog's table: it needs --engine spark")
+    if not Path(job.source).exists() and "://" not in job.source:
+        raise TableError(f"{job.source}: no such file or folder")
+    return {"parquet": _parquet, "csv": _csv, "json": _lines}[job.source_format](job)
+
+
+def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
+    yield from _fragments(job.source, "parquet", _dataset(job.source, "parquet"))
+
+
+def _csv(job: Job) -> Iterator[pa.RecordBatch]:
+    """All columns as bytes, because a reader's guess at types or encoding would alter cells."""
+    layout = job.judge.layout.csv
+    uneven: list[str] = []
+
+    def keep(row: pyarrow.csv.InvalidRow) -> str:
+        uneven.append(row.text)
+        return "skip"
+
+    encoding = layout.encoding.lower().replace("utf-8-sig", "utf8").replace("utf-8", "utf8")
+    reading: Any = {
+        "parse_options": pyarrow.csv.ParseOptions(
+            delimiter=layout.separator, newlines_in_values=True, invalid_row_handler=keep
+        ),
+        "read_options": pyarrow.csv.ReadOptions(encoding=encoding),
+    }
+    names = _dataset(job.source, ds.CsvFileFormat(**reading)).schema.names
+    kinds = dict.fromkeys(names, pa.binary())
+    converting = pyarrow.csv.ConvertOptions(
+        column_types=kinds, strings_can_be_null=False, null_values=[], check_utf8=False
+    )
+    dataset = _dataset(job.source, ds.CsvFileFormat(**reading, convert_options=converting))
+    uneven.clear()  # both of these looked at the first rows already
+    texts = pa.schema([(name, pa.string()) for name in dataset.schema.names])
+    for batch in _fragments(job.source, "csv", dataset):
+        rows, uneven[:] = list(uneven), []
+        yield _with_uneven(_decoded(batch, texts), rows)
+    if uneven:
+        empty = pa.RecordBatch.from_pylist([], schema=texts)
+        yield _with_uneven(empty, uneven)
+
+
+def _decoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Bytes as text, U+FFFD where they are none."""
+    arrays = [as_text(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _with_uneven(batch: pa.RecordBatch, rows: list[str]) -> pa.RecordBatch:
+    """The rows that have another number of cells than the header, at the end."""
+    n = batch.num_rows
+    arrays = [pa.concat_arrays([c, pa.nulls(len(rows), c.type)]) for c in batch.columns]
+    marks = pa.concat_arrays([pa.nulls(n, pa.string()), pa.array(rows, pa.string())])
+    return pa.RecordBatch.from_arrays([*arrays, marks], names=[*batch.schema.names, CORRUPT])
+
+
+def _dataset(source: str, kind: Any) -> ds.Dataset:
+    try:
+        return ds.dataset(source, format=kind, partitioning="hive")
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{source}: cannot be read ({_first_line(error)})") from None
+
+
+def _fragments(source: str, kind: str, dataset: ds.Dataset) -> Iterator[pa.RecordBatch]:
+    fragments = list(dataset.get_fragments())
+    if not fragments:
+        raise TableError(f"{source}: holds no {kind} file")
+    for fragment in fragments:
+        try:
+            for batch in fragment.to_batches(schema=dataset.schema, batch_size=ROWS):
+                if batch.num_rows:
+                    yield batch
+        except (pa.ArrowException, OSError) as error:
+            raise TableError(
+                f"{fragment.path}: cannot be read as {kind} ({_first_line(error)})"
+            ) from None
+
+
+def _lines(job: Job) -> Iterator[pa.RecordBatch]:
+    """Lines of JSON, a customer each; .gz and .bz2 are unpacked on the way."""
+    path = Path(job.source)
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [file for file in files if file.is_file() and not file.name.startswith(("_", "."))]
+    if not files:
+        raise TableError(f"{job.source}: holds no file")
+    for file in files:
+        try:
+            with pa.input_stream(str(file), compression="detect") as stream:
+                yield from _in_batches(stream)
+        except (pa.ArrowException, OSError) as error:
+            raise TableError(f"{file}: cannot be read as json ({_first_line(error)})") from None
+
+
+def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
+    rest = b""
+    while True:
+        block: bytes = stream.read(1 << 23)
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop() if block else b""
+        texts = [line.decode(errors="replace") for line in lines if line.strip()]
+        if texts:
+            yield pa.RecordBatch.from_pydict({LINE: pa.array(texts, pa.string())})
+        if not block:
+            return
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

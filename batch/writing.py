@@ -1,0 +1,101 @@
+"""Writing batches of Arrow columns to a folder, a file each few ten megabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from batch.job import Format
+
+FLUSH_BYTES = 1 << 26
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+class Writer:
+    """Writes batches of one schema; there is a file even where there are no rows."""
+
+    def __init__(self, folder: str, kind: Format, partition_by: tuple[str, ...]) -> None:
+        self.folder = Path(folder)
+        self.kind = kind
+        self.partition_by = partition_by
+        self._schema: pa.Schema | None = None
+        self._waiting: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._files = 0
+
+    def __enter__(self) -> Writer:
+        self.folder.mkdir(parents=True)
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._flush()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        self._schema = batch.schema
+        if batch.num_rows:
+            self._waiting.append(batch)
+            self._bytes += batch.nbytes
+        if self._bytes >= FLUSH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        batches, self._waiting, self._bytes = self._waiting, [], 0
+        if self._schema is None or (not batches and self._files):
+            return
+        table = pa.Table.from_batches(batches, schema=self._schema)
+        write, suffix = _WRITERS[self.kind]
+        for folder, part in _parts(table, self.folder, self.partition_by):
+            write(part, folder / f"part-{self._files:05d}.{suffix}")
+        self._files += 1
+
+
+def _write_parquet(table: pa.Table, file: Path) -> None:
+    pyarrow.parquet.write_table(table, file)
+
+
+def _write_csv(table: pa.Table, file: Path) -> None:
+    if "reasons" in table.schema.names:
+        place = table.schema.get_field_index("reasons")
+        texts = [orjson.dumps(row).decode() for row in table.column(place).to_pylist()]
+        table = table.set_column(place, "reasons", pa.array(texts, pa.string()))
+    pyarrow.csv.write_csv(table, file)
+
+
+def _write_lines(table: pa.Table, file: Path) -> None:
+    with open(file, "wb") as out:
+        for batch in table.to_batches(10_000):
+            out.writelines(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())
+
+
+def _parts(table: pa.Table, folder: Path, by: tuple[str, ...]) -> Iterator[tuple[Path, pa.Table]]:
+    """The rows of each partition, and its folder."""
+    if not by:
+        yield folder, table
+        return
+    keys = table.select(list(by)).group_by(list(by)).aggregate([]).to_pylist()
+    rest = [name for name in table.schema.names if name not in by]
+    for key in keys:
+        mask = None
+        for name, value in key.items():
+            column = table.column(name)
+            same = pc.is_null(column) if value is None else pc.equal(column, value)
+            mask = same if mask is None else pc.and_(mask, same)
+        names = [f"{k}={_NULL if v is None else v}" for k, v in key.items()]
+        subfolder = folder.joinpath(*names)
+        subfolder.mkdir(parents=True, exist_ok=True)
+        yield subfolder, table.filter(mask).select(rest)
+
+
+_WRITERS: dict[str, tuple[Callable[[pa.Table, Path], None], str]] = {
+    "parquet": (_write_parquet, "parquet"),
+    "csv": (_write_csv, "csv"),
+    "json": (_write_lines, "json"),
+}

@@ -1,0 +1,8 @@
+"""Score a table with a registered churn model; ``--help`` says how. Runs under spark-submit too."""
+
+import sys
+
+from batch.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())
