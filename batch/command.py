@@ -9,8 +9,9 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, get_args
 
 from batch.job import Format, Job, Tally
 from batch.judge import Form, Judge
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-m", "--model-uri", default=f"models:/{MODEL_NAME}@{CHAMPION}", help="(%(default)s)")
     add("--input", required=True, metavar="IN", help="file, folder or table of customers")
     add("--output", required=True, metavar="OUT", help="folder or table for the results")
-    formats = ("parquet", "csv", "json", "table")
+    formats = (*get_args(Format), "")
     add("--format", choices=formats, help="of input and output (by the input's name, or parquet)")
     add("--output-format", choices=formats, help="of the output, where it is another")
     add("--engine", choices=("spark", "local"), default="spark", help="(%(default)s)")
@@ -78,7 +79,6 @@ def _number(text: str) -> float | None:
 
 def _score(options: argparse.Namespace) -> dict[str, Any]:
     version = versions.read(options.model_uri)
-    began = time.perf_counter()
     kind: Format = options.format or _told_by(options.input)
     schema = version.scorer.schema
     layout = load(options.columns, Layout, schema) if options.columns else Layout.plain(schema)
@@ -96,7 +96,9 @@ def _score(options: argparse.Namespace) -> dict[str, Any]:
         threshold=options.threshold,
     )
     _check_partitions(job)
-    place, tally = _run(job, options)
+    run = _engine(job, options)
+    began = time.perf_counter()
+    place, tally = run()
     return _finish(job, place, tally, began)
 
 
@@ -114,8 +116,8 @@ def _check_partitions(job: Job) -> None:
         raise BatchError(f"--partition-by {','.join(taken)}: is a column of the results already")
 
 
-def _run(job: Job, options: argparse.Namespace) -> tuple[Any, Tally]:
-    """The results, waiting to be published, and their count."""
+def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Any, Tally]]:
+    """What scores the job: gives the results, waiting to be published, and their count."""
     if options.engine == "spark":
         try:
             from batch import spark
@@ -124,12 +126,13 @@ def _run(job: Job, options: argparse.Namespace) -> tuple[Any, Tally]:
                 'Spark is not installed: pip install "churn-model[spark]" (it needs Java 17), or '
                 "use --engine local on this machine alone"
             ) from None
-        return spark.run(job, options.output, options.mode, options.master)
+        session = spark.session(options.master)
+        return lambda: spark.run(session, job, options.output, options.mode)
     from batch import local
 
     if job.target_format == "table":
         raise BatchError("--format table is a catalog's table: it needs --engine spark")
-    return local.run(job, options.output, options.mode)
+    return lambda: local.run(job, options.output, options.mode)
 
 
 def _finish(job: Job, place: Any, tally: Tally, began: float) -> dict[str, Any]:

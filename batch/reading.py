@@ -17,6 +17,8 @@ from churn_model.errors import TableError
 ROWS = 131_072
 """Rows a batch: large enough that the cost of a batch vanishes, small enough for the cache."""
 
+_READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
+
 
 def read(job: Job) -> Iterator[pa.RecordBatch]:
     """The input's rows. Raises TableError that names the file which cannot be read."""
@@ -90,7 +92,8 @@ def _fragments(source: str, kind: str, dataset: ds.Dataset) -> Iterator[pa.Recor
         raise TableError(f"{source}: holds no {kind} file")
     for fragment in fragments:
         try:
-            for batch in fragment.to_batches(schema=dataset.schema, batch_size=ROWS):
+            rows = fragment.to_batches(schema=dataset.schema, batch_size=ROWS, **_READ_AHEAD)
+            for batch in rows:
                 if batch.num_rows:
                     yield batch
         except (pa.ArrowException, OSError) as error:

@@ -1,4 +1,4 @@
-"""Writing batches of Arrow columns to a folder, a file each few ten megabytes."""
+"""Writing batches of Arrow columns to a folder, a file each few megabytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from batch.job import Format
 
-FLUSH_BYTES = 1 << 26
+FLUSH_BYTES = 1 << 24
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
