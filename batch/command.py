@@ -27,7 +27,10 @@ _SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command: 0 scored, 2 nothing scored or too many rejected, 1 failed."""
-    options = _parser().parse_args(arguments)
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as ended:  # argparse's 2 for wrong usage means something else here
+        return 1 if ended.code else 0
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
@@ -61,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--partition-by", default="", metavar="COL,COL", help="columns of IN to partition by")
     add("--mode", choices=("error", "overwrite", "append"), default="error", help="(%(default)s)")
     add("--explain", type=_flag, nargs="?", const=True, default=False, help="add reasons")
-    add("--threshold", type=_number, help="for a prediction of 1 (the model's own)")
-    add("--max-rejected", type=float, default=0.05, metavar="SHARE", help="else 2 (%(default)s)")
+    add("--threshold", type=_share, help="for a prediction of 1 (the model's own)")
+    add("--max-rejected", type=_share, default=0.05, metavar="SHARE", help="else 2 (%(default)s)")
     return parser
 
 
@@ -73,8 +76,13 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+def _share(text: str) -> float | None:
+    if not text:
+        return None
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("is a number from 0 to 1")
+    return value
 
 
 def _score(options: argparse.Namespace) -> dict[str, Any]:

@@ -72,15 +72,16 @@ class Judged:
         if column.kind == "category":
             missing = values < 0
             return pa.array(column.choices, pa.string()).take(pa.array(values, mask=missing))
-        return _numbers(values, _ARROW[column.kind])
+        return _numbers(values, self.checked.valid, _ARROW[column.kind])
 
 
-def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
-    missing = np.isnan(values) if values.dtype.kind == "f" else None
-    if missing is not None and kind != pa.float64():
-        values = np.where(missing, 0, values)
+def _numbers(values: npt.NDArray[Any], valid: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    if values.dtype.kind != "f":
+        return pa.array(values, kind)
+    missing = np.isnan(values)
+    if kind != pa.float64():
         # what a refused row holds is of no meaning, and need not fit
-        values = np.clip(values, -(2.0**62), 2.0**62) if kind == pa.int64() else values
+        values = np.where(missing | ~valid, 0, values)
         values = values.astype(bool if kind == pa.bool_() else np.int64)
     return pa.array(values, kind, mask=missing)
 
@@ -111,7 +112,9 @@ class Judge:
             named.setdefault(name.strip().removeprefix("\ufeff").strip(), []).append(name)
         found: dict[str, str] = {}
         for column in self.schema:
-            wanted = self.layout.columns.get(column.name, column.name).strip()
+            if column.name not in self.layout.columns:
+                continue  # an optional field, which the table's descriptor leaves out
+            wanted = self.layout.columns[column.name].strip()
             matches = named.get(wanted, [])
             if len(matches) > 1:
                 raise TableError(

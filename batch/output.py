@@ -6,7 +6,8 @@
     OUT/rejected/run=<id>/...    the rows that were not, as they came, with every reason
     OUT/_summary-<id>.json       what the command printed
 
-A run that ends early leaves ``OUT.partial-<id>`` at most, which the next one removes. Readers of
+A run that ends early leaves ``OUT.partial-<id>`` at most, which the next one removes, or the old
+output as ``OUT.replaced-<id>``, which the next one puts back. Readers of
 ``OUT/scored`` see all of a run or nothing of it: its folder gets its name in one move, and last.
 """
 
@@ -83,28 +84,41 @@ class Output:
         """Where the run writes: beside the output, on the same file system."""
         return f"{self.base}.partial-{self.run}"
 
+    @property
+    def replaced(self) -> str:
+        """Where the old output is while the new one takes its place."""
+        return f"{self.base}.replaced-{self.run}"
+
     def folder(self, kind: str) -> str:
         """Where the run writes its scored, or its rejected rows."""
         return f"{self.partial}/{kind}/run={self.run}"
 
     def prepare(self) -> None:
-        """Look whether there is room, and remove what earlier runs left unfinished.
+        """Look whether there is room, and undo what earlier runs left unfinished.
 
         Raises BatchError where there is an output already and it must not be touched.
         """
+        for name in self._beside("replaced"):
+            if self.store.exists(self.base):
+                self.store.remove(name)
+            else:
+                self.store.move(name, self.base)
         if self.mode == "error" and self.store.exists(self.base):
             raise BatchError(
                 f"{self.base}: is there already; add to it with --mode append, replace it with "
                 "--mode overwrite"
             )
-        parent, _, own = self.base.rpartition("/")
-        for name in self.store.children(parent or "."):
-            if name.startswith(f"{own}.partial-"):
-                self.store.remove(f"{parent}/{name}" if parent else name)
+        for name in self._beside("partial"):
+            self.store.remove(name)
         done = self.store.children(f"{self.base}/{SCORED}")
         for name in self.store.children(f"{self.base}/{REJECTED}"):
             if name.startswith("run=") and name not in done:
                 self.store.remove(f"{self.base}/{REJECTED}/{name}")
+
+    def _beside(self, kind: str) -> list[str]:
+        parent, slash, own = self.base.rpartition("/")
+        names = self.store.children(parent or slash or ".")
+        return [parent + slash + name for name in names if name.startswith(f"{own}.{kind}-")]
 
     def publish(self, summary: dict[str, Any]) -> None:
         """Move the results to their place."""
@@ -116,12 +130,11 @@ class Output:
             self.store.remove(self.partial)
             return
         self.store.write(f"{self.partial}/_summary-{self.run}.json", text)
-        old = f"{self.base}.partial-replaced-{self.run}"
         if self.store.exists(self.base):
-            self.store.move(self.base, old)
+            self.store.move(self.base, self.replaced)
         self.store.move(self.partial, self.base)
-        if self.store.exists(old):
-            self.store.remove(old)
+        if self.store.exists(self.replaced):
+            self.store.remove(self.replaced)
 
     def discard(self) -> None:
         """Remove what was written so far."""

@@ -53,14 +53,15 @@ def test_a_row_has_all_its_reasons_in_words_and_as_rules(customer):
 
 
 def test_columns_are_found_by_the_descriptor_and_without_the_blanks_around_names():
-    layout = Layout(columns={"customer_id": "Id", "age": "Age"})
-    names = ["\ufeffId", " Age ", "tenure", "monthly_charges"]
+    columns = {"customer_id": "Id", "age": "Age", "tenure": "Months", "monthly_charges": "Charge"}
+    layout = Layout(columns=columns)
+    names = ["\ufeffId", " Age ", "Months", "Charge", "total_charges"]
     found = judge("text", layout).columns(names)
     assert found == {
         "customer_id": "\ufeffId",
         "age": " Age ",
-        "tenure": "tenure",
-        "monthly_charges": "monthly_charges",
+        "tenure": "Months",
+        "monthly_charges": "Charge",
     }
 
 
@@ -82,6 +83,15 @@ def test_a_line_that_is_no_json_is_refused_alone(customer):
     rules = judged.rules.to_pylist()
     assert [rules[i] for i in (0, 1, 4)] == [None, ":json_invalid", ":json_invalid"]
     assert all(":dict_type" in rule for rule in rules[2:4])
+
+
+def test_large_whole_numbers_come_through_as_they_are(customer):
+    largest = 2.0**63 - 1024  # the largest whole number below 2**63 that a double holds
+    rows = [customer | {"tenure": tenure} for tenure in (largest, None, 3.0, 1e300)]
+    judged = judge("typed")(pa.RecordBatch.from_pylist(rows))
+    assert judged.valid.to_pylist() == [True, False, True, False]
+    tenures = judged.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
+    assert tenures == [2**63 - 1024, 3]
 
 
 def test_it_travels_to_other_processes(customer):

@@ -59,6 +59,19 @@ def test_an_append_that_was_killed_between_its_two_moves_is_undone_by_the_next(t
     assert held(tmp_path) == held(tmp_path, REJECTED) == ["r1", "r3"]
 
 
+def test_an_overwrite_that_was_killed_between_its_two_moves_has_lost_nothing(tmp_path, begin):
+    begin("r1").publish({})
+    half = begin("r2", "overwrite")
+    half.store.move(half.base, half.replaced)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(BatchError, match="--mode append"):
+        begin("r3")
+    assert held(tmp_path) == ["r1"]
+    begin("r4", "overwrite").publish({})
+    assert held(tmp_path) == ["r4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_what_is_discarded_is_gone(tmp_path, begin):
     begin("r1").discard()
     assert list(tmp_path.iterdir()) == []
