@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from churn_model.descriptor import Layout
 from churn_model.errors import FieldError, TableError, texts_by_row
-from churn_model.schema import Column, Kind, RecordSchema
+from churn_model.schema import INT64_MAX, INT64_MIN, Column, Kind, RecordSchema
 from churn_model.texts import check_texts
 from churn_model.validation import Checked, check_frame, check_records
 
@@ -82,7 +82,9 @@ def _numbers(values: npt.NDArray[Any], valid: npt.NDArray[Any], kind: pa.DataTyp
     if kind != pa.float64():
         # what a refused row holds is of no meaning, and need not fit
         values = np.where(missing | ~valid, 0, values)
-        values = values.astype(bool if kind == pa.bool_() else np.int64)
+        largest = values >= -float(INT64_MIN)  # the nearest double to a whole number below it
+        values = np.where(largest, 0, values).astype(bool if kind == pa.bool_() else np.int64)
+        values[largest] = INT64_MAX
     return pa.array(values, kind, mask=missing)
 
 

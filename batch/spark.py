@@ -17,6 +17,7 @@ from typing import Any
 import mlflow
 import pyarrow as pa
 import pyarrow.compute as pc
+from mlflow.exceptions import MlflowException
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -35,6 +36,7 @@ from churn_model.errors import BatchError
 from pyfunc import registry
 
 _FILE = re.compile(r"\b(file|hdfs|s3a?|gs|abfss?|dbfs):/\S+")
+_RAISED = re.compile(r"(?!org\.|java\.|scala\.|py4j\.)[\w.]+(Error|Exception|Invalid): ")
 _BATCHES = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": ("10000", "65536"),
     "spark.sql.parquet.columnarReaderBatchSize": ("4096", "65536"),
@@ -192,13 +194,17 @@ def _readable(source: str) -> Iterator[None]:
     """Turn what Spark raises into one line."""
     try:
         yield
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, MlflowException) as error:
         raise BatchError(f"{source}: {_what_matters(str(error))}") from None
 
 
 def _what_matters(text: str) -> str:
-    """Of a Java stack trace the line that names a file, else the one that names the cause."""
+    """Of a stack trace: what Python raised, or the line that names a file, or the last cause."""
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["Spark failed"]
+    if "PYTHON_EXCEPTION" in text or "from the Python worker" in text:
+        raised = [line for line in lines if _RAISED.match(line)]
+        if raised:
+            return raised[-1][:500]
     causes = [line for line in lines if line.startswith("Caused by:")]
     named = [line for line in lines if _FILE.search(line)]
     return (named or causes[-1:] or lines)[0][:500]

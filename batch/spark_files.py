@@ -38,7 +38,8 @@ def read(spark: SparkSession, job: Job) -> DataFrame:
     if job.source_format == "table":
         return spark.table(job.source)
     if job.source_format == "json":
-        return spark.read.text(job.source).where(F.trim("value") != "")
+        lines = spark.read.option("lineSep", "\n").text(job.source)
+        return lines.where(F.col("value").rlike(r"\S"))
     if job.source_format == "parquet":
         return spark.read.parquet(job.source)
     layout = job.judge.layout.csv

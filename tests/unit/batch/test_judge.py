@@ -92,6 +92,10 @@ def test_large_whole_numbers_come_through_as_they_are(customer):
     assert judged.valid.to_pylist() == [True, False, True, False]
     tenures = judged.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
     assert tenures == [2**63 - 1024, 3]
+    lines = [json.dumps(customer | {"tenure": tenure}) for tenure in (2**63 - 1, -1, "x")]
+    judged = judge("lines")(pa.RecordBatch.from_pydict({LINE: lines}))
+    tenures = judged.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
+    assert tenures == [2**63 - 1]
 
 
 def test_it_travels_to_other_processes(customer):
