@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scorecard import Feature, Scorecard, Term
 from churn_model.scoring import Scorer
+
+# how long an example takes says more of the machine than of the code
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
+
 
 _REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -267,7 +267,7 @@ def column_fields(schema, batch):
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), max_size=8))
 @example([{**GOOD, "tenure": 2**63 - 1}])
 @example([{**GOOD, "monthly_charges": 10**400}])
@@ -276,14 +276,14 @@ def test_pydantic_and_column_checks_agree_on_every_customer(batch):
     assert column_fields(CUSTOMER_SCHEMA, batch) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(any_record(RICH, GOOD_RICH), max_size=8))
 def test_pydantic_and_column_checks_agree_on_every_kind_of_field(batch):
     expected = [pydantic_fields(RICH.row_model, record) for record in batch]
     assert column_fields(RICH, batch) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), min_size=1, max_size=8))
 def test_objects_in_a_frame_are_checked_like_records(batch):
     names = [column.name for column in CUSTOMER_SCHEMA]
