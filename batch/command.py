@@ -15,10 +15,11 @@ from typing import Any, get_args
 
 from batch.job import Format, Job, Tally
 from batch.judge import Form, Judge
+from batch.output import Place
 from churn_model.descriptor import Layout, load
 from churn_model.errors import BatchError, ChurnError
 from churn_model.schema import OUTPUT_COLUMNS
-from pyfunc import CHAMPION, MODEL_NAME
+from pyfunc import CHAMPION_URI
 from pyfunc import version as versions
 
 _FORMS: dict[str, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "OUT/rejected; rows read = scored + rejected.",
     )
     add = parser.add_argument
-    add("-m", "--model-uri", default=f"models:/{MODEL_NAME}@{CHAMPION}", help="(%(default)s)")
+    add("-m", "--model-uri", default=CHAMPION_URI, help="(%(default)s)")
     add("--input", required=True, metavar="IN", help="file, folder or table of customers")
     add("--output", required=True, metavar="OUT", help="folder or table for the results")
     formats = (*get_args(Format), "")
@@ -76,9 +77,7 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _share(text: str) -> float | None:
-    if not text:
-        return None
+def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError("is a number from 0 to 1")
@@ -124,7 +123,7 @@ def _check_partitions(job: Job) -> None:
         raise BatchError(f"--partition-by {','.join(taken)}: is a column of the results already")
 
 
-def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Any, Tally]]:
+def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Place, Tally]]:
     """What scores the job: gives the results, waiting to be published, and their count."""
     if options.engine == "spark":
         try:
@@ -143,7 +142,7 @@ def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Any, Ta
     return lambda: local.run(job, options.output, options.mode)
 
 
-def _finish(job: Job, place: Any, tally: Tally, began: float) -> dict[str, Any]:
+def _finish(job: Job, place: Place, tally: Tally, began: float) -> dict[str, Any]:
     """Check that no row is missing, and publish. Raises BatchError if one is."""
     if tally.read != tally.scored + tally.rejected:
         place.discard()

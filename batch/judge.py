@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churn_model.descriptor import Layout
-from churn_model.errors import FieldError, TableError, texts_by_row
+from churn_model.errors import FieldError, TableError, by_row
 from churn_model.schema import INT64_MAX, INT64_MIN, Column, Kind, RecordSchema
 from churn_model.texts import check_texts
 from churn_model.validation import Checked, check_frame, check_records
@@ -62,8 +62,8 @@ class Judged:
 
     def accepted(self, schema: RecordSchema) -> pa.RecordBatch:
         """The rows that hold, as the columns and types of the model's signature."""
-        arrays = [self._array(column).filter(self.valid) for column in schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema))
+        arrays = [self._array(column) for column in schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema)).filter(self.valid)
 
     def _array(self, column: Column) -> pa.Array:
         if column.kind == "identifier":
@@ -110,6 +110,7 @@ class Judge:
         if self.form == "lines":
             return {}
         named: dict[str, list[str]] = {}
+        here = [name for name in here if name != CORRUPT]
         for name in here:
             named.setdefault(name.strip().removeprefix("\ufeff").strip(), []).append(name)
         found: dict[str, str] = {}
@@ -136,7 +137,7 @@ class Judge:
         """Check a batch (n rows)."""
         if self.form == "lines":
             return self._judge_lines(batch.column(LINE).to_pylist())
-        names = self.columns([name for name in batch.schema.names if name != CORRUPT])
+        names = self.columns(batch.schema.names)
         arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
         if self.form == "typed":
             frame = pd.DataFrame({field: _series(array) for field, array in arrays.items()})
@@ -220,13 +221,9 @@ def _judged(checked: Checked, identifiers: dict[str, pa.Array], schema: RecordSc
     if not checked.errors:
         nothing = pa.nulls(n, pa.string())
         return Judged(checked, identifiers, nothing, nothing)
-    rules: list[str | None] = [None] * n
-    for error in checked.errors:
-        rule = f"{error.field}:{error.type}"
-        before = rules[error.row]
-        rules[error.row] = rule if before is None else f"{before};{rule}"
-    texts = texts_by_row(checked.errors, n)
-    return Judged(checked, identifiers, pa.array(texts, pa.string()), pa.array(rules, pa.string()))
+    texts = pa.array(by_row(checked.errors, n), pa.string())
+    rules = by_row(checked.errors, n, lambda error: f"{error.field}:{error.type}", ";")
+    return Judged(checked, identifiers, texts, pa.array(rules, pa.string()))
 
 
 def _plain(array: pa.Array) -> pa.Array:

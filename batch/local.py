@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from batch.job import Job, Tally
 from batch.judge import ERROR, RULES
-from batch.output import REJECTED, SCORED, LocalStore, Mode, Output
+from batch.output import REJECTED, SCORED, LocalStore, Mode, Output, fill
 from batch.reading import read
 from batch.writing import Writer
 from churn_model.errors import TableError
@@ -28,12 +28,7 @@ def run(job: Job, target: str, mode: Mode) -> tuple[Output, Tally]:
     Raises BatchError or TableError; then there are none.
     """
     output = Output(LocalStore(), target.rstrip("/"), job.run, mode)
-    output.prepare()
-    try:
-        return output, _score_all(job, output)
-    except BaseException:
-        output.discard()
-        raise
+    return output, fill(output, lambda: _score_all(job, output))
 
 
 def _score_all(job: Job, output: Output) -> Tally:

@@ -15,14 +15,49 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from churn_model.errors import BatchError
 
 Mode = Literal["error", "overwrite", "append"]
+T = TypeVar("T")
 SCORED, REJECTED = "scored", "rejected"
+
+
+class Place(Protocol):
+    """Where results wait, and are published as a whole: ``Output`` or ``Tables``."""
+
+    def prepare(self) -> None:
+        """Look whether there is room."""
+
+    def folder(self, kind: str) -> str:
+        """Where the scored, or the rejected, rows are written."""
+
+    def publish(self, summary: dict[str, Any]) -> None:
+        """Move the results to their place."""
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+
+
+def fill(place: Place, work: Callable[[], T]) -> T:
+    """Do the work whose results wait in a place; where it fails, nothing of it stays."""
+    place.prepare()
+    try:
+        return work()
+    except BaseException:
+        place.discard()
+        raise
+
+
+def is_there(name: str) -> BatchError:
+    """What is said where an output must not be touched."""
+    return BatchError(
+        f"{name}: is there already; add to it with --mode append, replace it with --mode overwrite"
+    )
 
 
 class Store(Protocol):
@@ -104,10 +139,7 @@ class Output:
             else:
                 self.store.move(name, self.base)
         if self.mode == "error" and self.store.exists(self.base):
-            raise BatchError(
-                f"{self.base}: is there already; add to it with --mode append, replace it with "
-                "--mode overwrite"
-            )
+            raise is_there(self.base)
         for name in self._beside("partial"):
             self.store.remove(name)
         done = self.store.children(f"{self.base}/{SCORED}")

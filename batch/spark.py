@@ -28,9 +28,9 @@ import batch
 import churn_model
 import pyfunc
 from batch.job import Job, Tally
-from batch.judge import CORRUPT, ERROR, RULES, Judge
-from batch.output import REJECTED, SCORED, Mode, Output
-from batch.spark_files import Place, Tables, read, rejected_rules, write
+from batch.judge import CORRUPT, ERROR, RULES
+from batch.output import REJECTED, SCORED, Mode, Output, Place, fill
+from batch.spark_files import Tables, column_of, read, rejected_rules, write
 from batch.spark_store import HadoopStore
 from churn_model.errors import BatchError
 from pyfunc import registry
@@ -51,16 +51,11 @@ def run(spark: SparkSession, job: Job, target: str, mode: Mode) -> tuple[Place, 
     """
     place: Place
     if job.target_format == "table":
-        place = Tables(spark, target, job.run, mode)
+        place = Tables(spark, target, mode)
     else:
         place = Output(HadoopStore(spark), target.rstrip("/"), job.run, mode)
     with _readable(job.source):
-        place.prepare()
-        try:
-            return place, _score(spark, job, place)
-        except BaseException:
-            place.discard()
-            raise
+        return place, fill(place, lambda: _score(spark, job, place))
 
 
 def session(master: str | None) -> SparkSession:
@@ -132,9 +127,9 @@ def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
         result_type=registry.result_type(schema, explain=job.explain, identifiers=False),
         params=params,
     )
-    customer = F.struct(*(_column(column.name) for column in schema))
-    identifiers = [_column(column.name) for column in schema.identifiers]
-    kept = [_column(name) for name in job.partition_by]
+    customer = F.struct(*(column_of(column.name) for column in schema))
+    identifiers = [column_of(column.name) for column in schema.identifiers]
+    kept = [column_of(name) for name in job.partition_by]
     stamps = [F.lit(text).alias(name) for name, text in job.stamp().items()]
     when = F.lit(job.started).cast("timestamp").alias("scored_at")
     scores = accepted.select(*identifiers, udf(customer).alias("_scores"), *kept)
@@ -143,12 +138,12 @@ def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
 
 def _accepted(job: Job, raw: DataFrame) -> DataFrame:
     judge, by = job.judge, job.partition_by
-    wanted = [*judge.columns([n for n in raw.columns if n != CORRUPT]).values(), *by]
+    wanted = [*judge.columns(raw.columns).values(), *by]
     if judge.form == "lines":
         wanted = raw.columns
     elif CORRUPT in raw.columns:
         wanted.append(CORRUPT)
-    made: Any = StructType.fromDDL(registry.spark_schema(judge.schema))
+    made: Any = registry.signature(judge.schema).inputs.as_spark_schema()
     for name in by:
         made = made.add(raw.schema[name])
 
@@ -160,33 +155,26 @@ def _accepted(job: Job, raw: DataFrame) -> DataFrame:
                 good = good.append_column(name, rows.column(name).filter(judged.valid))
             yield good
 
-    return raw.select(*(_column(name) for name in dict.fromkeys(wanted))).mapInArrow(accept, made)
+    return raw.select(*(column_of(name) for name in dict.fromkeys(wanted))).mapInArrow(accept, made)
 
 
 def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The rows that do not hold, as they came, and why."""
     judge = job.judge
-    kept = [name for name in raw.columns if name not in (ERROR, RULES)]
-    return raw.select(*map(_column, kept)).mapInArrow(_rejecter(judge), _rejected_schema(raw))
+    kept = [column_of(name) for name in raw.columns if name not in (ERROR, RULES)]
 
-
-def _rejecter(judge: Judge) -> Any:
     def reject(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in batches:
             judged = judge(rows)
             bad = rows.append_column(ERROR, judged.error).append_column(RULES, judged.rules)
             yield bad.filter(pc.invert(judged.valid))
 
-    return reject
+    return raw.select(*kept).mapInArrow(reject, _rejected_schema(raw))
 
 
 def _rejected_schema(raw: DataFrame) -> StructType:
     kept = [field for field in raw.schema.fields if field.name not in (ERROR, RULES)]
     return StructType([*kept, *(StructField(name, StringType()) for name in (ERROR, RULES))])
-
-
-def _column(name: str) -> Any:
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 @contextmanager

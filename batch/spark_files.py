@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
@@ -11,26 +11,10 @@ from pyspark.sql.types import StringType, StructType
 
 from batch.job import Job
 from batch.judge import CORRUPT, RULES
-from batch.output import REJECTED, SCORED, Mode
-from churn_model.errors import BatchError, TableError
+from batch.output import REJECTED, SCORED, Mode, is_there
+from churn_model.errors import TableError
 
 _QUOTES = {"quote": '"', "escape": '"', "multiLine": "true"}
-
-
-class Place(Protocol):
-    """Where results wait, and are published as a whole: ``Output`` or ``Tables``."""
-
-    def prepare(self) -> None:
-        """Look whether there is room."""
-
-    def folder(self, kind: str) -> str:
-        """Where the scored, or the rejected, rows are written."""
-
-    def publish(self, summary: dict[str, Any]) -> None:
-        """Move the results to their place."""
-
-    def discard(self) -> None:
-        """Remove what was written so far."""
 
 
 def read(spark: SparkSession, job: Job) -> DataFrame:
@@ -56,7 +40,7 @@ def read(spark: SparkSession, job: Job) -> DataFrame:
     reader = reader.options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, nullValue="")
     rows = reader.schema(schema).csv(job.source)
     whole, empty = F.col(CORRUPT).isNull(), F.lit("")  # Spark reads an empty cell as null
-    cells = (F.when(whole, F.coalesce(_column(name), empty)).alias(name) for name in names)
+    cells = (F.when(whole, F.coalesce(column_of(name), empty)).alias(name) for name in names)
     return rows.select(*cells, CORRUPT)
 
 
@@ -89,7 +73,8 @@ def rejected_rules(spark: SparkSession, job: Job, target: str) -> dict[str, int]
     return {row["rule"]: row["count"] for row in rules.collect()}
 
 
-def _column(name: str) -> Any:
+def column_of(name: str) -> Any:
+    """A column of any name, quoted."""
     return F.col("`" + name.replace("`", "``") + "`")
 
 
@@ -99,7 +84,6 @@ class Tables:
 
     spark: SparkSession
     base: str
-    run: str
     mode: Mode
 
     def folder(self, kind: str) -> str:
@@ -110,10 +94,7 @@ class Tables:
         """Look whether there is room, and drop what earlier runs left. Raises BatchError."""
         for kind in (SCORED, REJECTED):
             if self.mode == "error" and self.spark.catalog.tableExists(f"{self.base}_{kind}"):
-                raise BatchError(
-                    f"{self.base}_{kind}: is there already; add to it with --mode append, replace "
-                    "it with --mode overwrite"
-                )
+                raise is_there(f"{self.base}_{kind}")
         self.discard()
 
     def publish(self, summary: dict[str, Any]) -> None:

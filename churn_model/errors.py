@@ -23,7 +23,7 @@ All of them survive pickling, because Spark and process pools move them between 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,22 @@ class FieldError:
         return {"loc": ["customers", self.row, self.field], "msg": self.msg, "type": self.type}
 
 
-def texts_by_row(errors: Sequence[FieldError], n: int) -> list[str | None]:
-    """What is wrong with each of n rows, in words; None where nothing is."""
+def in_words(error: FieldError) -> str:
+    """What is wrong with a field of a row that the reader has in front of them."""
+    return f"{error.field}: {error.msg}" if error.field else error.msg
+
+
+def by_row(
+    errors: Sequence[FieldError],
+    n: int,
+    say: Callable[[FieldError], str] = in_words,
+    between: str = "; ",
+) -> list[str | None]:
+    """What is wrong with each of n rows; None where nothing is."""
     texts: list[str | None] = [None] * n
     for error in errors:
-        text = f"{error.field}: {error.msg}" if error.field else error.msg
         before = texts[error.row]
-        texts[error.row] = text if before is None else f"{before}; {text}"
+        texts[error.row] = say(error) if before is None else before + between + say(error)
     return texts
 
 

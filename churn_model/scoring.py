@@ -19,7 +19,7 @@ from churn_model.errors import (
     InvalidParameter,
     SchemaError,
     ScorecardError,
-    texts_by_row,
+    by_row,
 )
 from churn_model.lookup import Lookup
 from churn_model.schema import RecordSchema
@@ -81,7 +81,7 @@ class Scores:
 
     def error_texts(self) -> list[str | None]:
         """What is wrong with each row (n,), None where nothing is."""
-        return texts_by_row(self.errors, len(self.valid))
+        return by_row(self.errors, len(self.valid))
 
 
 class Scorer:

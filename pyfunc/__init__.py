@@ -3,3 +3,4 @@
 MODEL_NAME = "churn"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+CHAMPION_URI = f"models:/{MODEL_NAME}@{CHAMPION}"

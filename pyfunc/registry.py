@@ -29,7 +29,7 @@ from churn_model.errors import RegistryError
 from churn_model.schema import Kind, RecordSchema
 from churn_model.scorecard import Scorecard
 from churn_model.scoring import OnInvalid
-from pyfunc import CHAMPION, MODEL_NAME
+from pyfunc import CHAMPION, CHAMPION_URI, MODEL_NAME
 from pyfunc.model import SCHEMA, SCORECARD
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic")
@@ -63,20 +63,6 @@ def signature(schema: RecordSchema) -> ModelSignature:
             ]
         ),
     )
-
-
-SPARK_TYPES: dict[Kind, str] = {
-    "integer": "bigint",
-    "number": "double",
-    "boolean": "boolean",
-    "category": "string",
-    "identifier": "string",
-}
-
-
-def spark_schema(schema: RecordSchema) -> str:
-    """The model's input as Spark's DDL: what a clean table's columns are."""
-    return ", ".join(f"`{column.name}` {SPARK_TYPES[column.kind]}" for column in schema)
 
 
 def result_type(
@@ -153,7 +139,7 @@ def register(info: ModelInfo, *, name: str = MODEL_NAME, alias: str = CHAMPION) 
         return registered
 
 
-def load(uri: str = f"models:/{MODEL_NAME}@{CHAMPION}") -> PyFuncModel:
+def load(uri: str = CHAMPION_URI) -> PyFuncModel:
     """Load a registered model. Raises RegistryError with one line that says what to do."""
     with readable_errors(uri):
         return cast(PyFuncModel, mlflow.pyfunc.load_model(uri))

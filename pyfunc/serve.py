@@ -14,9 +14,8 @@ import sys
 import mlflow
 
 from churn_model.errors import ChurnError, InvalidParameter
-from pyfunc import CHAMPION, MODEL_NAME, registry
+from pyfunc import CHAMPION_URI, registry
 
-DEFAULT_URI = f"models:/{MODEL_NAME}@{CHAMPION}"
 DEFAULT_PORT = 5001
 
 
@@ -57,7 +56,7 @@ def refuse_busy_port(host: str, port: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Check, then become the server; returns 1 if it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m pyfunc.serve", description=__doc__)
-    parser.add_argument("-m", "--model-uri", default=DEFAULT_URI, help="(%(default)s)")
+    parser.add_argument("-m", "--model-uri", default=CHAMPION_URI, help="(%(default)s)")
     parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="(%(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="(%(default)s)")
     parser.add_argument(

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from churn_model.client import ChurnClient
 from churn_model.errors import ChurnError, ServerFailed, TimedOut, Unavailable
-from pyfunc import registry, serve
+from pyfunc import CHAMPION_URI, registry, serve
 from training.__main__ import main as train
 
 CUSTOMERS = [
@@ -68,8 +68,8 @@ def _tour(port: int, leave: bool) -> int:
         if code := train([]):
             return code
     else:
-        print(f"\n1. use the registered {serve.DEFAULT_URI}, version {version}")
-    print(f"\n2. mlflow models serve -m {serve.DEFAULT_URI} -p {port} --env-manager local")
+        print(f"\n1. use the registered {CHAMPION_URI}, version {version}")
+    print(f"\n2. mlflow models serve -m {CHAMPION_URI} -p {port} --env-manager local")
     url = f"http://127.0.0.1:{port}"
     with _server(port) as (process, log), ChurnClient(url, retries=0) as client:
         _wait_for(client, process, log)
@@ -85,7 +85,7 @@ def _tour(port: int, leave: bool) -> int:
 @contextmanager
 def _server(port: int) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """MLflow's server in a process group of its own, which is gone when this ends."""
-    command = serve.command(serve.DEFAULT_URI, port)
+    command = serve.command(CHAMPION_URI, port)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command,

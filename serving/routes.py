@@ -106,10 +106,9 @@ class Routes:
             await self._admit(scope, await self.work.run(len(body), tabular.count, body, mime))
             # always off the event loop: MLflow's own parsing costs milliseconds even for one row
             size = self.settings.inline_bytes + 1
-            content, n = await self.work.run(size, tabular.score, served, body, content_type)
-            found = await self.work.run(size, tabular.readable, content)
+            content, found = await self.work.run(size, tabular.score, served, body, content_type)
             scope["call"].probability = np.array(found)
-            await self._scored(scope, send, served, content, n)
+            await self._scored(scope, send, served, content, len(found))
             return
         _require_json(scope)
         request = await self.work.run(len(body), protocol.read_invocation, body)

@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from churn_model.errors import InvalidParameter
-from pyfunc import CHAMPION, MODEL_NAME
+from pyfunc import CHAMPION_URI
 
 PREFIX = "CHURN_SERVING_"
 _SHORT = {
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    model_uri: str = Field(f"models:/{MODEL_NAME}@{CHAMPION}", description="Model to serve")
+    model_uri: str = Field(CHAMPION_URI, description="Model to serve")
     host: str = Field("127.0.0.1", description="Address to bind")
     port: int = Field(8000, ge=0, le=65535, description="Port to bind")
     workers: int = Field(1, ge=1, description="Worker processes")

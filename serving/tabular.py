@@ -28,8 +28,8 @@ def count(body: bytes, mime: str) -> int:
         raise ApiError(400, "the body is no Parquet file") from None
 
 
-def score(served: Served, body: bytes, content_type: str) -> tuple[bytes, int]:
-    """The reply, as ``mlflow models serve`` gives it, and its number of customers.
+def score(served: Served, body: bytes, content_type: str) -> tuple[bytes, list[float]]:
+    """The reply, as ``mlflow models serve`` gives it, and the probability of each customer.
 
     Raises ApiError: what MLflow refuses is refused in words that repeat nothing of the body.
     """
@@ -40,7 +40,8 @@ def score(served: Served, body: bytes, content_type: str) -> tuple[bytes, int]:
         raise _refusal(error, served) from None
     if reply.status != 200:
         raise ApiError(reply.status, reply.response)
-    return reply.response.encode(), reply.response.count('"churn_prediction":')
+    rows = json.loads(reply.response)["predictions"]
+    return reply.response.encode(), [row["churn_probability"] for row in rows]
 
 
 def _refusal(error: MlflowException, served: Served) -> ApiError:
@@ -54,9 +55,3 @@ def _refusal(error: MlflowException, served: Served) -> ApiError:
     signature: Any = served.pyfunc.metadata.signature
     columns = ", ".join(f"{column.name} ({column.type.name})" for column in signature.inputs)
     return ApiError(400, f"the table does not have the model's columns and types: {columns}")
-
-
-def readable(reply: bytes) -> list[float]:
-    """The probabilities of a reply, for the metrics."""
-    rows = json.loads(reply)["predictions"]
-    return [row["churn_probability"] for row in rows if row["churn_probability"] is not None]

@@ -108,8 +108,7 @@ def _calibration(axes: Axes, evaluation: Evaluation) -> None:
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8)
     top = max(float(np.quantile(p, 0.98)) for p in evaluation.probabilities.values())
     axes.set(xlim=(0, min(1.0, 1.1 * top)), ylim=(0, min(1.0, 1.1 * top)))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    _percent(axes)
     axes.set(
         title="Calibration, out of fold, ten groups of equal size",
         xlabel="churn predicted",
@@ -138,6 +137,10 @@ def _gains(axes: Axes, evaluation: Evaluation) -> None:
 
 def _shares(axes: Axes) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    _percent(axes)
+
+
+def _percent(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 

@@ -234,7 +234,7 @@ def test_the_udf_works_directly_on_a_clean_table(spark, registry, customers):
         customers.drop(columns="region")
         .astype(object)
         .where(customers.drop(columns="region").notna(), None),
-        models.spark_schema(schema),
+        models.signature(schema).inputs.as_spark_schema(),
     )
     expected = models.load().predict(customers, {"explain": True, "threshold": 0.3})
     udf = mlflow.pyfunc.spark_udf(
@@ -261,7 +261,9 @@ def test_the_udf_reports_bad_rows_in_their_place(spark, registry):
         params={"on_invalid": "report"},
     )
     ages = [(f"c{i}", age, 12, 70.5, None) for i, age in enumerate((42, 300, 43))]
-    table = spark.createDataFrame(ages, models.spark_schema(schema)).coalesce(1)
+    table = spark.createDataFrame(ages, models.signature(schema).inputs.as_spark_schema()).coalesce(
+        1
+    )
     scores = table.select(udf(*(c.name for c in schema)).alias("s")).select("s.*")
     # MLflow writes a text that is missing as "None" where others of its batch are not
     found = scores.withColumn("error", F.nullif("error", F.lit("None"))).collect()

@@ -180,12 +180,14 @@ def test_a_killed_worker_is_replaced_and_callers_that_retry_lose_nothing(registr
     with our_server(registry, "--workers", 2) as server, Load(server.url, 4) as load:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
 
+        def is_worker(pid: int) -> bool:
+            try:
+                return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            except OSError:  # it ended between the two readings
+                return False
+
         def workers() -> set[int]:
-            return {
-                pid
-                for pid in map(int, children.read_text().split())
-                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-            }
+            return {pid for pid in map(int, children.read_text().split()) if is_worker(pid)}
 
         until(lambda: load.count > 50)
         before = workers()
