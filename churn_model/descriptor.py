@@ -45,10 +45,18 @@ class Layout(BaseModel):
 
 
 L = TypeVar("L", bound=Layout)
+M = TypeVar("M", bound=BaseModel)
 
 
 def load(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
     """Read a descriptor. Raises TableError with one line that says what to correct."""
+    layout = read_toml(path, kind)
+    _check_fields(path, layout, schema)
+    return layout
+
+
+def read_toml(path: str | Path, kind: type[M]) -> M:
+    """Read a TOML file of one kind. Raises TableError with one line that says what to correct."""
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -56,13 +64,11 @@ def load(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: is no TOML ({error})") from None
     try:
-        layout = kind.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise TableError(f"{path}: {place}: {first['msg']}") from None
-    _check_fields(path, layout, schema)
-    return layout
 
 
 def _check_fields(path: str | Path, layout: Layout, schema: RecordSchema) -> None:

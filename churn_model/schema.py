@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args
@@ -55,7 +55,7 @@ class CustomerRecord(BaseModel):
     monthly_charges: float = Field(
         ge=0,
         description="What the customer pays a month",
-        json_schema_extra={"unit": "currency units a month"},
+        json_schema_extra={"unit": "currency units a month", "role": "monthly_revenue"},
     )
     total_charges: float | None = Field(
         default=None,
@@ -71,6 +71,12 @@ Kind = Literal["integer", "number", "boolean", "category", "identifier"]
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
 _ORDER = "propertyOrdering"  # of the columns; MLflow's YAML sorts the properties themselves
 _TEXTS = {"title", "description", "unit", "examples"}
+_HINTS: dict[str, tuple[str, ...]] = {
+    "role": ("monthly_revenue",),
+    "monotone": ("increasing", "decreasing"),
+}
+"""What a field may say to training: that it is what a customer is worth a month, and that the risk
+only rises, or only falls, with it."""
 _KIND_KEYS: dict[Kind, set[str]] = {
     "integer": {"type", *_BOUNDS},
     "number": {"type", *_BOUNDS},
@@ -100,6 +106,8 @@ class Column:
     choices: tuple[str, ...] = ()
     description: str = ""
     unit: str = ""
+    role: str = ""
+    monotone: str = ""
 
     @property
     def label(self) -> str:
@@ -142,6 +150,16 @@ class RecordSchema:
     def identifiers(self) -> tuple[Column, ...]:
         """The columns that are carried through and never scored."""
         return tuple(c for c in self.columns if c.kind == "identifier")
+
+    def with_monotone(self, directions: Mapping[str, str]) -> RecordSchema:
+        """The schema with each named field's risk ``increasing`` or ``decreasing``."""
+        named = {column.name: column for column in self.columns}
+        for name, direction in directions.items():
+            if name not in named:
+                raise SchemaError(f"{name}: is no field; fields are {list(named)}")
+            hint = _hints(name, named[name].kind, {"monotone": direction or "nothing"})
+            named[name] = replace(named[name], monotone=hint["monotone"])
+        return replace(self, columns=tuple(named.values()))
 
     @classmethod
     def from_model(cls, model: type[BaseModel]) -> RecordSchema:
@@ -236,7 +254,7 @@ def _column(name: str, spec: Mapping[str, Any], required: bool) -> Column:
             f"{name}: an optional field is `... | None = None`, with no other default"
         )
     kind = _kind(name, inner)
-    unsupported = set(inner) - _KIND_KEYS[kind] - _TEXTS - {"default"}
+    unsupported = set(inner) - _KIND_KEYS[kind] - _TEXTS - {*_HINTS, "default"}
     if unsupported:
         raise SchemaError(
             f"{name}: {sorted(unsupported)} has no column check; use bounds or a Literal"
@@ -256,7 +274,18 @@ def _column(name: str, spec: Mapping[str, Any], required: bool) -> Column:
         choices=_choices(name, inner),
         description=str(spec.get("description", "")),
         unit=str(spec.get("unit", "")),
+        **_hints(name, kind, spec),
     )
+
+
+def _hints(name: str, kind: Kind, spec: Mapping[str, Any]) -> dict[str, str]:
+    found = {key: str(spec[key]) for key in _HINTS if spec.get(key)}
+    for key, value in found.items():
+        if value not in _HINTS[key]:
+            raise SchemaError(f"{name}: {key} is one of {', '.join(_HINTS[key])}")
+        if kind not in ("integer", "number"):
+            raise SchemaError(f"{name}: {key} is for a number, and this is a {kind}")
+    return found
 
 
 def _without_null(name: str, spec: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
@@ -296,7 +325,7 @@ def _choices(name: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _property(column: Column) -> dict[str, Any]:
-    texts = {"description": column.description, "unit": column.unit}
+    texts = {name: getattr(column, name) for name in ("description", "unit", *_HINTS)}
     outer: dict[str, Any] = {key: text for key, text in texts.items() if text}
     inner: dict[str, Any] = {"type": column.kind}
     if column.kind in ("identifier", "category"):
@@ -326,8 +355,8 @@ def _field(column: Column) -> tuple[Any, Any]:
     limits: dict[str, Any] = {_BOUNDS[k]: v for k, v in _bounds(column).items() if v is not None}
     inner = Annotated[inner, Field(**limits)] if limits else inner
     texts: dict[str, Any] = {"description": column.description or None}
-    if column.unit:
-        texts["json_schema_extra"] = {"unit": column.unit}
+    extra = {name: getattr(column, name) for name in ("unit", *_HINTS)}
+    texts["json_schema_extra"] = {name: text for name, text in extra.items() if text} or None
     if column.required:
         return inner, Field(**texts)
     return inner | None, Field(default=None, **texts)

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
@@ -122,7 +122,14 @@ def log(scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame) -> Mo
     return info
 
 
-def register(info: ModelInfo, *, name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelVersion:
+def register(
+    info: ModelInfo,
+    *,
+    name: str = MODEL_NAME,
+    alias: str = CHAMPION,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
+) -> ModelVersion:
     """Register a logged model as a new version of ``name`` and point ``alias`` at it.
 
     Either both happen or neither: a version that could not get its alias is deleted again.
@@ -130,8 +137,10 @@ def register(info: ModelInfo, *, name: str = MODEL_NAME, alias: str = CHAMPION) 
     with readable_errors():
         client = MlflowClient()
         with redirect_stderr(io.StringIO()):  # where it prints what the caller will say better
-            registered = mlflow.register_model(info.model_uri, name)
+            registered = mlflow.register_model(info.model_uri, name, tags=dict(tags or {}))
         try:
+            if description:
+                client.update_model_version(name, registered.version, description)
             client.set_registered_model_alias(name, alias, registered.version)
         except MlflowException:
             client.delete_model_version(name, registered.version)

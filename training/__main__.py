@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn_model.errors import ChurnError, TrainingError
-from churn_model.schema import CUSTOMER_SCHEMA
-from pyfunc import CHAMPION, MODEL_NAME
-from training.dataset import load_dataset
-from training.simulator import ROWS
-from training.table import Table, built_in_table, describe_rejected, read_table
+from churn_model.errors import ChurnError
+from pyfunc import CHAMPION
+from training import command
+from training.gates import load_gates, refusals
+from training.table import Table, describe_rejected
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
     from training.run import Trained
 
+_SHOWN = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_10")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (0 registered, 1 not, 130 interrupted)."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = command.parser().parse_args(given)
     try:
-        table = _table(options)
+        schema = command.schema_of(options)
+        gates = load_gates(options.gates) if options.gates else load_gates()
+        offer = command.offer_of(options)
+        table = command.table_of(options, schema)
         _print_table(table)
-        from training.run import train  # MLflow and scikit-learn take seconds to load
+        from training.run import Plan, train  # MLflow and scikit-learn take seconds to load
 
-        _quiet()
-        trained = train(
-            table,
-            CUSTOMER_SCHEMA,
+        command.quiet()
+        plan = Plan(
             seed=options.seed,
             folds=options.folds,
+            repeats=options.repeats,
+            interactions=options.interactions,
+            offer=offer,
+            revenue=options.revenue or None,
+            gates=gates,
             name=options.name,
-            alias=options.alias,
             descriptor=options.dataset,
+            command=command.typed("training", given),
         )
+        trained = train(table, schema, plan)
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -46,69 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     _print_result(trained)
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training",
-        description="Train a churn model and register it in MLflow (MLFLOW_TRACKING_URI, by "
-        "default sqlite:///mlflow.db here). Without --data it trains on simulated customers.",
-    )
-    add = parser.add_argument
-    add("--data", type=_path, metavar="FILE", help="customers, .csv or .parquet")
-    add("--dataset", type=_path, metavar="FILE.toml", help="which column is which field")
-    add("--rows", type=int, default=ROWS, help="simulated customers (%(default)s)")
-    add("--seed", type=int, default=0, help="of folds, fit and simulator (%(default)s)")
-    add("--folds", type=_folds, default=5, help="of the held-out evaluation (%(default)s)")
-    add(
-        "--max-rejected",
-        type=_share,
-        default=0.05,
-        metavar="SHARE",
-        help="of rows that may break the schema before the run stops (%(default)s)",
-    )
-    add("--name", default=MODEL_NAME, help="registered model (%(default)s)")
-    add("--alias", default=CHAMPION, help="for the new version (%(default)s)")
-    return parser
-
-
-def _path(text: str) -> Path | None:
-    """MLproject passes a parameter that was not given as an empty text."""
-    return Path(text) if text else None
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("is a share from 0 to 1")
-    return value
-
-
-def _folds(text: str) -> int:
-    value = int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError("at least 2")
-    return value
-
-
-def _quiet() -> None:
-    """Leave the terminal to this program; MLflow's own warnings and errors still show."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def _table(options: argparse.Namespace) -> Table:
-    if options.data is None:
-        if options.dataset is not None:
-            raise TrainingError("--dataset describes a table: name it with --data")
-        return built_in_table(options.rows, options.seed)
-    if options.dataset is None:
-        raise TrainingError(
-            "--data needs --dataset, which says which column is which field; "
-            "training/datasets/telco.toml is an example"
-        )
-    dataset = load_dataset(options.dataset, CUSTOMER_SCHEMA)
-    return read_table(options.data, dataset, CUSTOMER_SCHEMA, options.max_rejected)
 
 
 def _print_table(table: Table) -> None:
@@ -120,18 +63,33 @@ def _print_table(table: Table) -> None:
 def _print_result(trained: Trained) -> None:
     _print_metrics(trained.evaluation)
     print(trained.evaluation.verdict())
+    for alarm in trained.alarms:
+        print(f"ALARM: {alarm.text}")
+    if trained.scorecard.threshold != 0.5:
+        print(
+            f"at risk from a probability of {trained.scorecard.threshold:.3f}, where the campaign "
+            "earns most"
+        )
     print(
         f"registered models:/{trained.name}@{trained.alias} as version {trained.version} "
-        f"(run {trained.run_id})"
+        f"(run {trained.run_id}, its report.html tells the rest)"
     )
+    failed = refusals(trained.verdicts)
+    if failed:
+        print(f"not champion: {'; '.join(failed)}")
+    elif trained.alias != CHAMPION:
+        print(
+            "it becomes champion by proving better on fresh customers: python -m training.promote"
+        )
 
 
 def _print_metrics(evaluation: Evaluation) -> None:
-    columns = list(next(iter(evaluation.metrics.values())))
-    print(f"\n{'out of fold':24}" + "".join(f"{name:>19}" for name in columns))
+    print(f"\n{'held out':24}" + "".join(f"{name:>19}" for name in _SHOWN))
     for model, values in evaluation.metrics.items():
-        print(f"{model:24}" + "".join(f"{values[name]:19.4f}" for name in columns))
-    print()
+        print(f"{model:24}" + "".join(f"{values[name]:19.4f}" for name in _SHOWN))
+    ranges = evaluation.intervals["scorecard"]
+    cells = (f"{ranges[name].low:.4f}..{ranges[name].high:.4f}" for name in _SHOWN)
+    print(f"{'  95 % interval':24}" + "".join(f"{cell:>19}" for cell in cells) + "\n")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class Dataset(Layout):
     name: str
     description: str = ""
     source: str = ""
+    period: str = ""
     target: Target
 
 

@@ -1,67 +1,77 @@
-"""Held-out evaluation: out-of-fold probabilities of the scorecard and its baselines, same folds."""
+"""Held-out evaluation: the scorecard and its baselines on customers that no fit had seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
-from sklearn.model_selection import StratifiedKFold
 
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from training.baselines import baselines
-from training.fit import feature_table, fit
+from training.fit import STANDARD, Settings, feature_table, fit
+from training.intervals import Interval, percentile, resamples, without_noise
+from training.metrics import Floats, Labels, Ranked, base_rate_log_loss
+from training.splits import Rows, Splits
 
 SCORECARD = "scorecard"
-TOP_SHARE = 0.1
-_CALIBRATION_BINS = 10
 
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out scores: k of them, of customers that each were scored once or more.
+
+    ``rows`` (k,): the customer's row. ``churned``, ``weights`` (k,): of that customer; a customer
+    scored twice counts half each time. ``probabilities``: (k,) by model, from fits that never saw
+    the customer.
+    """
+
+    rows: Rows
+    churned: Labels
+    weights: Floats
+    probabilities: dict[str, Floats]
+
+    @property
+    def probability(self) -> Floats:
+        """The scorecard's (k,)."""
+        return self.probabilities[SCORECARD]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Out-of-fold results of each model on the same n customers.
+    """Results of each model on the same held-out customers.
 
-    ``probabilities``: (n,) by model; each customer was scored by a fit that never saw it.
-    ``metrics``: by model, over all n. ``fold_metrics``: by model, one dict a fold.
+    ``metrics`` and ``intervals`` (95 %): by model. ``gaps``: what the scorecard's log loss is above
+    each baseline's, with the interval of that difference over the same customers. ``skill``: the
+    share of the base rate's log loss that the scorecard removes. ``splits``: who was held out.
     """
 
-    churned: Labels
-    probabilities: dict[str, Floats]
+    held_out: HeldOut
     metrics: dict[str, dict[str, float]]
-    fold_metrics: dict[str, list[dict[str, float]]]
+    intervals: dict[str, dict[str, Interval]]
+    gaps: dict[str, tuple[float, Interval]]
+    skill: float
+    splits: str
 
     @property
     def best_baseline(self) -> str:
         """The baseline with the lowest log loss."""
-        names = [name for name in self.metrics if name != SCORECARD]
-        return min(names, key=lambda name: self.metrics[name]["log_loss"])
+        return min(self.gaps, key=lambda name: self.metrics[name]["log_loss"])
 
-    def log_loss_gap(self) -> tuple[float, float]:
-        """Scorecard minus best baseline, mean over folds (below 0: the scorecard is better), and
-        that mean's standard error over the folds.
-        """
-        ours, theirs = self.fold_metrics[SCORECARD], self.fold_metrics[self.best_baseline]
-        gaps = [a["log_loss"] - b["log_loss"] for a, b in zip(ours, theirs, strict=True)]
-        return float(np.mean(gaps)), float(np.std(gaps, ddof=1) / np.sqrt(len(gaps)))
+    @property
+    def loses(self) -> bool:
+        """Whether the best baseline is better beyond chance."""
+        return self.gaps[self.best_baseline][1].low > 0
 
     def verdict(self) -> str:
         """One line: does the scorecard hold against the better baseline?"""
-        gap, noise = self.log_loss_gap()
-        if gap > noise:
-            return (
-                f"the scorecard LOSES to {self.best_baseline} by {gap:.4f} log loss, "
-                f"more than the noise between folds ({noise:.4f})"
-            )
+        gap, (low, high) = self.gaps[self.best_baseline]
+        words = "LOSES to" if self.loses else "holds against"
         return (
-            f"the scorecard holds against {self.best_baseline}: log loss {gap:+.4f}, "
-            f"noise between folds {noise:.4f}"
+            f"the scorecard {words} {self.best_baseline}: log loss {gap:+.4f} "
+            f"(95 % interval {low:+.4f} to {high:+.4f})"
         )
 
 
@@ -69,56 +79,103 @@ def evaluate(
     customers: pd.DataFrame,
     churned: Labels,
     schema: RecordSchema,
+    splits: Splits,
     *,
-    folds: int = 5,
+    weights: Floats | None = None,
+    settings: Settings = STANDARD,
     seed: int = 0,
     step: Callable[[str], object] = lambda text: None,
 ) -> Evaluation:
-    """Stratified, shuffled k-fold evaluation; ``step`` is told of each fit before it starts."""
-    features = feature_table(customers, schema)
-    names = [SCORECARD, *baselines(schema)]
-    probabilities = {name: np.zeros(len(churned)) for name in names}
-    fold_metrics: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, churned)
-    for fold, (train, test) in enumerate(splits, start=1):
-        step(f"fold {fold} of {folds}")
-        card = fit(customers.iloc[train], churned[train], schema, seed).scorecard
-        held_out = Scorer(card, schema).score(customers.iloc[test]).probability
-        probabilities[SCORECARD][test] = held_out
-        for name, model in baselines(schema, seed).items():
-            model.fit(features.iloc[train], churned[train])
-            probabilities[name][test] = model.predict_proba(features.iloc[test])[:, 1]
-        for name in names:
-            fold_metrics[name].append(metrics(churned[test], probabilities[name][test]))
-    overall = {name: metrics(churned, probabilities[name]) for name in names}
-    return Evaluation(churned, probabilities, overall, fold_metrics)
-
-
-def metrics(churned: Labels, probability: Floats) -> dict[str, float]:
-    """Metrics of probabilities (n,) against labels (n,) of 0 and 1; all are of no unit."""
-    return {
-        "auc": float(roc_auc_score(churned, probability)),
-        "average_precision": float(average_precision_score(churned, probability)),
-        "log_loss": float(log_loss(churned, probability)),
-        "brier": float(brier_score_loss(churned, probability)),
-        "calibration_error": calibration_error(churned, probability),
-        "lift_10": lift(churned, probability, TOP_SHARE),
+    """Fit and score each split; ``step`` is told of each fit before it starts."""
+    each = np.ones(len(churned)) if weights is None else weights
+    held_out = _hold_out(customers, churned, each, schema, splits, settings, seed, step)
+    step("intervals")
+    ranked = {
+        name: Ranked(held_out.churned, probability)
+        for name, probability in held_out.probabilities.items()
     }
+    found = {name: ranking.metrics(held_out.weights) for name, ranking in ranked.items()}
+    intervals, gaps = _intervals(held_out, ranked, found, seed)
+    entropy = base_rate_log_loss(held_out.churned, held_out.weights)
+    skill = 1.0 - found[SCORECARD]["log_loss"] / entropy
+    return Evaluation(held_out, found, intervals, gaps, skill, splits.text)
 
 
-def calibration_error(churned: Labels, probability: Floats) -> float:
-    """Expected calibration error over ten bins of equal count.
+def _hold_out(
+    customers: pd.DataFrame,
+    churned: Labels,
+    weights: Floats,
+    schema: RecordSchema,
+    splits: Splits,
+    settings: Settings,
+    seed: int,
+    step: Callable[[str], object],
+) -> HeldOut:
+    features = feature_table(customers, schema)
+    scores: dict[str, list[Floats]] = {name: [] for name in (SCORECARD, *baselines(schema))}
+    for number, (train, test) in enumerate(splits.pairs, start=1):
+        step(f"fit {number} of {len(splits.pairs)}")
+        card = fit(
+            customers.iloc[train],
+            churned[train],
+            schema,
+            seed,
+            weights=weights[train],
+            settings=settings,
+        ).scorecard
+        scores[SCORECARD].append(Scorer(card, schema).score(customers.iloc[test]).probability)
+        for name, model in baselines(schema, seed).items():
+            last = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
+            model.fit(features.iloc[train], churned[train], **last)
+            scores[name].append(model.predict_proba(features.iloc[test])[:, 1])
+    rows = np.concatenate([test for _, test in splits.pairs])
+    times = np.bincount(rows, minlength=len(churned))
+    return HeldOut(
+        rows,
+        churned[rows],
+        weights[rows] / times[rows],
+        {name: np.concatenate(parts) for name, parts in scores.items()},
+    )
 
-    The mean distance between the churn predicted and the churn seen in a bin (Naeini, Cooper,
-    Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning").
-    """
-    order = np.argsort(probability, kind="stable")
-    bins = np.array_split(order, _CALIBRATION_BINS)
-    gaps = [len(b) * abs(probability[b].mean() - churned[b].mean()) for b in bins if len(b)]
-    return float(sum(gaps) / len(churned))
+
+def _intervals(
+    held_out: HeldOut,
+    ranked: dict[str, Ranked],
+    found: dict[str, dict[str, float]],
+    seed: int,
+) -> tuple[dict[str, dict[str, Interval]], dict[str, tuple[float, Interval]]]:
+    """Resample customers, not scores: a customer's scores come or stay away together."""
+    drawn: dict[str, list[dict[str, float]]] = {name: [] for name in ranked}
+    for weights in _drawn_weights(held_out, seed):
+        for name, ranking in ranked.items():
+            drawn[name].append(ranking.metrics(weights))
+    values = {
+        name: {metric: np.array([one[metric] for one in many]) for metric in found[name]}
+        for name, many in drawn.items()
+    }
+    noise = np.sqrt(len(held_out.rows) / len(np.unique(held_out.rows)))  # repeats add none
+    intervals = {
+        name: {
+            metric: without_noise(each, noise * ranked[name].calibration_noise(held_out.weights))
+            if metric == "calibration_error"
+            else percentile(each)
+            for metric, each in of_model.items()
+        }
+        for name, of_model in values.items()
+    }
+    ours = values[SCORECARD]["log_loss"]
+    gaps = {
+        name: (
+            found[SCORECARD]["log_loss"] - found[name]["log_loss"],
+            percentile(ours - values[name]["log_loss"]),
+        )
+        for name in ranked
+        if name != SCORECARD
+    }
+    return intervals, gaps
 
 
-def lift(churned: Labels, probability: Floats, share: float) -> float:
-    """Churn rate among the ``share`` (0..1) of customers at the highest risk, over that of all."""
-    top = np.argsort(-probability, kind="stable")[: max(1, round(share * len(churned)))]
-    return float(churned[top].mean() / churned.mean())
+def _drawn_weights(held_out: HeldOut, seed: int) -> Iterator[Floats]:
+    customers, place = np.unique(held_out.rows, return_inverse=True)
+    for counts in resamples(len(customers), seed):
+        yield held_out.weights * counts[place]

@@ -20,46 +20,92 @@ from interpret.glassbox import ExplainableBoostingClassifier
 from churn_model.schema import Column, RecordSchema
 from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 
-SETTINGS: dict[str, Any] = {
-    "outer_bags": 8,
-    "learning_rate": 0.04,
-    "max_bins": 256,
-    "max_interaction_bins": 32,
-}
 _MOST_PAIRS = 10
+_BAGS = ((50_000, 8), (300_000, 4))  # up to so many rows; what a bag adds is lost in large tables
+_FEWEST_BAGS = 2
 _ROWS_FOR_ONE_PROCESS = 20_000  # starting workers takes 4 s, a fit of 10,000 rows 1.6 s
+_DIRECTIONS = {"": 0, "increasing": 1, "decreasing": -1}
 _QUANTILES = np.linspace(0.0, 1.0, 21)
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How a scorecard is fitted.
+
+    ``interactions``: the most pairs of features with a table of their own; None for one a feature,
+    at most ten. The others are those of interpret's ``ExplainableBoostingClassifier``.
+    """
+
+    name: str = "standard"
+    interactions: int | None = None
+    max_bins: int = 256
+    max_interaction_bins: int = 32
+    smoothing_rounds: int = 75
+    learning_rate: float = 0.04
+
+    def pairs(self, features: int) -> int:
+        """The most pairs among so many features."""
+        wanted = min(features, _MOST_PAIRS) if self.interactions is None else self.interactions
+        return min(wanted, features * (features - 1) // 2)
+
+
+STANDARD = Settings()
+
+
+@dataclass(frozen=True)
 class Fitted:
-    """A fitted model in both forms: the library's own, and the scorecard read out of it."""
+    """A fitted model in both forms: the library's own, and the scorecard read out of it.
+
+    ``spread``: for each entry of each term's table, the standard deviation of its log-odds between
+    the models that were averaged, each of which saw other rows.
+    """
 
     classifier: Any
     scorecard: Scorecard
+    spread: list[list[float]]
+
+
+def outer_bags(rows: int) -> int:
+    """How many models are averaged into one scorecard."""
+    return next((bags for most, bags in _BAGS if rows <= most), _FEWEST_BAGS)
 
 
 def fit(
-    customers: pd.DataFrame, churned: npt.NDArray[np.int64], schema: RecordSchema, seed: int = 0
+    customers: pd.DataFrame,
+    churned: npt.NDArray[np.int64],
+    schema: RecordSchema,
+    seed: int = 0,
+    *,
+    weights: npt.NDArray[np.float64] | None = None,
+    settings: Settings = STANDARD,
 ) -> Fitted:
     """Fit on n customers (the schema's columns) and their labels (n,) of 0 and 1.
 
-    The same rows and seed give the same scorecard to the last byte.
+    ``weights`` (n,): what each customer counts. A feature whose schema column says ``monotone``
+    gets an effect that only rises, or only falls, and no pairs. The same rows and seed give the
+    same scorecard to the last byte.
     """
     features = schema.features
     classifier = ExplainableBoostingClassifier(
         feature_names=[column.name for column in features],
         feature_types=["nominal" if c.kind == "category" else "continuous" for c in features],
-        interactions=min(len(features), _MOST_PAIRS) if len(features) > 1 else 0,
+        interactions=settings.pairs(len(features)),
+        monotone_constraints=[_DIRECTIONS[column.monotone] for column in features],
+        max_bins=settings.max_bins,
+        max_interaction_bins=settings.max_interaction_bins,
+        smoothing_rounds=settings.smoothing_rounds,
+        learning_rate=settings.learning_rate,
+        outer_bags=outer_bags(len(churned)),
         random_state=seed,
         n_jobs=1 if len(churned) <= _ROWS_FOR_ONE_PROCESS else -1,
-        **SETTINGS,
     )
     with warnings.catch_warnings():
         # it says that its own plots leave out missing values; ours show them
         warnings.filterwarnings("ignore", message="Missing values detected")
-        classifier.fit(feature_table(customers, schema), churned)
-    return Fitted(classifier, _scorecard(classifier, customers, churned, features))
+        classifier.fit(feature_table(customers, schema), churned, sample_weight=weights)
+    card = _scorecard(classifier, customers, churned, features, weights)
+    spread = [term.scores for term in _terms(classifier, classifier.standard_deviations_, features)]
+    return Fitted(classifier, card, spread)
 
 
 def feature_table(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
@@ -79,6 +125,7 @@ def _scorecard(
     customers: pd.DataFrame,
     churned: npt.NDArray[np.int64],
     features: Sequence[Column],
+    weights: npt.NDArray[np.float64] | None,
 ) -> Scorecard:
     return Scorecard(
         intercept=float(classifier.intercept_[0]),
@@ -90,18 +137,20 @@ def _scorecard(
             )
             for column in features
         ],
-        terms=[
-            _term(classifier, places, scores, features)
-            for places, scores in zip(
-                classifier.term_features_, classifier.term_scores_, strict=True
-            )
-        ],
+        terms=_terms(classifier, classifier.term_scores_, features),
         profile=Profile(
             rows=len(churned),
-            churn_rate=float(np.mean(churned)),
+            churn_rate=float(np.average(churned, weights=weights)),
             features={c.name: _profile(c, customers[c.name]) for c in features},
         ),
     )
+
+
+def _terms(
+    classifier: Any, tables: Sequence[npt.NDArray[np.float64]], features: Sequence[Column]
+) -> list[Term]:
+    pairs = zip(classifier.term_features_, tables, strict=True)
+    return [_term(classifier, places, table, features) for places, table in pairs]
 
 
 def _term(

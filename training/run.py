@@ -1,69 +1,104 @@
-"""One training run: evaluate, fit, log everything to MLflow, register."""
+"""One training run: choose settings, evaluate, fit, report, log to MLflow, register."""
 
 from __future__ import annotations
 
 import json
 import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.pandas_dataset import from_pandas
+import numpy as np
 from tqdm import tqdm
 
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.scorecard import Scorecard
-from pyfunc import CHAMPION, MODEL_NAME, registry
+from pyfunc import CHALLENGER, CHAMPION, MODEL_NAME, registry
+from pyfunc.promotion import promote
+from training.alarms import Alarm, alarms
+from training.card import model_card
+from training.economics import Economics, Offer, economics, empc
 from training.evaluation import SCORECARD, Evaluation, evaluate
-from training.figures import effect_figures, evaluation_figures
-from training.fit import SETTINGS, fit
-from training.table import Table, describe_rejected
+from training.figures import effect_figures, evaluation_figures, profit_figure
+from training.findings import Findings
+from training.fit import fit, outer_bags
+from training.gates import Gates, Verdict, judge, load_gates
+from training.importance import importances
+from training.inputs import digest, log_input
+from training.report import report
+from training.selection import Candidate, candidates, compare
+from training.slices import slices
+from training.splits import Splits, by_date, by_folds
+from training.table import Table
 
 EXPERIMENT = "churn"
+ALARMS = "alarms"
+"""The version's tag that counts the leakage alarms of its training table."""
+
 _CHOSEN_ELSEWHERE = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 """Set by ``mlflow run`` and by users who want the run elsewhere than in EXPERIMENT."""
 
 _EXAMPLE_ROWS = 3
-_OTHER_STEPS = 3  # fit, log, register
+_OTHER_STEPS = 4  # intervals, fit, log, register
 _BAR = "{desc:<18} {bar:30} {n_fmt}/{total_fmt} steps, {elapsed}"
+
+Step = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: everything but the table.
+
+    ``repeats``: how often the folds are drawn; None leaves it to the table's size.
+    ``interactions``: the most pairs of features; None compares some numbers. ``revenue``: the field
+    that says what a customer pays a month; None takes the one whose schema says so. ``command``:
+    what the user typed, for the report.
+    """
+
+    seed: int = 0
+    folds: int = 5
+    repeats: int | None = None
+    interactions: int | None = None
+    offer: Offer | None = None
+    revenue: str | None = None
+    gates: Gates = field(default_factory=load_gates)
+    name: str = MODEL_NAME
+    descriptor: Path | None = None
+    command: str = "python -m training"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run leaves: the registered version, its evaluation and its scorecard."""
+    """What a run leaves. ``alias``: champion where the first version passed the gates."""
 
     name: str
     version: str
     alias: str
     run_id: str
     evaluation: Evaluation
+    verdicts: list[Verdict]
+    alarms: list[Alarm]
     scorecard: Scorecard
 
 
-def train(
-    table: Table,
-    schema: RecordSchema,
-    *,
-    seed: int = 0,
-    folds: int = 5,
-    name: str = MODEL_NAME,
-    alias: str = CHAMPION,
-    descriptor: Path | None = None,
-) -> Trained:
-    """Evaluate on ``folds`` folds, fit on all rows, log, register as ``name`` with ``alias``.
+def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Trained:
+    """Evaluate on held-out customers, fit on all rows, log, register as challenger.
 
-    Raises TrainingError for a table that cannot be trained on, RegistryError for MLflow. A run that
-    stops half-way is marked as failed and registers nothing.
+    The first version that passes the absolute gates becomes champion. Raises TrainingError for a
+    table that cannot be trained on, RegistryError for MLflow. A run that stops half-way is marked
+    as failed and registers nothing.
     """
-    _check_labels(table, folds)
+    plan = plan or Plan()
+    _check_labels(table, plan.folds)
+    revenue = _revenue(schema, plan)
+    splits = _splits(table, plan)
     registry.check_reachable()
-    steps = folds + _OTHER_STEPS
+    settings = candidates(plan.interactions)
+    steps = len(settings) + len(splits.pairs) + _OTHER_STEPS
     with tqdm(total=steps, initial=-1, disable=None, bar_format=_BAR) as bar:
 
         def step(text: str) -> None:
@@ -71,22 +106,41 @@ def train(
             bar.set_description_str(text)
 
         with _run(table.name) as run:
-            evaluation = evaluate(
-                table.customers, table.churned, schema, folds=folds, seed=seed, step=step
+            compared = compare(
+                table.customers,
+                table.churned,
+                table.weights,
+                schema,
+                splits.known,
+                settings,
+                seed=plan.seed,
+                step=step,
             )
-            step("fit on all rows")
-            scorecard = fit(table.customers, table.churned, schema, seed).scorecard
+            findings = _find(table, schema, plan, splits, compared, revenue, run.info.run_id, step)
             step("log to MLflow")
             with registry.readable_errors():
-                _log_inputs(table, descriptor, seed=seed, folds=folds)
-                _log_results(evaluation, scorecard, schema)
-                mlflow.set_tag("mlflow.note.content", _description(table, evaluation))
-            example = table.customers.head(_EXAMPLE_ROWS)
-            info = registry.log(scorecard, schema, example)
+                _log(findings, plan)
+            info = registry.log(findings.scorecard, schema, table.customers.head(_EXAMPLE_ROWS))
             step("register")
-            registered = registry.register(info, name=name, alias=alias)
+            registered = registry.register(
+                info,
+                name=plan.name,
+                alias=CHALLENGER,
+                description=model_card(findings),
+                tags={ALARMS: str(len(findings.alarms))},
+            )
+            alias = _crown(findings, plan.name, registered.version)
         bar.update()
-    return Trained(name, registered.version, alias, run.info.run_id, evaluation, scorecard)
+    return Trained(
+        plan.name,
+        registered.version,
+        alias,
+        run.info.run_id,
+        findings.evaluation,
+        findings.verdicts,
+        findings.alarms,
+        findings.scorecard,
+    )
 
 
 def _check_labels(table: Table, folds: int) -> None:
@@ -99,64 +153,213 @@ def _check_labels(table: Table, folds: int) -> None:
         )
 
 
+def _revenue(schema: RecordSchema, plan: Plan) -> str | None:
+    """The field that the campaign's profit is computed from; None without a campaign."""
+    if plan.offer is None:
+        return None
+    numbers = [c.name for c in schema.features if c.kind in ("integer", "number")]
+    if plan.revenue is not None:
+        if plan.revenue not in numbers:
+            raise TrainingError(f"--revenue {plan.revenue}: no number; these are: {numbers}")
+        return plan.revenue
+    marked = [c.name for c in schema.features if c.role == "monthly_revenue"]
+    if not marked:
+        raise TrainingError(
+            "which field says what a customer pays a month? Name it with --revenue, or give it "
+            '"role": "monthly_revenue" in the schema'
+        )
+    return marked[0]
+
+
+def _splits(table: Table, plan: Plan) -> Splits:
+    if table.dates is not None:
+        return by_date(table.churned, table.dates, table.split_by)
+    return by_folds(table.churned, folds=plan.folds, repeats=plan.repeats, seed=plan.seed)
+
+
+def _find(
+    table: Table,
+    schema: RecordSchema,
+    plan: Plan,
+    splits: Splits,
+    compared: list[Candidate],
+    revenue: str | None,
+    run_id: str,
+    step: Step,
+) -> Findings:
+    settings = compared[0].settings
+    evaluation = evaluate(
+        table.customers,
+        table.churned,
+        schema,
+        splits,
+        weights=table.weights,
+        settings=settings,
+        seed=plan.seed,
+        step=step,
+    )
+    step("fit on all rows")
+    fitted = fit(
+        table.customers,
+        table.churned,
+        schema,
+        plan.seed,
+        weights=table.weights,
+        settings=settings,
+    )
+    money = _money(table, plan.offer, revenue, evaluation)
+    card = fitted.scorecard
+    if money is not None:
+        card = card.model_copy(update={"threshold": money.threshold})
+    found = alarms(table.customers, table.churned, schema)
+    return Findings(
+        table=table,
+        schema=schema,
+        digest=digest(table),
+        evaluation=evaluation,
+        slices=slices(table.customers, schema, evaluation.held_out),
+        alarms=found,
+        verdicts=judge(plan.gates.first, first_values(evaluation, len(found))),
+        fitted=fitted,
+        scorecard=card,
+        importance=importances(card, schema, table.customers),
+        candidates=compared,
+        empc=empc(evaluation.held_out),
+        money=money,
+        seed=plan.seed,
+        command=plan.command,
+        run_id=run_id,
+    )
+
+
+def first_values(evaluation: Evaluation, alarms: int) -> dict[str, float]:
+    """What the absolute gates are held against."""
+    return {**evaluation.metrics[SCORECARD], "skill": evaluation.skill, "alarms": float(alarms)}
+
+
+def _money(
+    table: Table, offer: Offer | None, revenue: str | None, evaluation: Evaluation
+) -> Economics | None:
+    if offer is None or revenue is None:
+        return None
+    paid = table.customers[revenue].to_numpy(np.float64, na_value=np.nan)
+    return economics(offer, evaluation.held_out, np.nan_to_num(paid))  # unknown: worth nothing
+
+
+def _crown(findings: Findings, name: str, version: str) -> str:
+    """The first version that passes the gates is champion; others have to prove themselves."""
+    if registry.champion_version(name) is not None or not findings.passed:
+        return CHALLENGER
+    promote(version, replacing=None, name=name)
+    return CHAMPION
+
+
+# --- MLflow -----------------------------------------------------------------------------------
+
+
 @contextmanager
 def _run(name: str) -> Iterator[Any]:
     with registry.readable_errors():
-        if not any(os.environ.get(name) for name in _CHOSEN_ELSEWHERE):
-            mlflow.set_experiment(EXPERIMENT)
+        choose_experiment()
         run = mlflow.start_run(run_name=name)
     with run:
         yield run
 
 
-def _log_inputs(table: Table, descriptor: Path | None, *, seed: int, folds: int) -> None:
-    frame = table.customers.assign(churned=table.churned)
-    source = table.source or CodeDatasetSource({"generator": "training.simulator"})
-    with warnings.catch_warnings():
-        # two remarks of MLflow's on its own guesses: which kind of path this is, and that a column
-        # of whole numbers could hold missing ones
-        warnings.simplefilter("ignore", UserWarning)
-        data = from_pandas(frame, source, targets="churned", name=table.name)
-        mlflow.log_input(data, context="training")
+def choose_experiment() -> None:
+    """Let the next run go to EXPERIMENT, unless the environment names another one."""
+    if not any(os.environ.get(name) for name in _CHOSEN_ELSEWHERE):
+        mlflow.set_experiment(EXPERIMENT)
+
+
+def _log(findings: Findings, plan: Plan) -> None:
+    _log_inputs(findings, plan)
+    _log_candidates(findings.candidates)
+    _log_metrics(findings)
+    _log_figures(findings)
+    mlflow.log_text(json.dumps(findings.schema.to_json_schema(), indent=1), "data/schema.json")
+    mlflow.log_table(_columns(findings), "slices.json")
+    mlflow.log_text(report(findings), "report.html")
+    card = model_card(findings)
+    mlflow.log_text(card, "model_card.md")
+    mlflow.set_tag("mlflow.note.content", card)
+
+
+def _log_inputs(findings: Findings, plan: Plan) -> None:
+    table = findings.table
+    log_input(table)
+    settings = asdict(findings.candidates[0].settings)
     mlflow.log_params(
         {
             # names that MLproject's own parameters do not have: a run's parameter has one value
             "dataset_name": table.name,
             "data_source": table.source or "simulator",
             "rows_read": table.rows,
-            "rows_used": len(frame),
+            "rows_used": len(table.churned),
             "rows_rejected": table.rejected_rows,
             "rows_unlabelled": table.unlabelled_rows,
-            "churn_rate": round(float(table.churned.mean()), 6),
-            "seed": seed,
-            "folds": folds,
-            **SETTINGS,
+            "churn_rate": round(table.churn_rate, 6),
+            "seed": plan.seed,
+            "splits": findings.evaluation.splits,
+            "settings": settings.pop("name"),
+            "pairs": settings.pop("interactions"),
+            "outer_bags": outer_bags(len(table.churned)),
+            **settings,
         }
     )
-    if descriptor is not None:
-        mlflow.log_artifact(str(descriptor), "data")
+    if findings.money is not None:
+        offer = asdict(findings.money.offer)
+        mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
+    if plan.descriptor is not None:
+        mlflow.log_artifact(str(plan.descriptor), "data")
     if table.rejected_rows:
         mlflow.log_text(table.rejected.to_csv(index=False), "data/rejected_rows.csv")
 
 
-def _log_results(evaluation: Evaluation, scorecard: Scorecard, schema: RecordSchema) -> None:
+def _log_candidates(compared: list[Candidate]) -> None:
+    for candidate in compared:
+        with mlflow.start_run(run_name=candidate.settings.name, nested=True):
+            mlflow.log_params(asdict(candidate.settings))
+            mlflow.log_metrics(candidate.metrics)
+
+
+def _log_metrics(findings: Findings) -> None:
+    evaluation = findings.evaluation
     for model, values in evaluation.metrics.items():
         prefix = "" if model == SCORECARD else f"{model}/"
         mlflow.log_metrics({f"{prefix}{metric}": value for metric, value in values.items()})
-    for fold, values in enumerate(evaluation.fold_metrics[SCORECARD], start=1):
-        mlflow.log_metrics({f"fold/{metric}": v for metric, v in values.items()}, step=fold)
-    gap, noise = evaluation.log_loss_gap()
-    mlflow.log_metrics({"baseline_gap/log_loss": gap, "baseline_gap/noise": noise})
-    mlflow.log_text(json.dumps(schema.to_json_schema(), indent=1), "data/schema.json")
-    for name, figure in evaluation_figures(evaluation):
+        for end in ("low", "high"):
+            ends = evaluation.intervals[model].items()
+            mlflow.log_metrics({f"{prefix}{m}/{end}": getattr(i, end) for m, i in ends})
+    gap, interval = evaluation.gaps[evaluation.best_baseline]
+    mlflow.log_metrics(
+        {
+            "baseline_gap/log_loss": gap,
+            "baseline_gap/low": interval.low,
+            "baseline_gap/high": interval.high,
+            "skill": evaluation.skill,
+            "empc": findings.empc,
+            "alarms": len(findings.alarms),
+            "threshold": findings.scorecard.threshold,
+        }
+    )
+    if findings.money is not None:
+        best = findings.money.choices["at the chosen threshold"]
+        mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
+
+
+def _log_figures(findings: Findings) -> None:
+    for name, figure in evaluation_figures(findings.evaluation):
         mlflow.log_figure(figure, f"figures/{name}.png")
-    for name, figure in effect_figures(scorecard, schema):
+    if findings.money is not None:
+        mlflow.log_figure(profit_figure(findings.money), "figures/profit.png")
+    drawn = effect_figures(
+        findings.scorecard, findings.schema, findings.table.customers, findings.fitted.spread
+    )
+    for name, figure in drawn:
         mlflow.log_figure(figure, f"figures/effects/{name}.png")
 
 
-def _description(table: Table, evaluation: Evaluation) -> str:
-    """The run's description in MLflow, in Markdown."""
-    text = f"**{table.name}**: {table.summary()}.\n\nOut of fold, {evaluation.verdict()}.\n"
-    if table.rejected_rows:
-        text += f"\nRejected: {describe_rejected(table)} (`data/rejected_rows.csv`).\n"
-    return text
+def _columns(findings: Findings) -> dict[str, list[Any]]:
+    rows = [asdict(each) for each in findings.slices]
+    return {name: [row[name] for row in rows] for name in rows[0]}

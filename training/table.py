@@ -6,14 +6,15 @@ way is a reason to leave its row out, never a value of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.errors import FieldError, TableError
+from churn_model.errors import FieldError, TableError, TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.texts import check_texts
 from training.dataset import Dataset
@@ -31,7 +32,8 @@ class Table:
     ``customers``: n rows with the schema's columns. ``churned`` (n,): 1 or 0. ``rejected``: a line
     for each broken rule of each row left out (row from 0 in the file, field, column, rule, reason,
     the cell as it stands there). ``rows``, ``rejected_rows``, ``unlabelled_rows`` add up:
-    ``rows == n + rejected_rows + unlabelled_rows``.
+    ``rows == n + rejected_rows + unlabelled_rows``. ``weights`` (n,): what each customer counts,
+    1 unless the table says otherwise. ``dates`` (n,): by which ``split_by`` orders the customers.
     """
 
     name: str
@@ -41,7 +43,28 @@ class Table:
     rows: int
     rejected_rows: int
     unlabelled_rows: int
+    weights: npt.NDArray[np.float64]
     source: str | None = None
+    dates: pd.Series[pd.Timestamp] | None = None
+    split_by: str = ""
+    about: Dataset | None = None
+
+    @property
+    def churn_rate(self) -> float:
+        """Share of churned customers (0..1), as they are weighted."""
+        return float(np.average(self.churned, weights=self.weights))
+
+    def at_prior(self, rate: float) -> Table:
+        """The table weighted so that its churn rate is ``rate`` (0..1), as before it was resampled.
+
+        Each class is weighted by its true share over its share here (King, Zeng 2001, "Logistic
+        regression in rare events data", Political Analysis 9). Raises TrainingError.
+        """
+        if not 0 < rate < 1:
+            raise TrainingError(f"--prior is the true churn rate, between 0 and 1: {rate:g}")
+        here = self.churn_rate
+        factors = np.where(self.churned == 1, rate / here, (1 - rate) / (1 - here))
+        return replace(self, weights=self.weights * factors)
 
     def summary(self) -> str:
         """How many rows there were, and what became of them."""
@@ -55,26 +78,39 @@ def built_in_table(rows: int, seed: int) -> Table:
     """The simulated customers as a table."""
     simulation = simulate(rows, seed)
     nothing = pd.DataFrame(columns=list(REJECTED_COLUMNS))
-    return Table("built-in", simulation.customers, simulation.churned, nothing, rows, 0, 0)
+    equal = np.ones(rows)
+    return Table("built-in", simulation.customers, simulation.churned, nothing, rows, 0, 0, equal)
 
 
 def read_table(
-    path: str | Path, dataset: Dataset, schema: RecordSchema, max_rejected: float
+    path: str | Path,
+    dataset: Dataset,
+    schema: RecordSchema,
+    max_rejected: float,
+    *,
+    weight: str = "",
+    split_by: str = "",
 ) -> Table:
     """Read and check a table.
 
-    Raises TableError with one line for a file that cannot be read, a column that is not there,
-    no rows, or more than ``max_rejected`` (share of the labelled rows, 0..1) that break the schema.
+    ``weight`` and ``split_by`` name columns of the file: what each row counts, and its date.
+    Raises TableError with one line for a file that cannot be read, a column that is not there, no
+    rows, or more than ``max_rejected`` (share of the labelled rows, 0..1) that break the schema.
     """
     raw = _read(Path(path), dataset)
-    _require_columns(path, raw, dataset)
+    extras = {"--weight": weight.strip(), "--split-by": split_by.strip()}
+    wanted = {**dataset.columns, "the target": dataset.target.column}
+    _require_columns(path, raw, wanted | {flag: name for flag, name in extras.items() if name})
     if raw.empty:
         raise TableError(f"{path}: has a header and no rows")
     labels = _labels(raw, dataset)
     customers, errors = _parse(raw, dataset, schema)
     errors += _label_errors(labels, dataset)
+    weights, dates, beside = _extras(raw, dataset, extras)
+    errors += beside
     unlabelled = labels == _UNLABELLED
-    rejected = _rejected_table(raw, dataset, [e for e in errors if not unlabelled[e.row]])
+    columns = {**dataset.columns, _TARGET: dataset.target.column, **extras}
+    rejected = _rejected_table(raw, columns, [e for e in errors if not unlabelled[e.row]])
     bad = np.zeros(len(raw), dtype=bool)
     bad[rejected["row"].to_numpy(dtype=np.intp)] = True
     keep = ~bad & ~unlabelled
@@ -86,7 +122,11 @@ def read_table(
         rows=len(raw),
         rejected_rows=int(bad.sum()),
         unlabelled_rows=int(unlabelled.sum()),
+        weights=weights[keep],
         source=str(path),
+        dates=dates[keep].reset_index(drop=True) if split_by else None,
+        split_by=split_by,
+        about=dataset,
     )
     _refuse_too_many(path, table, max_rejected)
     return table
@@ -122,15 +162,14 @@ def _read(path: Path, dataset: Dataset) -> pd.DataFrame:
     return raw.reset_index(drop=True).rename(columns=lambda name: str(name).strip())
 
 
-def _require_columns(path: str | Path, raw: pd.DataFrame, dataset: Dataset) -> None:
-    wanted = {**dataset.columns, "the target": dataset.target.column}
+def _require_columns(path: str | Path, raw: pd.DataFrame, wanted: Mapping[str, str]) -> None:
     for field, name in wanted.items():
         found = int((raw.columns == name.strip()).sum())
         if found == 0:
             here = ", ".join(map(repr, raw.columns[:50]))
             hint = " (is [csv] separator right?)" if raw.shape[1] == 1 else ""
             raise TableError(
-                f"{path}: has no column {name!r}, which the descriptor names for {field}{hint}; "
+                f"{path}: has no column {name!r}, which is named for {field}{hint}; "
                 f"its columns are {here}"
             )
         if found > 1:
@@ -171,6 +210,30 @@ def _parse(
     return frame[[column.name for column in schema]], list(checked.errors)
 
 
+def _extras(
+    raw: pd.DataFrame, dataset: Dataset, extras: Mapping[str, str]
+) -> tuple[npt.NDArray[np.float64], pd.Series[pd.Timestamp], list[FieldError]]:
+    """What each row counts (n,), its date (n,), and which cells say neither."""
+    errors: list[FieldError] = []
+    weights = np.ones(len(raw))
+    if extras["--weight"]:
+        cells = raw[extras["--weight"]]
+        if dataset.csv.decimal != "." and not pd.api.types.is_numeric_dtype(cells):
+            cells = cells.str.replace(dataset.csv.decimal, ".", regex=False)
+        weights = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        good = np.isfinite(weights) & (weights > 0)
+        rows = np.flatnonzero(~good).tolist()
+        errors += [FieldError(row, "--weight", "weight", "is no number above 0") for row in rows]
+    dates = pd.Series(pd.NaT, index=raw.index, dtype="datetime64[ns, UTC]")
+    if extras["--split-by"]:
+        cells = raw[extras["--split-by"]]
+        dates = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
+        rows = np.flatnonzero(dates.isna()).tolist()
+        reason = "is no date as 2026-01-31"
+        errors += [FieldError(row, "--split-by", "date", reason) for row in rows]
+    return weights, dates, errors
+
+
 def _whole(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
     """Checked customers with their whole numbers as int64, as scoring will get them."""
     whole = [c.name for c in schema if c.kind == "integer" and customers[c.name].notna().all()]
@@ -180,22 +243,20 @@ def _whole(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
 # --- what was left out ------------------------------------------------------------------------
 
 
-def _rejected_table(raw: pd.DataFrame, dataset: Dataset, errors: list[FieldError]) -> pd.DataFrame:
-    place = {name: i for i, name in enumerate(dataset.columns)}
-
-    def column(error: FieldError) -> str | None:
-        if error.field == _TARGET:
-            return dataset.target.column
-        return dataset.columns.get(error.field)
-
+def _rejected_table(
+    raw: pd.DataFrame, columns: Mapping[str, str], errors: list[FieldError]
+) -> pd.DataFrame:
+    place = {name: i for i, name in enumerate(columns)}
     rows = [
         {
             "row": error.row,
             "field": error.field,
-            "column": column(error),
+            "column": columns.get(error.field),
             "rule": error.type,
             "reason": error.msg,
-            "cell": None if (name := column(error)) is None else raw[name.strip()].iloc[error.row],
+            "cell": raw[name.strip()].iloc[error.row]
+            if (name := columns.get(error.field))
+            else None,
         }
         for error in sorted(errors, key=lambda error: (error.row, place.get(error.field, -1)))
     ]

@@ -171,7 +171,7 @@ def test_an_unreachable_registry_is_said_before_the_fit(tmp_path):
 
 
 def test_a_name_that_cannot_be_registered_leaves_no_version(tmp_path):
-    done = run(*["-m", "training", "--rows", 300, "--folds", 2, "--alias", "latest"], cwd=tmp_path)
+    done = run(*["-m", "training", "--rows", 300, "--folds", 2, "--name", "a/b"], cwd=tmp_path)
     assert done.returncode == 1
     assert_one_line(done.stderr)
     assert registered_versions(tmp_path) == 0
@@ -201,7 +201,7 @@ def test_an_interrupted_run_registers_nothing(tmp_path):
 
 def test_mlproject_trains_with_the_same_command(tmp_path):
     done = subprocess.run(
-        ["mlflow", "run", ROOT, "-e", "train", "--env-manager", "local", "-P", "rows=400"],
+        ["mlflow", "run", ROOT, "-e", "train", "--env-manager", "local", "-P", "rows=2000"],
         cwd=tmp_path,
         env=clean_environment()
         | {

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from churn_model.errors import TrainingError
+from churn_model.schema import CUSTOMER_SCHEMA
+from training.economics import Offer, economics, empc, profit_curve
+from training.evaluation import SCORECARD, HeldOut, evaluate
+from training.simulator import simulate
+from training.splits import by_folds
+
+OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
+
+
+def held_out(churned, probability, weights=None):
+    n = len(churned)
+    return HeldOut(
+        np.arange(n),
+        np.asarray(churned),
+        np.ones(n) if weights is None else weights,
+        {SCORECARD: np.asarray(probability, dtype=float)},
+    )
+
+
+def test_a_contacted_churner_earns_what_is_kept_and_others_cost_the_offer():
+    offer = Offer(cost=20, success=0.3, horizon=12, margin=0.5, contact_cost=1)
+    profits = offer.profits(np.array([1, 0]), np.array([50.0, 50.0]))
+    assert profits.tolist() == pytest.approx([0.3 * (50 * 12 * 0.5 - 20) - 1, -20 - 1])
+
+
+def test_the_curve_starts_at_nobody_and_ends_at_everybody():
+    profits = np.array([10.0, -5.0, -5.0])
+    contacted, profit, ends = profit_curve(np.array([0.9, 0.5, 0.5]), profits, np.ones(3))
+    assert contacted.tolist() == pytest.approx([0, 1 / 3, 1])
+    assert profit.tolist() == pytest.approx([0, 10 / 3, 0])
+    assert ends.tolist() == [np.inf, 0.9, 0.5]
+
+
+def test_the_threshold_is_where_the_profit_is_highest():
+    found = economics(OFFER, held_out([1, 1, 0, 0], [0.8, 0.6, 0.4, 0.2]), np.full(4, 50.0))
+    assert found.threshold == pytest.approx(0.5)
+    choices = found.choices
+    assert choices["nobody"].profit == 0
+    assert choices["everybody"].contacted == 1
+    assert choices["at the chosen threshold"].profit == max(found.profit)
+
+
+def test_an_offer_that_never_pays_contacts_nobody_and_a_free_one_everybody():
+    scores = held_out([1, 0, 1, 0], [0.8, 0.6, 0.4, 0.2])
+    dear = economics(Offer(1000, 0.3, 12, 0.5), scores, np.full(4, 50.0))
+    assert dear.threshold == 1.0
+    assert dear.choices["at the chosen threshold"].contacted == 0
+    free = economics(Offer(0, 0.3, 12, 0.5), held_out([1] * 4, [0.8, 0.6, 0.4, 0.2]), np.ones(4))
+    assert free.threshold == 0.0
+
+
+def test_the_threshold_earns_nearly_what_the_truth_would():
+    simulation = simulate(5000, seed=1)
+    splits = by_folds(simulation.churned, folds=2, repeats=1, seed=0)
+    scores = evaluate(simulation.customers, simulation.churned, CUSTOMER_SCHEMA, splits).held_out
+    revenue = simulation.customers["monthly_charges"].to_numpy()
+    found = economics(OFFER, scores, revenue)
+    # what each contact is worth on average, as only the simulator knows
+    value = revenue * 12 * 0.5
+    truth = simulation.probability
+    worth = truth * 0.3 * (value - 20) - (1 - truth) * 20
+    _, best, _ = profit_curve(truth, worth, np.ones(len(truth)))
+    chosen = scores.probability >= found.threshold
+    earned = worth[scores.rows][chosen].sum() / len(truth)
+    assert earned >= 0.97 * best.max()
+
+
+def test_half_a_campaign_or_an_impossible_one_is_refused():
+    with pytest.raises(TrainingError, match="success is a number from 0 to 1"):
+        Offer(cost=1, success=30, horizon=12, margin=0.5)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.25])
+def test_empc_is_the_published_measure(weight):
+    """Against the published definition, integrated numerically over the success rate."""
+    rng = np.random.default_rng(0)
+    probability = rng.random(10_000) ** 3
+    churned = (rng.random(10_000) < probability).astype(np.int64)
+    weights = np.where(churned == 1, weight, 1.0)
+    order = np.argsort(-probability)
+    losers = np.cumsum((weights * churned)[order]) / weights.sum()
+    stayers = np.cumsum((weights * (1 - churned))[order]) / weights.sum()
+    clv, delta, phi = 200, 10 / 200, 1 / 200
+    best = [
+        max(0.0, (clv * (g * (1 - delta) - phi) * losers - clv * (delta + phi) * stayers).max())
+        for g in rng.beta(6, 14, 500)
+    ]
+    assert empc(held_out(churned, probability, weights)) == pytest.approx(np.mean(best), rel=0.05)
