@@ -129,11 +129,12 @@ def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Train
                 description=model_card(findings),
                 tags={ALARMS: str(len(findings.alarms))},
             )
-            alias = _crown(findings, plan.name, registered.version)
+            version = str(registered.version)
+            alias = _crown(findings, plan.name, version)
         bar.update()
     return Trained(
         plan.name,
-        registered.version,
+        version,
         alias,
         run.info.run_id,
         findings.evaluation,

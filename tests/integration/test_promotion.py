@@ -1,0 +1,281 @@
+"""Champion and challenger: ``python -m training.promote`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from pydantic import Field
+
+from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
+from pyfunc import registry
+from pyfunc.promotion import FORCED, REPLACED
+from tests.integration.conftest import ROOT, assert_one_line, clean_environment, run
+from training.fit import fit
+from training.promote import main
+from training.run import ALARMS, Plan, train
+from training.simulator import Simulation, simulate
+from training.table import built_in_table
+
+DATASET = """name = "fresh"
+[columns]
+customer_id = "customer_id"
+age = "age"
+tenure = "tenure"
+monthly_charges = "monthly_charges"
+total_charges = "total_charges"
+[target]
+column = "churned"
+churned = [1]
+kept = [0]
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A registry with an honest, small champion; this process's own MLflow talks to it."""
+    folder = tmp_path_factory.mktemp("promotion")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.create_experiment("churn", (folder / "mlruns").as_uri())
+    trained = train(built_in_table(1500, 1), CUSTOMER_SCHEMA, Plan(folds=2, repeats=1))
+    assert (trained.alias, trained.version) == ("champion", "1")
+    yield folder
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def models(home, monkeypatch):
+    """The registry with version 1 as champion, whatever was promoted before."""
+    monkeypatch.chdir(home)
+    MlflowClient().set_registered_model_alias("churn", "champion", "1")
+    return home
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def promote(capsys):
+    """The command in this process, because MLflow takes seconds to load."""
+
+    def command(*flags) -> Done:
+        capsys.readouterr()
+        code = main([str(flag) for flag in flags])
+        return Done(code, *capsys.readouterr())
+
+    return command
+
+
+def challenge(simulation: Simulation, schema=CUSTOMER_SCHEMA, change=lambda card: card, **tags):
+    """Register a challenger fitted on these customers."""
+    card = change(fit(simulation.customers, simulation.churned, schema).scorecard)
+    with mlflow.start_run():
+        info = registry.log(card, schema, simulation.customers.head(2))
+    return str(registry.register(info, alias="challenger", tags=tags).version)
+
+
+def champion() -> str | None:
+    return registry.champion_version("churn")
+
+
+def test_a_better_challenger_is_promoted_and_can_be_taken_back(models, promote):
+    version = challenge(simulate(8000, 2))
+    done = promote()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"promoted: version {version} is champion of churn, in place of version 1" in done.stdout
+    assert champion() == version
+    assert MlflowClient().get_model_version("churn", version).tags[REPLACED] == "1"
+    kept, *_ = MlflowClient().search_runs(
+        [mlflow.get_experiment_by_name("churn").experiment_id],
+        f"tags.promoted = 'true' and tags.challenger = '{version}'",
+    )
+    assert kept.data.metrics["challenger/log_loss"] < kept.data.metrics["champion/log_loss"]
+    again = promote()
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout
+    back = promote("--rollback")
+    assert back.returncode == 0, back.stderr
+    assert champion() == "1"
+    twice = promote("--rollback")
+    assert twice.returncode == 1
+    assert "replaced no other" in twice.stderr
+    assert_one_line(twice.stderr)
+
+
+def shuffled():
+    honest = simulate(4000, 3)
+    labels = np.random.default_rng(0).permutation(honest.churned)
+    return challenge(replace(honest, churned=labels))
+
+
+def leaked():
+    """The charges of those who left were written down after they had left."""
+    honest = simulate(4000, 3)
+    customers = honest.customers.copy()
+    customers["total_charges"] = np.where(honest.churned == 1, 1.0, 5000.0)
+    return challenge(replace(honest, customers=customers))
+
+
+def alarmed():
+    return challenge(simulate(8000, 2), **{ALARMS: "1"})
+
+
+def miscalibrated():
+    """Ranks as well as any, and is far too sure of itself."""
+    return challenge(
+        simulate(8000, 2),
+        change=lambda card: card.model_copy(
+            update={
+                "intercept": 3 * card.intercept,
+                "terms": [
+                    term.model_copy(update={"scores": [3 * score for score in term.scores]})
+                    for term in card.terms
+                ],
+            }
+        ),
+    )
+
+
+class Other(CustomerRecord):
+    age: int = Field(ge=18, le=120, description="Age")
+    contract: int = Field(ge=0, description="months")
+
+
+def another_schema():
+    honest = simulate(1000, 3)
+    customers = honest.customers.assign(contract=12)
+    return challenge(replace(honest, customers=customers), RecordSchema.from_model(Other))
+
+
+@pytest.mark.parametrize(
+    ("make", "reasons"),
+    [
+        (shuffled, ["confidence that its log loss is lower"]),
+        (leaked, ["confidence that its log loss is lower", "calibration error"]),
+        (alarmed, ["leakage alarms 1, at most 0"]),
+        (miscalibrated, ["calibration error", "confidence that its log loss is lower"]),
+        (another_schema, ["age could be as low as 0", "contract is new and required"]),
+    ],
+)
+def test_a_bad_challenger_is_refused_with_its_reasons(models, promote, make, reasons):
+    version = make()
+    done = promote()
+    assert done.returncode == 2, done.stdout + done.stderr
+    for reason in reasons:
+        assert reason in done.stdout
+    assert f"version {version} of churn is not promoted; version 1 stays champion" in done.stdout
+    assert champion() == "1"
+
+
+def test_force_needs_a_reason_which_is_kept(models, promote):
+    version = another_schema()
+    assert promote("--force", " ").returncode == 1
+    assert champion() == "1"
+    done = promote("--force", "the old contract ends")
+    assert done.returncode == 0, done.stderr
+    assert "promoted by force" in done.stdout
+    assert "refused: " in done.stdout
+    assert champion() == version
+    assert (
+        MlflowClient().get_model_version("churn", version).tags[FORCED] == "the old contract ends"
+    )
+
+
+def test_the_customers_must_be_fresh(models, promote):
+    challenge(simulate(8000, 2))
+    done = promote("--rows", 1500, "--seed", 1)  # the champion's own
+    assert done.returncode == 2
+    assert "version 1 was trained on this very table" in done.stdout
+
+
+def test_fresh_customers_come_from_a_file_and_bad_ones_are_refused(models, promote):
+    challenge(simulate(8000, 2))
+    fresh = simulate(4000, 9)
+    table = fresh.customers.assign(churned=fresh.churned)
+    table.to_csv(models / "fresh.csv", index=False)
+    (models / "fresh.toml").write_text(DATASET)
+    done = promote("--data", "fresh.csv", "--dataset", "fresh.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fresh: 4,000 rows, 4,000 used" in done.stdout
+    challenge(simulate(4000, 2))
+    missing = promote("--data", "nowhere.csv", "--dataset", "fresh.toml")
+    assert missing.returncode == 1
+    assert "nowhere.csv: no such file" in missing.stderr
+
+
+def test_gates_may_be_changed_and_are_checked(models, promote):
+    challenge(simulate(8000, 2))
+    text = (ROOT / "training/gates.toml").read_text()
+    strict = text.replace("better = { threshold = 0.95", "better = { threshold = 1.01")
+    (models / "strict.toml").write_text(strict)
+    done = promote("--gates", "strict.toml")
+    assert done.returncode == 2
+    assert "at least 1.01 is needed" in done.stdout
+    (models / "wrong.toml").write_text(text.replace("auc =", "auk ="))
+    done = promote("--gates", "wrong.toml")
+    assert done.returncode == 1
+    assert "wrong.toml: first.auk" in done.stderr
+    assert_one_line(done.stderr)
+
+
+def test_two_promotions_at_once_leave_a_champion(models):
+    version = challenge(simulate(8000, 2))
+    command = [sys.executable, "-m", "training.promote"]
+    both = [
+        subprocess.Popen(
+            command,
+            cwd=models,
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ends = [process.communicate(timeout=120) for process in both]
+    codes = sorted(process.returncode for process in both)
+    assert codes[0] == 0, ends
+    assert champion() == version
+    assert MlflowClient().get_model_version("churn", version).tags[REPLACED] == "1"
+
+
+def test_without_a_challenger_or_a_registry_it_says_so(tmp_path):
+    done = run("-m", "training.promote", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "churn has no challenger" in done.stderr
+    assert_one_line(done.stderr)
+    done = run("-m", "training.promote", cwd=tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "check MLFLOW_TRACKING_URI" in done.stderr
+
+
+def test_a_model_without_signal_stays_challenger_until_one_passes(tmp_path):
+    noise = simulate(2000, 5)
+    table = noise.customers.assign(churned=np.random.default_rng(5).permutation(noise.churned))
+    table.to_csv(tmp_path / "noise.csv", index=False)
+    (tmp_path / "noise.toml").write_text(DATASET.replace("fresh", "noise"))
+    done = run(
+        *["-m", "training", "--data", "noise.csv", "--dataset", "noise.toml", "--folds", 2],
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "registered models:/churn@challenger as version 1" in done.stdout
+    assert "not champion: AUC 0." in done.stdout
+    refused = run("-m", "training.promote", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "there is no champion" in refused.stdout
+    (outcome,) = (tmp_path / "mlruns").rglob("comparison.json")
+    assert json.loads(outcome.read_text())["champion"] is None
+    assert pd.notna(json.loads(outcome.read_text())["values"]["auc"])
