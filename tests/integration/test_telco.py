@@ -47,6 +47,32 @@ def test_the_120_negative_charges_are_reported_with_their_reasons(trained):
     assert (rejected["cell"] < 0).all()
 
 
+def test_the_auc_has_its_interval_and_the_groups_add_up_to_the_whole(trained):
+    folder, _, run = trained
+    metrics = run.data.metrics
+    assert 0.80 < metrics["auc/low"] < metrics["auc"] < metrics["auc/high"] < 0.84
+    assert metrics["alarms"] == 0
+    (kept,) = (folder / "mlruns").rglob("slices.json")
+    groups = pd.read_json(kept, orient="split")
+    assert (groups.groupby("feature")["customers"].sum() == 6923).all()
+
+
+def test_leaving_out_who_joined_raises_an_alarm_in_the_report(real_data, tmp_path):
+    text = (DATASETS / "telco.toml").read_text()
+    text = text.replace('["Stayed", "Joined"]', '["Stayed"]\nunlabelled = ["Joined"]')
+    (tmp_path / "trap.toml").write_text(text)
+    data = real_data / "telco_customer_churn.csv"
+    done = train(tmp_path, data, tmp_path / "trap.toml", "--folds", 2, "--repeats", 1)
+    assert done.returncode == 0, done.stderr
+    assert "ALARM: all " in done.stdout
+    assert "with tenure 1 to 1, 2 to 3" in done.stdout or "with tenure 1" in done.stdout
+    assert "not champion: leakage alarms" in done.stdout
+    (report,) = (tmp_path / "mlruns").rglob("report.html")
+    page = report.read_text()
+    assert "Not fit for production" in page
+    assert "customers with tenure 1" in page
+
+
 def test_the_re_exported_table_gives_the_same_model(trained, real_data, tmp_path):
     data, dataset = real_data / "telco_renamed_columns.csv", DATASETS / "telco_renamed.toml"
     done = train(tmp_path, data, dataset, "--folds", 2)

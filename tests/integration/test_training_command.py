@@ -21,6 +21,8 @@ from pyfunc.version import read
 from tests.integration.conftest import ROOT, ROWS, assert_one_line, clean_environment, run
 from training.simulator import simulate
 
+CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--margin", 0.5]
+
 
 def test_the_run_prints_what_it_read_and_what_it_registered(registry):
     assert "built-in: 3,000 rows, 3,000 used" in registry.output
@@ -91,6 +93,42 @@ def test_the_same_seed_and_data_register_the_same_bytes(registry, tmp_path):
     Scorecard.load(first)
 
 
+def test_two_runs_measure_the_same_to_the_last_digit(tmp_path):
+    reports = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = run(*["-m", "training", "--rows", 500, "--folds", 2, *CAMPAIGN], cwd=folder)
+        assert done.returncode == 0, done.stderr
+        client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+        made = client.get_run(client.get_model_version("churn", "1").run_id)
+        reports.append(made.data.metrics)
+    assert reports[0] == reports[1]
+    assert len(reports[0]) > 50
+
+
+def test_a_campaign_sets_the_threshold_and_the_settings_are_child_runs(tmp_path):
+    done = run(*["-m", "training", "--rows", 2000, "--folds", 2, *CAMPAIGN], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "where the campaign earns most" in done.stdout
+    (file,) = (tmp_path / "mlruns").rglob("artifacts/**/scorecard.json")
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    version = client.get_model_version("churn", "1")
+    made = client.get_run(version.run_id)
+    assert 0.05 < Scorecard.load(file).threshold < 0.4
+    assert made.data.metrics["threshold"] == Scorecard.load(file).threshold
+    assert made.data.metrics["campaign_profit"] > 0
+    assert made.data.metrics["empc"] > 0
+    children = client.search_runs(
+        [made.info.experiment_id], f"tags.mlflow.parentRunId = '{made.info.run_id}'"
+    )
+    assert {child.info.run_name for child in children} == {"standard", "smooth", "additive"}
+    assert all("log_loss" in child.data.metrics for child in children)
+    assert version.description.startswith("# Churn model: built-in")
+    assert len(version.description) <= 5000
+    assert client.get_model_version_by_alias("churn", "challenger").version == "1"
+
+
 def registered_versions(folder: Path) -> int:
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     return len(client.search_model_versions("name = 'churn'"))
@@ -152,6 +190,11 @@ def test_a_table_that_cannot_be_trained_on_is_one_line_and_registers_nothing(
         (["--dataset", "x.toml"], "name it with --data"),
         (["--data", "none.csv", "--dataset", "none.toml"], "none.toml: cannot be read"),
         (["--rows", "3"], "folds need at least 5 of each"),
+        (["--offer-cost", "20"], "also needs --offer-success, --horizon, --margin"),
+        (["--split-by", "Signed"], "--split-by describes a table"),
+        (["--monotone", "tenure=down"], "monotone is one of increasing, decreasing"),
+        (["--monotone", "height=increasing"], "height: is no field"),
+        (["--gates", "nowhere.toml"], "nowhere.toml: cannot be read"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, arguments, complaint):

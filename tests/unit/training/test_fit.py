@@ -1,12 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import Scorer
 from tests.unit.test_schema import Rich
-from training.fit import feature_table, fit
+from training.fit import Settings, feature_table, fit, outer_bags
+from training.selection import candidates
 from training.simulator import simulate
+from training.table import built_in_table
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +84,63 @@ def test_categories_booleans_and_a_choice_never_seen_are_fitted():
     expected = fitted.classifier.predict_proba(feature_table(unseen, schema))[:, 1]
     np.testing.assert_allclose(scorer.score(unseen).probability, expected, rtol=0, atol=1e-12)
     assert fitted.scorecard.profile.features["region"].shares["south"] == 0.0
+
+
+def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(simulation):
+    schema = CUSTOMER_SCHEMA.with_monotone({"tenure": "decreasing"})
+    card = fit(simulation.customers, simulation.churned, schema).scorecard
+    (term,) = (term for term in card.terms if "tenure" in term.features)
+    assert term.features == ["tenure"]
+    assert (np.diff(term.scores[1:-1]) <= 1e-12).all()
+
+
+def test_a_weight_of_two_is_nearly_the_customer_twice(simulation):
+    twice = np.where(simulation.churned == 1, 2.0, 1.0)
+    weighted = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA, weights=twice)
+    scores = Scorer(weighted.scorecard, CUSTOMER_SCHEMA).score(simulation.customers).probability
+    odds = simulation.probability / (1 - simulation.probability)
+    true = 2 * odds / (1 + 2 * odds)
+    assert abs(scores.mean() - true.mean()) < 0.02
+    assert weighted.scorecard.profile.churn_rate == pytest.approx(
+        np.average(simulation.churned, weights=twice)
+    )
+
+
+def test_the_prior_undoes_a_resampling(simulation):
+    table = built_in_table(12_000, 6)
+    kept = (table.churned == 1) | (np.arange(12_000) % 4 == 0)
+    resampled = replace(
+        table,
+        customers=table.customers[kept].reset_index(drop=True),
+        churned=table.churned[kept],
+        weights=np.ones(kept.sum()),
+    ).at_prior(table.churned.mean())
+    assert resampled.churn_rate == pytest.approx(table.churned.mean())
+    card = fit(
+        resampled.customers, resampled.churned, CUSTOMER_SCHEMA, weights=resampled.weights
+    ).scorecard
+    fresh = simulate(4000, seed=60)
+    scores = Scorer(card, CUSTOMER_SCHEMA).score(fresh.customers).probability
+    assert abs(scores.mean() - fresh.probability.mean()) < 0.02
+    with pytest.raises(TrainingError, match="between 0 and 1"):
+        table.at_prior(1.0)
+
+
+def test_the_spread_has_a_width_for_every_entry(fitted):
+    assert [len(widths) for widths in fitted.spread] == [
+        len(term.scores) for term in fitted.scorecard.terms
+    ]
+    assert max(map(max, fitted.spread)) > 0
+
+
+def test_larger_tables_average_fewer_models():
+    assert [outer_bags(n) for n in (1000, 100_000, 1_000_000)] == [8, 4, 2]
+
+
+def test_a_number_of_pairs_is_kept_to(simulation):
+    for pairs in (0, 2):
+        settings = Settings(interactions=pairs)
+        made = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=settings)
+        assert sum(len(term.features) == 2 for term in made.scorecard.terms) == pairs
+    assert [each.name for each in candidates(2)] == ["standard", "smooth"]
+    assert [each.name for each in candidates(None)] == ["standard", "smooth", "additive"]

@@ -224,3 +224,24 @@ def test_a_wrong_descriptor_says_what_to_correct(tmp_path, change, complaint):
 def test_a_missing_descriptor_is_named(tmp_path):
     with pytest.raises(TableError, match="cannot be read"):
         load_dataset(tmp_path / "none.toml", CUSTOMER_SCHEMA)
+
+
+def test_a_weight_and_a_date_come_from_columns_of_the_file(tmp_path, dataset):
+    path = tmp_path / "table.csv"
+    rows = [
+        "c1,40,3,20.5,61.5,gone,2.5,2026-01-31",
+        "c2,50,13,30,,here,1,2026-02-01T10:00:00Z",
+        "c3,50,13,30,,here,0,2026-02-01",
+        "c4,50,13,30,,here,1,yesterday",
+    ]
+    path.write_text("Id,Age,Months,Monthly,Total,Status,Copies,Signed\n" + "\n".join(rows))
+    table = read_table(path, dataset, CUSTOMER_SCHEMA, 1.0, weight="Copies", split_by="Signed")
+    assert table.weights.tolist() == [2.5, 1.0]
+    assert table.churn_rate == pytest.approx(2.5 / 3.5)
+    assert [f"{day:%Y-%m-%d}" for day in table.dates] == ["2026-01-31", "2026-02-01"]
+    assert table.rejected[["row", "column", "reason", "cell"]].to_numpy().tolist() == [
+        [2, "Copies", "is no number above 0", "0"],
+        [3, "Signed", "is no date as 2026-01-31", "yesterday"],
+    ]
+    with pytest.raises(TableError, match="no column 'Weight', which is named for --weight"):
+        read_table(path, dataset, CUSTOMER_SCHEMA, 1.0, weight="Weight")

@@ -1,0 +1,175 @@
+"""How near training comes to the truth, and what it costs as rows grow.
+
+- On the simulator, where the truth is known: the distance of the fitted probabilities to the true
+  ones, the profit at the chosen threshold against the best possible, and how often the 95 %
+  intervals hold the true value;
+- time and memory of the whole command at 10,000, 100,000 and 1,000,000 rows, one after the other.
+
+Usage: python benchmarks/training/run.py [--seeds N] [--most-rows N] [--figure FILE] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.scoring import Scorer
+from training.economics import Offer, economics, profit_curve
+from training.evaluation import SCORECARD, evaluate
+from training.fit import fit
+from training.metrics import metrics
+from training.simulator import simulate, true_probability
+from training.splits import by_folds
+
+OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
+COVERED = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "captured_20")
+PEAK = """
+import json, resource, subprocess, sys, time
+begun = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(json.dumps({"seconds": time.perf_counter() - begun, "peak_mib": peak, "code": code}))
+"""
+
+
+def truth(seeds: int) -> dict[str, float]:
+    """Distance to the true probabilities and share of the best possible profit, means of seeds."""
+    distance, base, share = [], [], []
+    fresh = simulate(100_000, seed=1_000_000)
+    for seed in range(seeds):
+        s = simulate(seed=seed)
+        splits = by_folds(s.churned, folds=5, repeats=1, seed=0)
+        found = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits)
+        revenue = s.customers["monthly_charges"].to_numpy()
+        threshold = economics(OFFER, found.held_out, revenue).threshold
+        card = fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard
+        scores = Scorer(card, CUSTOMER_SCHEMA).score(fresh.customers).probability
+        distance.append(np.abs(scores - fresh.probability).mean())
+        base.append(np.abs(fresh.probability - s.churned.mean()).mean())
+        value = fresh.customers["monthly_charges"].to_numpy() * OFFER.horizon * OFFER.margin
+        p = fresh.probability
+        worth = p * OFFER.success * (value - OFFER.cost) - (1 - p) * OFFER.cost
+        best = profit_curve(p, worth, np.ones(len(p)))[1].max()
+        share.append(worth[scores >= threshold].sum() / len(p) / best)
+    return {
+        "distance": float(np.mean(distance)),
+        "distance_of_the_base_rate": float(np.mean(base)),
+        "share_of_best_profit": float(np.mean(share)),
+        "least_share_of_best_profit": float(np.min(share)),
+    }
+
+
+def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
+    """How often (0..1) an interval holds what the evaluated models truly reach."""
+    population = simulate(50_000, seed=2_000_000)
+    held = dict.fromkeys(COVERED, 0)
+    for seed in range(seeds):
+        s = simulate(rows, seed=10_000 + seed)
+        splits = by_folds(s.churned, folds=2, repeats=1, seed=0)
+        found = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits, seed=0)
+        true = [
+            metrics(
+                population.churned,
+                Scorer(card, CUSTOMER_SCHEMA).score(population.customers).probability,
+            )
+            for card in (
+                fit(s.customers.iloc[a], s.churned[a], CUSTOMER_SCHEMA).scorecard
+                for a, _ in splits.pairs
+            )
+        ]
+        for metric in COVERED:
+            low, high = found.intervals[SCORECARD][metric]
+            held[metric] += low <= np.mean([each[metric] for each in true]) <= high
+    return {metric: count / seeds for metric, count in held.items()}
+
+
+def growth(most: int) -> list[dict[str, float]]:
+    """Seconds and peak memory (MiB) of ``python -m training`` as rows grow tenfold."""
+    found = []
+    rows = 10_000
+    while rows <= most:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "training", "--rows", str(rows)]
+            kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+            done = subprocess.run(
+                [sys.executable, "-c", PEAK, *command],
+                cwd=folder,
+                env=kept | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        s = simulate(rows)
+        begun = time.perf_counter()
+        fit(s.customers, s.churned, CUSTOMER_SCHEMA)
+        fitted = time.perf_counter() - begun
+        found.append({"rows": rows, "fit_seconds": fitted, **json.loads(done.stdout)})
+        print(found[-1], flush=True)
+        rows *= 10
+    return found
+
+
+def draw_effects(path: Path) -> None:
+    """Each feature's true and fitted effect, at the middle of the other features."""
+    s = simulate(seed=0)
+    fitted = Scorer(fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard, CUSTOMER_SCHEMA)
+    figure = Figure(figsize=(10.5, 3.4), dpi=110, layout="constrained")
+    middle = {"age": 47, "tenure": 18, "monthly_charges": 55.0}
+    ranges = {
+        "age": np.arange(18, 86),
+        "tenure": np.arange(0, 97),
+        "monthly_charges": np.linspace(20, 125, 211),
+    }
+    for axes, (name, values) in zip(
+        figure.subplots(1, 3, sharey=True), ranges.items(), strict=True
+    ):
+        columns = {each: np.full(len(values), value) for each, value in middle.items()}
+        columns[name] = values
+        true = true_probability(columns["age"], columns["tenure"], columns["monthly_charges"])
+        total = columns["monthly_charges"] * (columns["tenure"] + 1.0) * 0.95
+        rows = {"customer_id": ["x"] * len(values), **columns, "total_charges": total}
+        scores = fitted.score({k: np.asarray(v).tolist() for k, v in rows.items()}).probability
+        axes.plot(values, true, color="#767676", linewidth=2.5, label="true")
+        axes.plot(values, scores, color="#0072B2", linewidth=1.5, label="fitted on 10,000 rows")
+        axes.set_xlabel({c.name: c.label for c in CUSTOMER_SCHEMA}[name])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color="#E5E5E5")
+    figure.axes[0].set(ylabel="churn probability", ylim=(0, None))
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(path)
+
+
+def main() -> int:
+    """Run everything; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="for the intervals (%(default)s)")
+    parser.add_argument("--most-rows", type=int, default=1_000_000, help="(%(default)s)")
+    parser.add_argument("--figure", type=Path, help="where to draw true and fitted effects")
+    parser.add_argument("--json", type=Path, help="where to keep the figures")
+    options = parser.parse_args()
+    if options.figure:
+        draw_effects(options.figure)
+    found = {"growth": growth(options.most_rows)}
+    for name, measure, seeds in (
+        ("truth", truth, -(-options.seeds // 20)),
+        ("coverage", coverage, options.seeds),
+    ):
+        found[name] = measure(seeds) if seeds else {}
+        print(name, found[name], flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
