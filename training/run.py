@@ -29,6 +29,7 @@ from training.fit import fit, outer_bags
 from training.gates import Gates, Verdict, judge, load_gates
 from training.importance import importances
 from training.inputs import digest, log_input
+from training.interrupt import interruptible
 from training.report import report
 from training.selection import Candidate, candidates, compare
 from training.slices import slices
@@ -99,9 +100,11 @@ def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Train
     registry.check_reachable()
     settings = candidates(plan.interactions)
     steps = len(settings) + len(splits.pairs) + _OTHER_STEPS
-    with tqdm(total=steps, initial=-1, disable=None, bar_format=_BAR) as bar:
+    bar = tqdm(total=steps, initial=-1, disable=None, bar_format=_BAR)
+    with bar, interruptible() as check:
 
         def step(text: str) -> None:
+            check()
             bar.update()  # what was begun before is done now
             bar.set_description_str(text)
 
