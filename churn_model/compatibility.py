@@ -30,7 +30,7 @@ def refusals(new: RecordSchema, old: RecordSchema) -> list[str]:
 
 def _narrowed(new: Column, old: Column) -> Iterator[str]:
     if new.kind != old.kind:
-        yield f"was a {old.kind} and is a {new.kind}"
+        yield f"was of the kind {old.kind} and is {new.kind}"
         return
     if new.required and not old.required:
         yield "could be missing and is required"

@@ -41,7 +41,11 @@ def create_app(settings: Settings, served: Served | None = None) -> App:
     """
     metrics = Metrics()
     ledger = Ledger(metrics)
-    holder = Holder(settings.model_uri, lambda new: metrics.model(new.name, new.version))
+    holder = Holder(
+        settings.model_uri,
+        lambda new: metrics.model(new.name, new.version),
+        any_schema=settings.allow_schema_change,
+    )
     capacity = Capacity(settings.max_concurrency)
     work = Work(capacity, settings.threads, settings.inline_bytes, settings.timeout)
     throttle = Throttle(

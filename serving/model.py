@@ -11,7 +11,9 @@ from typing import Any
 
 from mlflow.pyfunc import PyFuncModel
 
+from churn_model.compatibility import refusals
 from churn_model.errors import ChurnError, RegistryError, SchemaError
+from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from pyfunc import version as versions
 from pyfunc.model import ChurnPyfunc
@@ -75,15 +77,32 @@ def _warm_up(scorer: Scorer) -> None:
     scorer.score_one(lowest, explain=True)
 
 
+def _refuse_narrower(version: str | None, new: RecordSchema, old: RecordSchema) -> None:
+    reasons = refusals(new, old)
+    if reasons:
+        raise SchemaError(
+            f"version {version} would not do for today's callers: {'; '.join(reasons)}. Restart "
+            "with --allow-schema-change to serve it"
+        )
+
+
 class Holder:
     """The current model, and the watch that replaces it.
 
     ``current`` is None until there is one. A version that cannot be loaded leaves the old one
-    serving; ``problem`` says why until the next success.
+    serving; ``problem`` says why until the next success. So does one that would refuse records
+    which the old one accepts, unless ``any_schema``.
     """
 
-    def __init__(self, uri: str, on_swap: Callable[[Served], None] = lambda served: None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        on_swap: Callable[[Served], None] = lambda served: None,
+        *,
+        any_schema: bool = False,
+    ) -> None:
         self.uri = uri
+        self._any_schema = any_schema
         self.current: Served | None = None
         self.problem: str | None = None
         self._on_swap = on_swap
@@ -118,8 +137,8 @@ class Holder:
             return None
         try:
             newer = load(self.uri)
-            if self.current is not None and newer.scorer.schema != self.current.scorer.schema:
-                raise SchemaError(f"version {version} has another schema; restart to serve it")
+            if self.current is not None and not self._any_schema:
+                _refuse_narrower(version, newer.scorer.schema, self.current.scorer.schema)
         except ChurnError as error:
             if not isinstance(error, RegistryError):
                 self._refused = version  # its files will not get better: say it once

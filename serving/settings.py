@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         10.0, ge=0, description="Seconds between looks at the alias; 0 never looks"
     )
     wait_for_model: bool = Field(False, description="Start without a model, reply 503 until one")
+    allow_schema_change: bool = Field(
+        False, description="Serve a new version even if it refuses records the old one accepts"
+    )
     reuse_port: bool = Field(False, description="Share the port with another server (restarts)")
     grace: float = Field(30.0, ge=0, description="Seconds for requests in flight at the end")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Of the log")

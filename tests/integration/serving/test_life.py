@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -84,6 +85,36 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving(own_registry):
         assert value(failures, "churn_model_reload_failures_total") >= 1
         move(1)
         until(lambda: "reload_problem" not in server.get("/health").json())
+
+
+def with_age(registry, **bounds) -> int:
+    """Register a champion whose schema says something else of the age."""
+    schema = replace(
+        CUSTOMER_SCHEMA,
+        columns=tuple(replace(c, **bounds) if c.name == "age" else c for c in CUSTOMER_SCHEMA),
+    )
+    card = Scorecard.load(next((registry.folder / "runs").rglob("artifacts/**/scorecard.json")))
+    with mlflow.start_run():
+        return models.register(models.log(card, schema, simulate(3).customers)).version
+
+
+def test_a_version_that_takes_less_is_not_swapped_in_and_one_that_takes_more_is(own_registry):
+    with our_server(own_registry, "--reload-interval", 0.2) as server:
+        with_age(own_registry, maximum=90)
+        until(lambda: "reload_problem" in server.get("/health").json())
+        problem = server.get("/health").json()["reload_problem"]
+        assert "age could be as high as 120" in problem
+        assert "--allow-schema-change" in problem
+        assert version_of(server) == "1"
+        with_age(own_registry, maximum=130, monotone="increasing")
+        until(lambda: version_of(server) == "4")
+        old = CUSTOMER | {"age": 125}
+        assert server.post("/predict/single", json=old).status_code == 200
+    flags = ["--reload-interval", 0.2, "--allow-schema-change"]
+    with our_server(own_registry, *flags) as server:
+        with_age(own_registry, maximum=90)
+        until(lambda: version_of(server) == "5")
+        assert server.post("/predict/single", json=old).status_code == 400
 
 
 def test_it_waits_for_a_model_if_told_to(own_registry):
