@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -114,12 +115,31 @@ def log(scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame) -> Mo
             code_paths=[str(_package(churn_model)), str(_package(pyfunc))],
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             signature=signature(schema),
-            input_example=example,
+            input_example=_as_signed(example, schema),
             metadata={"record_schema": schema.to_json_schema()},
         )
     if info.signature is None:
         raise RegistryError("MLflow logged the model without its signature; nothing is registered")
     return info
+
+
+def _as_signed(example: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
+    """The example in the signature's types.
+
+    An optional whole number or boolean that is missing in it is left out, because numpy's types,
+    which MLflow checks it in, have no missing value of these kinds.
+    """
+    exact = {"integer": np.int64, "boolean": np.bool_}
+    typed = example.copy()
+    for column in schema:
+        if column.kind in exact:
+            if typed[column.name].isna().any():
+                typed = typed.drop(columns=column.name)
+            else:
+                typed[column.name] = typed[column.name].astype(exact[column.kind])
+        elif column.kind in ("category", "identifier"):
+            typed[column.name] = typed[column.name].astype(object)
+    return typed
 
 
 def register(

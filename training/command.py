@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from churn_model.errors import TrainingError
-from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.schema import RecordSchema
 from pyfunc import MODEL_NAME
 from training.dataset import load_dataset
 from training.economics import Offer
+from training.schema_source import load_schema
 from training.simulator import ROWS
 from training.table import Table, built_in_table, read_table
 
@@ -37,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--name", default=MODEL_NAME, help="registered model (%(default)s)")
     add("--gates", type=path, metavar="FILE.toml", help="what a first champion must reach")
+    add(
+        "--schema",
+        default="",
+        metavar="MODULE:CLASS|FILE.json",
+        help="the record: a pydantic class or a JSON Schema (CustomerRecord)",
+    )
     how = made.add_argument_group("evaluation and fit").add_argument
     how("--folds", type=_at_least(2), default=5, help="of the held-out evaluation (%(default)s)")
     how(
@@ -89,7 +96,8 @@ def schema_of(options: argparse.Namespace) -> RecordSchema:
     for text in filter(None, options.monotone):
         name, _, direction = text.partition("=")
         directions[name] = direction
-    return CUSTOMER_SCHEMA.with_monotone(directions) if directions else CUSTOMER_SCHEMA
+    schema = load_schema(options.schema)
+    return schema.with_monotone(directions) if directions else schema
 
 
 def table_of(options: argparse.Namespace, schema: RecordSchema) -> Table:
@@ -97,6 +105,7 @@ def table_of(options: argparse.Namespace, schema: RecordSchema) -> Table:
     weight, split_by = getattr(options, "weight", ""), getattr(options, "split_by", "")
     if options.data is None:
         for flag, given in {
+            "--schema": getattr(options, "schema", ""),
             "--dataset": options.dataset,
             "--weight": weight,
             "--split-by": split_by,

@@ -60,9 +60,10 @@ def effect_figures(
         term, name = card.terms[place], column.name
         widths = np.asarray(spread[place] if spread else np.zeros(len(term.scores)))
         profile = card.profile.features.get(name, FeatureProfile(missing=0.0))
-        if column.kind == "category":
-            figure, axes = _figure(height=max(2.2, 0.9 + 0.32 * (len(column.choices) + 1)))
-            _category_effect(axes, column, term, 2 * widths, profile)
+        names = _bar_names(column, term, profile)
+        if names:
+            figure, axes = _figure(height=max(2.2, 0.9 + 0.32 * (len(names) + 1)))
+            _bar_effect(axes, column, names, term, 2 * widths, profile)
         else:
             values = None if customers is None else customers[name].to_numpy(np.float64)
             figure, axes = _number_effect(column, term, 2 * widths, profile, values)
@@ -180,7 +181,7 @@ def _precision_recall(axes: Axes, evaluation: Evaluation) -> None:
         xlabel="churners found (recall)",
         ylabel="churners among those called at risk",
     )
-    axes.legend(loc="upper right", frameon=False)
+    axes.legend(loc="best", frameon=False)
 
 
 def _calibration(axes: Axes, evaluation: Evaluation) -> None:
@@ -302,10 +303,21 @@ def _rug(axes: Axes, profile: FeatureProfile) -> None:
     )
 
 
-def _category_effect(
-    axes: Axes, column: Column, term: Term, width: Floats, profile: FeatureProfile
+def _bar_names(column: Column, term: Term, profile: FeatureProfile) -> list[str]:
+    """What the bars are called, where a feature is drawn with a bar for each value."""
+    if column.kind == "boolean" and len(term.cuts[0]) == 1:
+        return ["no", "yes"]
+    return [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.choices]
+
+
+def _bar_effect(
+    axes: Axes,
+    column: Column,
+    names: list[str],
+    term: Term,
+    width: Floats,
+    profile: FeatureProfile,
 ) -> None:
-    names = [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.choices]
     scores, widths = list(term.scores[1:-1]), list(width[1:-1])
     if profile.missing:
         names.append(f"missing ({profile.missing:.0%})")

@@ -63,7 +63,10 @@ def groups(
     missing = values.isna().to_numpy()
     if column.kind in ("category", "boolean"):
         known: list[Any] = list(column.choices) or [False, True]
-        found = [(str(choice), (values == choice).to_numpy(dtype=bool)) for choice in known]
+        found = [
+            (str(choice), (values == choice).to_numpy(dtype=bool, na_value=False))
+            for choice in known
+        ]
     else:
         found = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))
     for label, mask in [*found, ("missing", missing)]:

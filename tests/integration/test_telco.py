@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from tests.integration.conftest import ROOT, assert_one_line, run
+from tests.integration.conftest import ROOT, Registry, assert_one_line, run
+from tests.integration.serving.conftest import our_server
 
 DATASETS = ROOT / "training" / "datasets"
 
@@ -153,3 +154,29 @@ def test_batch_scoring_accounts_for_every_row_of_the_real_table(
     summary = json.loads(done.stdout)
     assert (summary["rows"], summary["scored"], summary["rejected"]) == (7043, 6923, 120)
     assert summary["reasons"] == {"monthly_charges:greater_than_equal": 120}
+
+
+def test_all_thirty_columns_train_and_are_served_from_their_own_schema(real_data, tmp_path):
+    data = real_data / "telco_customer_churn.csv"
+    schema = DATASETS / "telco_all.schema.json"
+    flags = ["--schema", schema, "--folds", 3, "--repeats", 1]
+    done = train(tmp_path, data, DATASETS / "telco_all.toml", *flags)
+    assert done.returncode == 0, done.stderr
+    assert "ALARM" not in done.stdout
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("churn", "champion")
+    metrics = client.get_run(version.run_id).data.metrics
+    assert metrics["auc"] >= 0.905
+    assert metrics["log_loss"] <= metrics["hist_gradient_boosting/log_loss"]
+    registered = Registry(tmp_path, done.stdout)
+    with our_server(registered) as server:
+        fields = server.get("/openapi.json").json()["components"]["schemas"]["Customer"]
+        assert len(fields["properties"]) == 31
+        assert "Two Year" in str(fields["properties"]["contract"])
+        reply = server.get("/openapi.json").json()["paths"]["/predict/single"]["post"]
+        example = reply["requestBody"]["content"]["application/json"]["example"]
+        scored = server.post("/predict/single", json=example)
+        assert scored.status_code == 200, scored.text
+        wrong = server.post("/predict/single", json=example | {"contract": "Weekly"})
+        assert wrong.status_code == 400
+        assert wrong.json()["errors"][0]["loc"][-1] == "contract"

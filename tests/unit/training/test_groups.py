@@ -36,7 +36,7 @@ def customers(simulation):
     plan = pd.Series(rng.choice(["basic", "plus", None], n), dtype=object)
     return simulation.customers.assign(
         plan=plan.where(plan.notna(), None),
-        member=rng.random(n) < 0.5,
+        member=pd.array(rng.random(n) < 0.5, dtype="boolean"),
         score=rng.normal(size=n),
         ticket=rng.integers(0, 20, n),
     )

@@ -1,0 +1,49 @@
+import json
+
+import pytest
+
+from churn_model.errors import SchemaError
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from tests.unit.test_schema import Rich
+from training.schema_source import load_schema
+
+
+def test_a_schema_comes_from_a_class_a_file_or_is_the_default(tmp_path):
+    rich = RecordSchema.from_model(Rich)
+    assert load_schema("tests.unit.test_schema:Rich") == rich
+    (tmp_path / "rich.json").write_text(json.dumps(rich.to_json_schema()))
+    assert load_schema(str(tmp_path / "rich.json")) == rich
+    assert load_schema("") is CUSTOMER_SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("nowhere.json", "cannot be read"),
+        ("somewhere", "neither package.module:ClassName nor a .json file"),
+        ("no.such.module:Class", "cannot be imported"),
+        ("json:Nothing", "has no class 'Nothing'"),
+        ("json:JSONDecoder", "is no pydantic class"),
+    ],
+)
+def test_anything_else_is_refused_in_one_line(name, complaint):
+    with pytest.raises(SchemaError, match=complaint):
+        load_schema(name)
+
+
+@pytest.mark.parametrize(("text", "complaint"), [("{", "is no JSON"), ("[]", "an object with")])
+def test_a_file_that_is_no_schema_is_refused(tmp_path, text, complaint):
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(SchemaError, match=complaint):
+        load_schema(str(tmp_path / "bad.json"))
+
+
+@pytest.mark.parametrize("hint", [{"role": "salary"}, {"monotone": "down"}])
+def test_an_unknown_hint_is_refused(hint):
+    document = {
+        "type": "object",
+        "properties": {"a": {"type": "integer", **hint}},
+        "required": ["a"],
+    }
+    with pytest.raises(SchemaError, match="is one of"):
+        RecordSchema.from_json_schema(document)

@@ -1,0 +1,51 @@
+"""The schema that the user names: a pydantic class, or a JSON Schema file."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from churn_model.errors import SchemaError
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+
+
+def load_schema(name: str) -> RecordSchema:
+    """Read ``package.module:ClassName`` or ``customer.schema.json``; empty: the default record.
+
+    Raises SchemaError with one line that says which field cannot be used, and what to do.
+    """
+    if not name:
+        return CUSTOMER_SCHEMA
+    if name.endswith(".json"):
+        return _from_file(Path(name))
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise SchemaError(f"{name}: is neither package.module:ClassName nor a .json file")
+    return RecordSchema.from_model(_class(module, attribute))
+
+
+def _from_file(path: Path) -> RecordSchema:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SchemaError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise SchemaError(f"{path}: is no JSON") from None
+    if not isinstance(document, dict):
+        raise SchemaError(f"{path}: a record's JSON Schema is an object with properties")
+    return RecordSchema.from_json_schema(document)
+
+
+def _class(module: str, attribute: str) -> type[BaseModel]:
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise SchemaError(f"{module}: cannot be imported ({error})") from None
+    except AttributeError:
+        raise SchemaError(f"{module}: has no class {attribute!r}") from None
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        raise SchemaError(f"{module}:{attribute}: is no pydantic class")
+    return found
