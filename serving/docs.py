@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from churn_model.schema import Column, RecordSchema
+from churn_model.schema import RecordSchema
+from serving.example import example
 from serving.http import JSON
 from serving.model import Served
 
@@ -75,7 +76,7 @@ class Docs:
                 "description": _ABOUT,
             },
             "servers": [{"url": self._root_path or "/"}],
-            "paths": _paths(schema, example(served)),
+            "paths": _paths(schema, example(served.scorer)),
             "components": {
                 "schemas": _schemas(schema),
                 "securitySchemes": _SECURITY_SCHEMES if self._keys else {},
@@ -96,30 +97,6 @@ _SECURITY_SCHEMES = {
     "Bearer": {"type": "http", "scheme": "bearer"},
 }
 _OPEN: list[dict[str, Any]] = [{}]
-
-
-def example(served: Served) -> dict[str, Any]:
-    """A customer in the middle of the training table."""
-    profile = served.scorer.scorecard.profile.features
-    values: dict[str, Any] = {}
-    for column in served.scorer.schema:
-        known = profile.get(column.name)
-        if column.kind == "identifier":
-            values[column.name] = "C-1001"
-        elif column.kind == "category":
-            values[column.name] = column.choices[0]
-        else:
-            middle = (
-                known.quantiles[len(known.quantiles) // 2] if known and known.quantiles else 1.0
-            )
-            values[column.name] = _typed(column, middle)
-    return values
-
-
-def _typed(column: Column, value: float) -> Any:
-    if column.kind == "boolean":
-        return value >= 0.5
-    return round(value) if column.kind == "integer" else round(value, 2)
 
 
 def _ref(name: str) -> dict[str, str]:

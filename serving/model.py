@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 from mlflow.pyfunc import PyFuncModel
 
 from churn_model.compatibility import refusals
-from churn_model.errors import ChurnError, RegistryError, SchemaError
+from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from pyfunc import version as versions
 from pyfunc.model import ChurnPyfunc
 from pyfunc.registry import readable_errors
+from serving.example import example
 
 _logger = logging.getLogger("serving.model")
 
@@ -68,13 +70,10 @@ class _Impl:
 
 def _warm_up(scorer: Scorer) -> None:
     """Score once both ways, so that the first caller does not pay for it, nor find it broken."""
-    lowest = {
-        c.name: c.choices[0] if c.choices else "" if c.kind == "identifier" else c.minimum or 0
-        for c in scorer.schema
-        if c.required
-    }
-    scorer.score([lowest] * 100, explain=True, on_invalid="report")
-    scorer.score_one(lowest, explain=True)
+    customer = example(scorer)
+    scorer.score([customer] * 100, explain=True, on_invalid="report")
+    with suppress(InvalidRecords):  # a rounded value may be beyond its bound
+        scorer.score_one(customer, explain=True)
 
 
 def _refuse_narrower(version: str | None, new: RecordSchema, old: RecordSchema) -> None:

@@ -126,7 +126,7 @@ def test_a_campaign_sets_the_threshold_and_the_settings_are_child_runs(tmp_path)
     assert all("log_loss" in child.data.metrics for child in children)
     assert version.description.startswith("# Churn model: built-in")
     assert len(version.description) <= 5000
-    assert client.get_model_version_by_alias("churn", "challenger").version == "1"
+    assert str(client.get_model_version_by_alias("churn", "challenger").version) == "1"
 
 
 def registered_versions(folder: Path) -> int:
