@@ -138,6 +138,10 @@ class RecordSchema:
                     "column; rename it"
                 )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the class made from it, which pickle would look for by name."""
+        return {"title": self.title, "columns": self.columns}
+
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)
 

@@ -99,5 +99,6 @@ def test_large_whole_numbers_come_through_as_they_are(customer):
 
 
 def test_it_travels_to_other_processes(customer):
+    assert judge("typed").schema.row_model.model_validate(customer)  # kept once it is made
     again = pickle.loads(pickle.dumps(judge("typed")))
     assert again(pa.RecordBatch.from_pylist([customer])).rules.to_pylist() == [None]
