@@ -39,6 +39,8 @@ def without_noise(values: Floats, noise: float) -> Interval:
     """The interval of a figure that noise can only make larger, as a calibration error's does.
 
     ``noise``: what chance alone makes of a true value of 0. The sample has it once and a resample
-    twice, added to the true value as the sides of a right angle are.
+    twice, added to the true value as the sides of a right angle are. The lower end is freed of
+    both, the upper end of the resample's only: a lucky sample must not pass for a perfect one.
     """
-    return percentile(np.sqrt(np.maximum(0.0, values**2 - 2.0 * noise**2)))
+    low, high = (np.sqrt(np.maximum(0.0, values**2 - k * noise**2)) for k in (2.0, 1.0))
+    return Interval(percentile(low).low, percentile(high).high)

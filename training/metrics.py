@@ -90,8 +90,8 @@ class Ranked:
     def calibration_noise(self, weights: Floats) -> float:
         """The calibration error that chance alone gives a perfectly calibrated model."""
         ordered = weights[self._order]
-        variances = ordered**2 * self._probability * (1.0 - self._probability)
-        errors = np.sqrt(np.add.reduceat(variances, self._bins))
+        # what was seen, not p(1 - p): weights may depend on the label, as those of a prior do
+        errors = np.sqrt(np.add.reduceat(ordered**2 * self._squares, self._bins))
         return float(np.sqrt(2.0 / np.pi) * errors.sum() / ordered.sum())  # of a normal's size
 
 
