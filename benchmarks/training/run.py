@@ -90,7 +90,7 @@ def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
         for metric in COVERED:
             low, high = found.intervals[SCORECARD][metric]
             held[metric] += low <= np.mean([each[metric] for each in true]) <= high
-    return {metric: count / seeds for metric, count in held.items()}
+    return {metric: float(count) / seeds for metric, count in held.items()}
 
 
 def growth(most: int) -> list[dict[str, float]]:
