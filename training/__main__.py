@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = command.parser().parse_args(given)
     try:
         schema = command.schema_of(options)
-        gates = load_gates(options.gates) if options.gates else load_gates()
+        gates = load_gates(options.gates)
         offer = command.offer_of(options)
         table = command.table_of(options, schema)
         _print_table(table)
@@ -84,12 +84,12 @@ def _print_result(trained: Trained) -> None:
 
 
 def _print_metrics(evaluation: Evaluation) -> None:
-    print(f"\n{'held out':24}" + "".join(f"{name:>19}" for name in _SHOWN))
+    print("\n" + command.line("held out", _SHOWN))
     for model, values in evaluation.metrics.items():
-        print(f"{model:24}" + "".join(f"{values[name]:19.4f}" for name in _SHOWN))
+        print(command.line(model, (f"{values[name]:.4f}" for name in _SHOWN)))
     ranges = evaluation.intervals["scorecard"]
     cells = (f"{ranges[name].low:.4f}..{ranges[name].high:.4f}" for name in _SHOWN)
-    print(f"{'  95 % interval':24}" + "".join(f"{cell:>19}" for cell in cells) + "\n")
+    print(command.line("  95 % interval", cells) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from training.evaluation import SCORECARD
 from training.findings import LIMITS, Findings
-from training.metrics import METRICS
+from training.metrics import HEADLINES, METRICS
 from training.table import describe_rejected
 
 MOST = 5000
 """Characters that a registry keeps of a description (MLflow's SQL stores)."""
 
-_SHOWN = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "captured_10")
 _STRONGEST = 10
 
 
@@ -50,7 +49,7 @@ def _parts(f: Findings) -> Iterator[str]:
             for s in f.off[:_STRONGEST]
         )
     if f.money:
-        best = f.money.choices["at the chosen threshold"]
+        best = f.money.best
         yield (
             f"## Campaign\n\nContacting everybody from a risk of {f.money.threshold:.1%} "
             f"({best.contacted:.0%} of the customers) earns {best.profit:,.2f} a customer."
@@ -75,7 +74,7 @@ def _table(f: Findings) -> str:
     models = list(f.evaluation.metrics)
     lines = ["| | " + " | ".join(name.replace("_", " ") for name in models) + " |"]
     lines.append("| --- |" + " --- |" * len(models))
-    for metric in _SHOWN:
+    for metric in HEADLINES:
         cells = [f"{f.evaluation.metrics[model][metric]:.4f}" for model in models]
         low, high = f.evaluation.intervals[SCORECARD][metric]
         cells[models.index(SCORECARD)] += f" ({low:.4f} to {high:.4f})"

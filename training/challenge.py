@@ -18,7 +18,7 @@ from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.version import read
 from training.comparison import Comparison, absolute, compare
 from training.gates import Gates, judge, refusals
-from training.inputs import digest
+from training.inputs import dataset
 from training.run import ALARMS, choose_experiment
 from training.table import Table
 
@@ -78,7 +78,7 @@ def _with_alarms(name: str, outcome: Outcome) -> dict[str, float]:
 
 
 def _trained_on(name: str, outcome: Outcome, table: Table) -> Iterator[str]:
-    fingerprint = digest(table)
+    fingerprint = dataset(table).digest
     for version in filter(None, (outcome.champion, outcome.challenger)):
         try:
             run = MlflowClient().get_run(str(_version(name, version).run_id))

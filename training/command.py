@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from churn_model.errors import TrainingError
@@ -145,6 +145,11 @@ def offer_of(options: argparse.Namespace) -> Offer | None:
 def typed(module: str, arguments: list[str]) -> str:
     """The command as the user typed it, to be run again."""
     return shlex.join(["python", "-m", module, *(a for a in arguments if not a.endswith("="))])
+
+
+def line(label: str, cells: Iterable[str]) -> str:
+    """One line of a printed table."""
+    return f"{label:24}" + "".join(f"{cell:>19}" for cell in cells)
 
 
 def quiet() -> None:

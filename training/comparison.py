@@ -9,8 +9,8 @@ import numpy as np
 from churn_model.errors import TrainingError
 from churn_model.scoring import Scorer
 from training.alarms import alarms
-from training.intervals import Interval, percentile, resamples
-from training.metrics import Floats, base_rate_log_loss, log_losses, metrics
+from training.intervals import Interval, percentile, resamples, standard_error
+from training.metrics import Floats, log_losses, metrics, skill
 from training.slices import Mask, groups
 from training.table import Table
 
@@ -90,10 +90,10 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
 def absolute(model: Scorer, table: Table) -> dict[str, float]:
     """What the gates of a first champion are held against, on the table's customers."""
     probability = _score(model, table)
-    entropy = base_rate_log_loss(table.churned, table.weights)
     found = metrics(table.churned, probability, table.weights)
+    removed = skill(found["log_loss"], table.churned, table.weights)
     alarmed = len(alarms(table.customers, table.churned, model.schema))
-    return {**found, "skill": 1.0 - found["log_loss"] / entropy, "alarms": float(alarmed)}
+    return {**found, "skill": removed, "alarms": float(alarmed)}
 
 
 def _score(model: Scorer, table: Table) -> Floats:
@@ -108,9 +108,9 @@ def _harm(challenger: Scorer, table: Table, both: Mask, rises: Floats, weights: 
         for label, mask in groups(column, table.customers[column.name][both]):
             if mask.sum() < _FEWEST:
                 continue
-            inside, each = rises[mask], weights[mask] / weights[mask].sum()
-            mean = float(inside @ each)
-            error = float(np.sqrt(np.sum((each * (inside - mean)) ** 2)))
+            inside, each = rises[mask], weights[mask]
+            mean = float(np.average(inside, weights=each))
+            error = standard_error(inside - mean, each, np.arange(len(inside)))
             beyond = mean - _NORMAL * error
             if beyond > worst.value:
                 worst = Harm(beyond, f"{column.name} {label}")

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from churn_model.errors import TrainingError
 from training.evaluation import HeldOut
-from training.metrics import Floats, Labels
+from training.intervals import standard_error
+from training.metrics import Floats, Labels, by_risk
 
 EMPC: dict[str, Any] = {
     "alpha": 6.0,
@@ -63,6 +64,7 @@ class Offer:
         return earned - self.contact_cost
 
 
+_CHOSEN = "at the chosen threshold"
 _RANGES = {
     "cost": (0.0, np.inf),
     "success": (0.0, 1.0),
@@ -100,6 +102,11 @@ class Economics:
     threshold: float
     choices: dict[str, Choice]
 
+    @property
+    def best(self) -> Choice:
+        """The choice at the chosen threshold."""
+        return self.choices[_CHOSEN]
+
 
 def economics(offer: Offer, held_out: HeldOut, revenue: Floats) -> Economics:
     """The profit curve of the held-out scores, and the threshold at its top.
@@ -115,7 +122,7 @@ def economics(offer: Offer, held_out: HeldOut, revenue: Floats) -> Economics:
         "nobody": ~everyone,
         "everybody": everyone,
         "at 0.5": probability >= 0.5,
-        "at the chosen threshold": probability >= threshold,
+        _CHOSEN: probability >= threshold,
     }
     return Economics(
         offer,
@@ -134,8 +141,7 @@ def profit_curve(
     (m + 1,) each, from nobody (where the probability is infinite) to everybody, with a point for
     each of the m distinct probabilities.
     """
-    order = np.argsort(-probability, kind="stable")
-    ends = np.flatnonzero(np.diff(probability[order], append=-1.0))
+    order, ends = by_risk(probability)
     share = np.cumsum(weights[order])[ends]
     earned = np.cumsum((weights * profits)[order])[ends]
     return (
@@ -159,8 +165,7 @@ def _choice(chosen: npt.NDArray[np.bool_], profits: Floats, held_out: HeldOut) -
     weights = held_out.weights
     earned = np.where(chosen, profits, 0.0)
     mean = float(np.average(earned, weights=weights))
-    of_customers = np.bincount(held_out.rows, weights * (earned - mean))
-    error = float(np.sqrt(np.sum(of_customers**2)) / weights.sum())
+    error = standard_error(earned - mean, weights, held_out.rows)
     return Choice(float(np.average(chosen, weights=weights)), mean, error)
 
 

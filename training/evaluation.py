@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from churn_model.schema import RecordSchema
-from churn_model.scoring import Scorer
 from training.baselines import baselines
-from training.fit import STANDARD, Settings, feature_table, fit
+from training.fit import STANDARD, Settings, feature_table, score_unseen
 from training.intervals import Interval, percentile, resamples, without_noise
-from training.metrics import Floats, Labels, Ranked, base_rate_log_loss
+from training.metrics import Floats, Labels, Ranked, skill
 from training.splits import Rows, Splits
 
 SCORECARD = "scorecard"
@@ -96,9 +95,8 @@ def evaluate(
     }
     found = {name: ranking.metrics(held_out.weights) for name, ranking in ranked.items()}
     intervals, gaps = _intervals(held_out, ranked, found, seed)
-    entropy = base_rate_log_loss(held_out.churned, held_out.weights)
-    skill = 1.0 - found[SCORECARD]["log_loss"] / entropy
-    return Evaluation(held_out, found, intervals, gaps, skill, splits.text)
+    removed = skill(found[SCORECARD]["log_loss"], held_out.churned, held_out.weights)
+    return Evaluation(held_out, found, intervals, gaps, removed, splits.text)
 
 
 def _hold_out(
@@ -115,15 +113,9 @@ def _hold_out(
     scores: dict[str, list[Floats]] = {name: [] for name in (SCORECARD, *baselines(schema))}
     for number, (train, test) in enumerate(splits.pairs, start=1):
         step(f"fit {number} of {len(splits.pairs)}")
-        card = fit(
-            customers.iloc[train],
-            churned[train],
-            schema,
-            seed,
-            weights=weights[train],
-            settings=settings,
-        ).scorecard
-        scores[SCORECARD].append(Scorer(card, schema).score(customers.iloc[test]).probability)
+        scores[SCORECARD].append(
+            score_unseen(customers, churned, weights, schema, (train, test), settings, seed)
+        )
         for name, model in baselines(schema, seed).items():
             last = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
             model.fit(features.iloc[train], churned[train], **last)

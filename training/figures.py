@@ -92,7 +92,7 @@ def profit_figure(money: Economics) -> Figure:
     contacted, profit = _thin(money.contacted, money.profit)
     axes.plot(contacted, profit, color=_BLUE, linewidth=1.8)
     axes.axhline(0.0, color=_GREY, linewidth=0.8)
-    best = money.choices["at the chosen threshold"]
+    best = money.best
     half = money.choices["at 0.5"]
     label = f"risk of {money.threshold:.1%} or more: {best.profit:,.2f} a customer"
     axes.plot(best.contacted, best.profit, "o", color=_STYLES[1][0], markersize=8, label=label)

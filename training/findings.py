@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from mlflow.data.pandas_dataset import PandasDataset
+
 from churn_model.schema import RecordSchema
 from churn_model.scorecard import Scorecard
 from training.alarms import Alarm
 from training.economics import Economics
 from training.evaluation import SCORECARD, Evaluation
-from training.fit import Fitted
 from training.gates import Verdict
 from training.selection import Candidate
 from training.slices import Slice
@@ -36,6 +37,7 @@ LIMITS = (
 class Findings:
     """What was trained on, how well it did, what it does, and how to do it again.
 
+    ``data``: the table as MLflow keeps track of it. ``spread``: see ``training.fit.Fitted``.
     ``verdicts``: how the absolute gates were met. ``importance``: the mean absolute effect of each
     feature on the log-odds, largest first. ``candidates``: the settings compared, best first.
     ``empc``: expected maximum profit measure in currency units a customer.
@@ -43,12 +45,12 @@ class Findings:
 
     table: Table
     schema: RecordSchema
-    digest: str
+    data: PandasDataset
     evaluation: Evaluation
     slices: list[Slice]
     alarms: list[Alarm]
     verdicts: list[Verdict]
-    fitted: Fitted
+    spread: list[list[float]]
     scorecard: Scorecard
     importance: dict[str, float]
     candidates: list[Candidate]
@@ -60,6 +62,11 @@ class Findings:
     versions: dict[str, str] = field(
         default_factory=lambda: {name: version(name) for name in LIBRARIES}
     )
+
+    @property
+    def digest(self) -> str:
+        """The training table's fingerprint."""
+        return str(self.data.digest)
 
     @property
     def passed(self) -> bool:

@@ -19,6 +19,7 @@ from interpret.glassbox import ExplainableBoostingClassifier
 
 from churn_model.schema import Column, RecordSchema
 from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
+from churn_model.scoring import Scorer
 
 _MOST_PAIRS = 10
 _BAGS = ((50_000, 8), (300_000, 4))  # up to so many rows; what a bag adds is lost in large tables
@@ -106,6 +107,28 @@ def fit(
     card = _scorecard(classifier, customers, churned, features, weights)
     spread = [term.scores for term in _terms(classifier, classifier.standard_deviations_, features)]
     return Fitted(classifier, card, spread)
+
+
+def score_unseen(
+    customers: pd.DataFrame,
+    churned: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    schema: RecordSchema,
+    split: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
+    settings: Settings,
+    seed: int,
+) -> npt.NDArray[np.float64]:
+    """Fit on the first rows of a split and give the probabilities (k,) of its k second ones."""
+    train, test = split
+    card = fit(
+        customers.iloc[train],
+        churned[train],
+        schema,
+        seed,
+        weights=weights[train],
+        settings=settings,
+    ).scorecard
+    return Scorer(card, schema).score(customers.iloc[test]).probability
 
 
 def feature_table(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:

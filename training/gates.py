@@ -51,9 +51,9 @@ class Verdict:
     text: str
 
 
-def load_gates(path: str | Path = DEFAULT) -> Gates:
-    """Read a gates file. Raises TableError with one line that says what to correct."""
-    return read_toml(path, Gates)
+def load_gates(path: str | Path | None = None) -> Gates:
+    """Read a gates file, or this project's. Raises TableError with one line of what to correct."""
+    return read_toml(path or DEFAULT, Gates)
 
 
 def judge(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[Verdict]:

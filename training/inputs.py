@@ -13,24 +13,20 @@ from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from training.table import Table
 
 
-def digest(table: Table) -> str:
-    """A short fingerprint of the customers and their labels."""
-    with _quiet():
-        return str(_dataset(table).digest)
-
-
-def log_input(table: Table) -> None:
-    """Note in the active run what it was trained on."""
-    with _quiet():
-        mlflow.log_input(_dataset(table), context="training")
-
-
-def _dataset(table: Table) -> PandasDataset:
+def dataset(table: Table) -> PandasDataset:
+    """The customers, their labels (and weights, where they differ), and a digest of them."""
     frame = table.customers.assign(churned=table.churned)
     if (table.weights != 1).any():
         frame["weight"] = table.weights
     source = table.source or CodeDatasetSource({"generator": "training.simulator"})
-    return from_pandas(frame, source, targets="churned", name=table.name)
+    with _quiet():
+        return from_pandas(frame, source, targets="churned", name=table.name)
+
+
+def log_input(data: PandasDataset) -> None:
+    """Note in the active run what it was trained on."""
+    with _quiet():
+        mlflow.log_input(data, context="training")
 
 
 @contextmanager

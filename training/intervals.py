@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from training.metrics import Floats
 
@@ -27,6 +28,15 @@ def resamples(customers: int, seed: int) -> Iterator[Floats]:
     for _ in range(int(np.clip(_WORK // customers, _LEAST, _MOST))):
         drawn = rng.integers(0, customers, customers)
         yield np.bincount(drawn, minlength=customers).astype(np.float64)
+
+
+def standard_error(deviations: Floats, weights: Floats, rows: npt.NDArray[np.intp]) -> float:
+    """Of a weighted mean over scores (k,), given how far each is from it.
+
+    ``rows`` (k,): whose score it is; the scores of one customer are not independent.
+    """
+    of_customers = np.bincount(rows, weights * deviations)
+    return float(np.sqrt(np.sum(of_customers**2)) / weights.sum())
 
 
 def percentile(values: Floats) -> Interval:

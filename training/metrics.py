@@ -29,6 +29,16 @@ METRICS = {
 }
 """Each metric's name for people, and whether more of it is better."""
 
+HEADLINES = (
+    "auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "captured_10",
+)
+"""The metrics that are shown where there is no room for all."""
+
 _CALIBRATION_BINS = 10
 _NEVER = np.finfo(np.float64).eps  # a probability of 0 or 1 that was wrong costs 36, not infinity
 
@@ -40,10 +50,9 @@ class Ranked:
     """
 
     def __init__(self, churned: Labels, probability: Floats) -> None:
-        self._order = np.argsort(-probability, kind="stable")
+        self._order, self._ends = by_risk(probability)
         self._churned = churned[self._order].astype(np.float64)
         self._probability = probability[self._order]
-        self._ends = np.flatnonzero(np.diff(self._probability, append=-1.0))  # of each run of ties
         self._losses = log_losses(self._churned, self._probability)
         self._squares = (self._probability - self._churned) ** 2
         edges = np.linspace(0, len(churned), _CALIBRATION_BINS + 1).astype(np.intp)
@@ -103,6 +112,12 @@ def metrics(
     return Ranked(churned, probability).metrics(equal)
 
 
+def by_risk(probability: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The order (n,) from the highest risk to the lowest, and where in it each run of ties ends."""
+    order = np.argsort(-probability, kind="stable")
+    return order, np.flatnonzero(np.diff(probability[order], append=-1.0))
+
+
 def log_losses(churned: npt.NDArray[np.generic], probability: Floats) -> Floats:
     """Each customer's log loss (n,), in nats."""
     sure = np.clip(probability, _NEVER, 1.0 - _NEVER)
@@ -114,3 +129,8 @@ def base_rate_log_loss(churned: Labels, weights: Floats) -> float:
     """The log loss of who always says the base rate: the entropy of the labels, in nats."""
     rate = np.average(churned, weights=weights)
     return float(-(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
+
+
+def skill(log_loss: float, churned: Labels, weights: Floats) -> float:
+    """The share of the base rate's log loss that a model removes; at most 1."""
+    return 1.0 - log_loss / base_rate_log_loss(churned, weights)

@@ -11,6 +11,7 @@ from churn_model.schema import RecordSchema
 from pyfunc import MODEL_NAME
 from training import command
 from training.gates import load_gates
+from training.metrics import HEADLINES
 from training.table import Table
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 REFUSED = 2
 _FRESH_SEED = 20_000  # customers that training's default seeds have not drawn
-_SHOWN = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "captured_10")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,7 +70,7 @@ def _promote(options: argparse.Namespace) -> int:
     name, force = options.name, options.force
     if force is not None and not force.strip():
         raise TrainingError("--force needs a reason, which is kept with the version")
-    gates = load_gates(options.gates) if options.gates else load_gates()
+    gates = load_gates(options.gates)
     from pyfunc.promotion import promote  # MLflow takes seconds to load
     from training import challenge
 
@@ -108,13 +108,13 @@ def _print_outcome(outcome: Outcome) -> None:
 
 
 def _print_comparison(outcome: Outcome, found: Comparison) -> None:
-    print(f"\n{f'{found.customers:,} customers':24}" + "".join(f"{m:>19}" for m in _SHOWN))
+    print("\n" + command.line(f"{found.customers:,} customers", HEADLINES))
     for who, version, values in (
         ("champion", outcome.champion, found.champion),
         ("challenger", outcome.challenger, found.challenger),
     ):
-        label = f"{who}, version {version}"
-        print(f"{label:24}" + "".join(f"{values[metric]:19.4f}" for metric in _SHOWN))
+        cells = (f"{values[metric]:.4f}" for metric in HEADLINES)
+        print(command.line(f"{who}, version {version}", cells))
     low, high = found.interval
     print(f"\nthe challenger's log loss is {found.gap:+.4f} ({low:+.4f} to {high:+.4f})")
     if found.harm.value:

@@ -82,7 +82,7 @@ def _effects(findings: Findings) -> list[tuple[str, float, Markup]]:
                 findings.scorecard,
                 findings.schema,
                 findings.table.customers,
-                findings.fitted.spread,
+                findings.spread,
             )
         )
     )

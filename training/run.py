@@ -28,7 +28,7 @@ from training.findings import Findings
 from training.fit import fit, outer_bags
 from training.gates import Gates, Verdict, judge, load_gates
 from training.importance import importances
-from training.inputs import digest, log_input
+from training.inputs import dataset, log_input
 from training.interrupt import interruptible
 from training.report import report
 from training.selection import Candidate, candidates, compare
@@ -121,15 +121,16 @@ def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Train
             )
             findings = _find(table, schema, plan, splits, compared, revenue, run.info.run_id, step)
             step("log to MLflow")
+            card = model_card(findings)
             with registry.readable_errors():
-                _log(findings, plan)
+                _log(findings, plan, card)
             info = registry.log(findings.scorecard, schema, table.customers.head(_EXAMPLE_ROWS))
             step("register")
             registered = registry.register(
                 info,
                 name=plan.name,
                 alias=CHALLENGER,
-                description=model_card(findings),
+                description=card,
                 tags={ALARMS: str(len(findings.alarms))},
             )
             version = str(registered.version)
@@ -219,12 +220,12 @@ def _find(
     return Findings(
         table=table,
         schema=schema,
-        digest=digest(table),
+        data=dataset(table),
         evaluation=evaluation,
         slices=slices(table.customers, schema, evaluation.held_out),
         alarms=found,
         verdicts=judge(plan.gates.first, first_values(evaluation, len(found))),
-        fitted=fitted,
+        spread=fitted.spread,
         scorecard=card,
         importance=importances(card, schema, table.customers),
         candidates=compared,
@@ -276,7 +277,7 @@ def choose_experiment() -> None:
         mlflow.set_experiment(EXPERIMENT)
 
 
-def _log(findings: Findings, plan: Plan) -> None:
+def _log(findings: Findings, plan: Plan, card: str) -> None:
     _log_inputs(findings, plan)
     _log_candidates(findings.candidates)
     _log_metrics(findings)
@@ -284,14 +285,13 @@ def _log(findings: Findings, plan: Plan) -> None:
     mlflow.log_text(json.dumps(findings.schema.to_json_schema(), indent=1), "data/schema.json")
     mlflow.log_table(_columns(findings), "slices.json")
     mlflow.log_text(report(findings), "report.html")
-    card = model_card(findings)
     mlflow.log_text(card, "model_card.md")
     mlflow.set_tag("mlflow.note.content", card)
 
 
 def _log_inputs(findings: Findings, plan: Plan) -> None:
     table = findings.table
-    log_input(table)
+    log_input(findings.data)
     settings = asdict(findings.candidates[0].settings)
     mlflow.log_params(
         {
@@ -348,7 +348,7 @@ def _log_metrics(findings: Findings) -> None:
         }
     )
     if findings.money is not None:
-        best = findings.money.choices["at the chosen threshold"]
+        best = findings.money.best
         mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
 
 
@@ -358,7 +358,7 @@ def _log_figures(findings: Findings) -> None:
     if findings.money is not None:
         mlflow.log_figure(profit_figure(findings.money), "figures/profit.png")
     drawn = effect_figures(
-        findings.scorecard, findings.schema, findings.table.customers, findings.fitted.spread
+        findings.scorecard, findings.schema, findings.table.customers, findings.spread
     )
     for name, figure in drawn:
         mlflow.log_figure(figure, f"figures/effects/{name}.png")

@@ -10,8 +10,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from churn_model.schema import RecordSchema
-from churn_model.scoring import Scorer
-from training.fit import STANDARD, Settings, fit
+from training.fit import STANDARD, Settings, score_unseen
 from training.metrics import Floats, Labels, metrics
 from training.splits import Rows
 
@@ -69,14 +68,7 @@ def compare(
         step(f"try {each.name}")
         probability = np.zeros(len(churned))
         for train, test in pairs:
-            card = fit(
-                customers.iloc[train],
-                churned[train],
-                schema,
-                seed,
-                weights=weights[train],
-                settings=each,
-            ).scorecard
-            probability[test] = Scorer(card, schema).score(customers.iloc[test]).probability
+            split = (train, test)
+            probability[test] = score_unseen(customers, churned, weights, schema, split, each, seed)
         found.append(Candidate(each, metrics(churned[rows], probability[rows], weights[rows])))
     return sorted(found, key=lambda candidate: candidate.metrics["log_loss"])

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from churn_model.schema import Column, RecordSchema
 from training.evaluation import HeldOut
+from training.intervals import standard_error
 from training.metrics import log_losses
 
 BANDS = 5
@@ -103,7 +104,6 @@ def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut) -> Slice:
     churned, weights = held_out.churned[mask], held_out.weights[mask]
     probability = held_out.probability[mask]
     customers = np.unique(held_out.rows[mask])
-    gaps = np.bincount(held_out.rows[mask], weights * (probability - churned))
     both = 0 < churned.sum() < len(churned)
     return Slice(
         feature,
@@ -111,7 +111,7 @@ def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut) -> Slice:
         len(customers),
         float(np.average(churned, weights=weights)),
         float(np.average(probability, weights=weights)),
-        float(np.sqrt(np.sum(gaps**2)) / weights.sum()),
+        standard_error(probability - churned, weights, held_out.rows[mask]),
         float(np.average(log_losses(churned, probability), weights=weights)),
         float(roc_auc_score(churned, probability, sample_weight=weights)) if both else None,
     )
