@@ -11,12 +11,11 @@ import numpy.typing as npt
 import orjson
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from churn_model.descriptor import Layout
 from churn_model.errors import FieldError, TableError, by_row
 from churn_model.schema import INT64_MAX, INT64_MIN, Column, Kind, RecordSchema
-from churn_model.texts import check_texts
+from churn_model.texts import check_texts, read_numbers
 from churn_model.validation import Checked, check_frame, check_records
 
 Form = Literal["typed", "text", "lines"]
@@ -69,6 +68,9 @@ class Judged:
         if column.kind == "identifier":
             return self.identifiers[column.name]
         values = self.checked.values[column.name]
+        if column.name in self.checked.texts:
+            texts = self.checked.texts[column.name]
+            return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())
         if column.kind == "category":
             missing = values < 0
             return pa.array(column.choices, pa.string()).take(pa.array(values, mask=missing))
@@ -159,14 +161,10 @@ class Judge:
     def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
         """A column of text as numbers, where Arrow reads all of it; else as its texts."""
         texts = as_text(array)
-        if kind in ("integer", "number") and self.layout.csv.decimal == ".":
-            trimmed = pc.utf8_trim_whitespace(texts)
-            missing = pc.is_in(trimmed, pa.array(self.layout.missing, pa.string()))
-            known = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
-            try:
-                return pd.Series(known.cast(pa.float64()).to_numpy(zero_copy_only=False))
-            except pa.ArrowInvalid:
-                pass  # cell by cell then, which says what is wrong with which
+        if kind in ("integer", "number"):
+            numbers = read_numbers(texts, self.layout)
+            if numbers is not None:
+                return pd.Series(numbers)
         return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
 
     def _judge_lines(self, lines: Sequence[str | bytes | None]) -> Judged:

@@ -4,7 +4,8 @@ Two ways in, one result. ``read_series`` takes a pandas column, where NaN means 
 nullable integer column may have become float64. ``read_objects`` takes Python values, where nothing
 is guessed: ``30.0`` is no whole number, ``True`` is no number, NaN is no charge.
 
-In the arrays a missing or unreadable cell is NaN (numbers), -1 (category codes) or None (texts).
+In the arrays a missing or unreadable cell is NaN (numbers), -1 (category codes) or None (texts). A
+category that is none of an open column's choices has the code after the last one.
 """
 
 from __future__ import annotations
@@ -50,11 +51,15 @@ class Problem:
 
 @dataclass(slots=True)
 class Cells:
-    """One column as read: ``values`` (n,) and a mask ``missing`` (n,), None where none is."""
+    """One column as read: ``values`` (n,) and a mask ``missing`` (n,), None where none is.
+
+    ``texts`` (n,): an open category's cells as they came, for the sake of those of no known code.
+    """
 
     values: Any
     missing: Mask | None = None
     problems: list[Problem] = field(default_factory=list)
+    texts: Any = None
 
     def refuse(self, bad: Mask, rule: Rule) -> None:
         """Note the rows of a mask as breaking a rule, if there are any."""
@@ -163,6 +168,9 @@ def _category_array(column: Column, values: Any) -> Cells:
     codes = pd.Index(column.choices, dtype=object).get_indexer(pd.Index(texts, dtype=object))
     missing = np.asarray(pd.isna(texts))
     cells = Cells(codes, missing if missing.any() else None)
+    if column.is_open:
+        codes[(codes < 0) & ~missing] = len(column.choices)
+        cells.texts = texts
     cells.refuse(codes < 0, _type_rule(column))
     return cells
 
@@ -185,6 +193,13 @@ def read_objects(column: Column, values: Sequence[object]) -> Cells:
     The types present decide: a column of nothing but ints (or floats, or texts) is converted as
     one; only a column that mixes types is looked at cell by cell.
     """
+    cells = _read_values(column, values)
+    if column.is_open:
+        cells.texts = values
+    return cells
+
+
+def _read_values(column: Column, values: Sequence[object]) -> Cells:
     seen = set(map(type, values))
     if type(None) in seen:
         return _read_with_missing(column, values)
@@ -252,6 +267,8 @@ def _boolean_cell(column: Column, value: object) -> float | Rule:
 def _category_cell(column: Column, value: object) -> int | Rule:
     if isinstance(value, str) and value in column.choices:
         return column.choices.index(value)
+    if column.is_open and isinstance(value, str):
+        return len(column.choices) if _is_unicode([value]) else _UNICODE
     return _type_rule(column)
 
 
@@ -281,10 +298,19 @@ def _refuse_infinite(cells: Cells) -> None:
 
 def _type_rule(column: Column) -> Rule:
     """What a column demands of a cell before any bound."""
-    if column.kind == "category":
+    if column.kind == "category" and not column.is_open:
         listed = ", ".join(map(repr, column.choices[:10]))
         return "literal_error", f"must be one of {listed}" + ", ..." * (len(column.choices) > 10)
-    return {"integer": _INT, "number": _FLOAT, "boolean": _BOOL, "identifier": _TEXT}[column.kind]
+    return _TYPE_RULES[column.kind]
+
+
+_TYPE_RULES: dict[Kind, Rule] = {
+    "integer": _INT,
+    "number": _FLOAT,
+    "boolean": _BOOL,
+    "category": _TEXT,
+    "identifier": _TEXT,
+}
 
 
 def _empty(column: Column, n: int) -> Array:

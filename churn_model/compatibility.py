@@ -38,6 +38,10 @@ def _narrowed(new: Column, old: Column) -> Iterator[str]:
         yield f"could be as low as {_lowest(old)[0]:g} and has a higher minimum"
     if _highest(new) < _highest(old):
         yield f"could be as high as {_highest(old)[0]:g} and has a lower maximum"
+    if old.is_open and not new.is_open:
+        yield "could be any category and takes only those it lists"
+    if new.is_open:
+        return
     gone = [choice for choice in old.choices if choice not in new.choices]
     if gone:
         yield f"no longer has the choices {gone}"

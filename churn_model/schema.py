@@ -93,7 +93,8 @@ class Column:
     """One field of a record, seen as a column.
 
     Bounds are inclusive (``minimum``, ``maximum``) or exclusive; None means unbounded. Integers
-    always have both inclusive bounds, at least those of 64 bits.
+    always have both inclusive bounds, at least those of 64 bits. An open category also takes texts
+    that are none of its ``choices``; a scorecard has one entry for all of them.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Column:
     exclusive_minimum: float | None = None
     exclusive_maximum: float | None = None
     choices: tuple[str, ...] = ()
+    is_open: bool = False
     description: str = ""
     unit: str = ""
     role: str = ""
@@ -164,6 +166,15 @@ class RecordSchema:
             hint = _hints(name, named[name].kind, {"monotone": direction or "nothing"})
             named[name] = replace(named[name], monotone=hint["monotone"])
         return replace(self, columns=tuple(named.values()))
+
+    def with_unseen(self, unseen: str) -> RecordSchema:
+        """The schema with its categories open (``"unknown"``) or closed (``"refuse"``)."""
+        if unseen not in ("refuse", "unknown"):
+            raise SchemaError("an unseen category is a reason to 'refuse', or it is 'unknown'")
+        columns = (
+            replace(c, is_open=unseen == "unknown") if c.kind == "category" else c for c in self
+        )
+        return replace(self, columns=tuple(columns))
 
     @classmethod
     def from_model(cls, model: type[BaseModel]) -> RecordSchema:
@@ -250,7 +261,7 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 def _column(name: str, spec: Mapping[str, Any], required: bool) -> Column:
-    inner, nullable = _without_null(name, spec)
+    inner, nullable, is_open = _alternatives(name, spec)
     if required and nullable:
         raise SchemaError(f"{name}: may be null, so it needs the default None")
     if not required and not (nullable and spec.get("default", ...) is None):
@@ -276,6 +287,7 @@ def _column(name: str, spec: Mapping[str, Any], required: bool) -> Column:
         exclusive_minimum=bounds.get("exclusiveMinimum"),
         exclusive_maximum=bounds.get("exclusiveMaximum"),
         choices=_choices(name, inner),
+        is_open=is_open,
         description=str(spec.get("description", "")),
         unit=str(spec.get("unit", "")),
         **_hints(name, kind, spec),
@@ -292,14 +304,18 @@ def _hints(name: str, kind: Kind, spec: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _without_null(name: str, spec: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+def _alternatives(name: str, spec: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool, bool]:
+    """A field's one type, whether it may be null, and whether any other text will do as well."""
     if "anyOf" not in spec:
-        return spec, False
+        return spec, False, False
     parts = [part for part in spec["anyOf"] if part.get("type") != "null"]
-    if len(parts) != 1:
+    listed = [part for part in parts if part != {"type": "string"}]
+    is_open = len(parts) == 2 and len(listed) == 1 and bool({"enum", "const"} & set(listed[0]))
+    if len(parts) != 1 and not is_open:
         raise SchemaError(f"{name}: a union of types has no column; choose one")
     rest = {key: value for key, value in spec.items() if key != "anyOf"}
-    return {**rest, **parts[0]}, len(parts) < len(spec["anyOf"])
+    chosen = listed[0] if is_open else parts[0]
+    return {**rest, **chosen}, len(parts) < len(spec["anyOf"]), is_open
 
 
 def _kind(name: str, spec: Mapping[str, Any]) -> Kind:
@@ -337,9 +353,10 @@ def _property(column: Column) -> dict[str, Any]:
     if column.choices:
         inner["enum"] = list(column.choices)
     inner |= {key: bound for key, bound in _bounds(column).items() if bound is not None}
-    if column.required:
-        return inner | outer
-    return {"anyOf": [inner, {"type": "null"}], "default": None} | outer
+    parts = [inner] + [{"type": "string"}] * column.is_open
+    if not column.required:
+        return {"anyOf": [*parts, {"type": "null"}], "default": None} | outer
+    return {"anyOf": parts} | outer if column.is_open else inner | outer
 
 
 def _bounds(column: Column) -> dict[str, float | None]:
@@ -354,7 +371,7 @@ def _bounds(column: Column) -> dict[str, float | None]:
 def _field(column: Column) -> tuple[Any, Any]:
     """The column as ``create_model`` takes it: a type and a FieldInfo."""
     inner: Any = _PYTHON_TYPES.get(column.kind, str)
-    if column.choices:
+    if column.choices and not column.is_open:
         inner = Literal[column.choices]
     limits: dict[str, Any] = {_BOUNDS[k]: v for k, v in _bounds(column).items() if v is not None}
     inner = Annotated[inner, Field(**limits)] if limits else inner

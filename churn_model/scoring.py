@@ -179,7 +179,9 @@ class Scorer:
 
     def _codes(self, values: list[Any]) -> list[Any]:
         return [
-            self._choices[name][value] if name in self._choices and value is not None else value
+            self._choices[name].get(value, len(self._choices[name]))
+            if name in self._choices and value is not None
+            else value
             for name, value in zip(self.lookup.features, values, strict=True)
         ]
 
@@ -212,7 +214,7 @@ class Scorer:
     def _all_reasons(self, checked: Checked) -> list[list[Reason]]:
         effects = self.lookup.effects(checked.values).tolist()
         values = zip(
-            *(self._as_sent(name, checked.values[name]) for name in self.lookup.features),
+            *(self._as_sent(name, checked) for name in self.lookup.features),
             strict=True,
         )
         return [
@@ -220,9 +222,13 @@ class Scorer:
             for row, row_effects, valid in zip(values, effects, checked.valid, strict=True)
         ]
 
-    def _as_sent(self, name: str, values: npt.NDArray[Any]) -> list[Any]:
+    def _as_sent(self, name: str, checked: Checked) -> list[Any]:
         """A column's checked values (n,) as the caller would write them."""
         kind = self._kinds[name]
+        values = checked.values[name]
+        if name in checked.texts:
+            texts = checked.texts[name]
+            return [None if code < 0 else texts[row] for row, code in enumerate(values.tolist())]
         if kind == "category":
             choices = [*self._choices[name], None]
             return [choices[code] for code in values.tolist()]

@@ -11,7 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from churn_model.descriptor import Layout
 from churn_model.errors import FieldError
@@ -52,21 +55,55 @@ def _parse(
 ) -> tuple[pd.Series[Any], list[FieldError]]:
     if cells.dtype.kind in "iufb" and column.kind in ("integer", "number", "boolean"):
         return cells, []
+    if column.kind in ("integer", "number") and isinstance(cells.dtype, pd.StringDtype):
+        numbers = read_numbers(pa.array(cells), layout)
+        if numbers is not None:
+            return pd.Series(numbers, index=cells.index), []
+    # each text once, however often it is there; only texts, because to pandas True is the same as 1
+    if isinstance(cells.dtype, pd.StringDtype):
+        places, distinct = pd.factorize(cells, use_na_sentinel=False)
+    else:
+        places, distinct = np.arange(len(cells)), cells
     missing = {""} if column.kind == "identifier" else set(layout.missing)
-    parse = _PARSERS[column.kind]
-    values: list[Any] = []
-    errors: list[FieldError] = []
-    for row, cell in enumerate(cells.tolist()):
+    values = [_cell(column, cell, layout, missing) for cell in distinct.tolist()]
+    unreadable = np.array([value is _NOTHING for value in values], dtype=bool)
+    parsed = pd.Series(
+        [None if value is _NOTHING else value for value in values], dtype=_DTYPES[column.kind]
+    )
+    parsed = parsed.take(places).set_axis(cells.index)
+    rows = np.flatnonzero(unreadable[places]).tolist() if unreadable.any() else []
+    return parsed, [FieldError(row, column.name, *_UNREADABLE[column.kind]) for row in rows]
+
+
+_NOTHING: Any = object()
+"""What a cell holds that cannot be read."""
+
+
+def _cell(column: Column, cell: Any, layout: Layout, missing: set[str]) -> Any:
+    try:
         text = cell.strip() if isinstance(cell, str) else cell
         if pd.isna(text) or text in missing:
-            values.append(None)
-            continue
-        try:
-            values.append(parse(cell, layout))
-        except (ValueError, TypeError, ArithmeticError):
-            values.append(None)
-            errors.append(FieldError(row, column.name, *_UNREADABLE[column.kind]))
-    return pd.Series(values, index=cells.index, dtype=_DTYPES[column.kind]), errors
+            return None
+        return _PARSERS[column.kind](cell, layout)
+    except (ValueError, TypeError, ArithmeticError):
+        return _NOTHING
+
+
+def read_numbers(texts: pa.Array, layout: Layout) -> npt.NDArray[np.float64] | None:
+    """A column of texts (n,) as numbers, NaN for missing; None where a cell may be no number.
+
+    None too where the decimal mark is no point: then each cell has to be looked at.
+    """
+    if layout.csv.decimal != ".":
+        return None
+    trimmed = pc.utf8_trim_whitespace(texts)
+    missing = pc.is_in(trimmed, pa.array(layout.missing, trimmed.type))
+    known = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
+    try:
+        numbers: npt.NDArray[np.float64] = known.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    return numbers
 
 
 def _number(cell: Any, layout: Layout) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,9 @@ class Checked:
     """A table after its checks.
 
     ``values``: one array (n,) a feature; numbers as int64 or float64 with NaN for missing,
-    categories as codes into the column's ``choices`` with -1 for missing. ``identifiers``: one
+    categories as codes into the column's ``choices`` with -1 for missing, ``len(choices)`` for a
+    text that an open column does not list. ``texts``: the cells (n,) of each open column as they
+    came. ``identifiers``: one
     sequence (n,) each. What a row with an error holds there is of no meaning. ``valid``: (n,).
     ``errors``: ordered by row, then by the schema's fields; at most one a cell.
     """
@@ -40,6 +42,7 @@ class Checked:
     identifiers: Mapping[str, Any]
     valid: Mask
     errors: tuple[FieldError, ...]
+    texts: Mapping[str, Any] = field(default_factory=dict)
 
     def raise_if_invalid(self) -> None:
         """Raise InvalidRecords if any row has an error."""
@@ -98,16 +101,19 @@ def _check(
     problems = list(problems)
     values: dict[str, Any] = {}
     identifiers: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for place, column in enumerate(schema):
         cells = read(column)
         target = identifiers if column.kind == "identifier" else values
         target[column.name] = cells.values
+        if cells.texts is not None:
+            texts[column.name] = cells.texts
         found = [*_missing(column, cells), *cells.problems, *_out_of_bounds(column, cells.values)]
         problems += [(place, column.name, problem) for problem in found]
     valid = np.ones(n, dtype=bool)
     for _, _, problem in problems:
         valid[problem.rows] = False
-    return Checked(n, values, identifiers, valid, _errors(problems))
+    return Checked(n, values, identifiers, valid, _errors(problems), texts)
 
 
 def _missing(column: Column, cells: Cells) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from churn_model.schema import Column, RecordSchema
+from training.categories import pooled
 from training.metrics import Labels
 from training.slices import groups
 
@@ -97,6 +98,8 @@ def _who(everybody: bool, count: int) -> str:
 def single_auc(column: Column, values: pd.Series[Any], churned: Labels) -> float:
     """The AUC of one feature by itself, whichever direction and wherever its missing values go."""
     if column.kind in ("category", "boolean"):
+        if column.kind == "category":
+            values = pooled(values.astype(object), column.choices)
         score = pd.Series(churned).groupby(values.to_numpy(), dropna=False).transform("mean")
         return float(roc_auc_score(churned, score))
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)

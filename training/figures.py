@@ -14,6 +14,7 @@ from matplotlib.ticker import PercentFormatter
 
 from churn_model.schema import Column, RecordSchema
 from churn_model.scorecard import FeatureProfile, Scorecard, Term
+from training.categories import OTHER
 from training.economics import Economics
 from training.evaluation import Evaluation
 from training.metrics import Floats, Ranked
@@ -307,7 +308,11 @@ def _bar_names(column: Column, term: Term, profile: FeatureProfile) -> list[str]
     """What the bars are called, where a feature is drawn with a bar for each value."""
     if column.kind == "boolean" and len(term.cuts[0]) == 1:
         return ["no", "yes"]
-    return [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.choices]
+    names = [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.choices]
+    if column.is_open:
+        others = max(0.0, 1.0 - sum(profile.shares.values()))
+        names.append(f"{OTHER} ({others:.0%})")
+    return names
 
 
 def _bar_effect(
@@ -318,7 +323,8 @@ def _bar_effect(
     width: Floats,
     profile: FeatureProfile,
 ) -> None:
-    scores, widths = list(term.scores[1:-1]), list(width[1:-1])
+    known = slice(1, None if column.is_open else -1)
+    scores, widths = list(term.scores[known]), list(width[known])
     if profile.missing:
         names.append(f"missing ({profile.missing:.0%})")
         scores.append(term.scores[0])

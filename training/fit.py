@@ -20,6 +20,7 @@ from interpret.glassbox import ExplainableBoostingClassifier
 from churn_model.schema import Column, RecordSchema
 from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from churn_model.scoring import Scorer
+from training.categories import POOL, pooled
 
 _MOST_PAIRS = 10
 _BAGS = ((50_000, 8), (300_000, 4))  # up to so many rows; what a bag adds is lost in large tables
@@ -83,7 +84,8 @@ def fit(
     """Fit on n customers (the schema's columns) and their labels (n,) of 0 and 1.
 
     ``weights`` (n,): what each customer counts. A feature whose schema column says ``monotone``
-    gets an effect that only rises, or only falls, and no pairs. The same rows and seed give the
+    gets an effect that only rises, or only falls, and no pairs. Categories of fewer than 20
+    customers share the entry of the unknown ones. The same rows and seed give the
     same scorecard to the last byte.
     """
     features = schema.features
@@ -103,7 +105,11 @@ def fit(
     with warnings.catch_warnings():
         # it says that its own plots leave out missing values; ours show them
         warnings.filterwarnings("ignore", message="Missing values detected")
-        classifier.fit(feature_table(customers, schema), churned, sample_weight=weights)
+        table = feature_table(customers, schema)
+        for column in features:
+            if column.kind == "category":
+                table[column.name] = pooled(table[column.name], column.choices)
+        classifier.fit(table, churned, sample_weight=weights)
     card = _scorecard(classifier, customers, churned, features, weights)
     spread = [term.scores for term in _terms(classifier, classifier.standard_deviations_, features)]
     return Fitted(classifier, card, spread)
@@ -192,8 +198,9 @@ def _term(
         if isinstance(bins, dict):
             cuts.append([])
             unknown = size - 1
-            known = [bins.get(choice, unknown) for choice in features[place].choices]
-            entries.append(np.array([0, *known, unknown]))
+            others = bins.get(POOL, unknown)
+            known = [bins.get(choice, others) for choice in features[place].choices]
+            entries.append(np.array([0, *known, others]))
         else:
             cuts.append([float(cut) for cut in bins])
             entries.append(np.arange(size))

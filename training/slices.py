@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from churn_model.schema import Column, RecordSchema
+from training.categories import OTHER
 from training.evaluation import HeldOut
 from training.intervals import standard_error
 from training.metrics import log_losses
@@ -62,15 +63,18 @@ def groups(
 ) -> Iterator[tuple[str, Mask]]:
     """The groups of one feature that have customers, each a label and a mask (n,)."""
     missing = values.isna().to_numpy()
+    other = np.zeros(len(values), dtype=bool)
     if column.kind in ("category", "boolean"):
         known: list[Any] = list(column.choices) or [False, True]
         found = [
             (str(choice), (values == choice).to_numpy(dtype=bool, na_value=False))
             for choice in known
         ]
+        if column.is_open:
+            other = ~missing & ~values.isin(known).to_numpy()
     else:
         found = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))
-    for label, mask in [*found, ("missing", missing)]:
+    for label, mask in [*found, (OTHER, other), ("missing", missing)]:
         if mask.any():
             yield label, mask
 

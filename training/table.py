@@ -18,6 +18,7 @@ from churn_model.errors import FieldError, TableError, TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.texts import check_texts
 from training.dataset import Dataset
+from training.files import read_file
 from training.simulator import simulate
 
 _EXAMPLES = 5
@@ -97,7 +98,7 @@ def read_table(
     Raises TableError with one line for a file that cannot be read, a column that is not there, no
     rows, or more than ``max_rejected`` (share of the labelled rows, 0..1) that break the schema.
     """
-    raw = _read(Path(path), dataset)
+    raw = read_file(path, dataset.csv)
     extras = {"--weight": weight.strip(), "--split-by": split_by.strip()}
     wanted = {**dataset.columns, "the target": dataset.target.column}
     _require_columns(path, raw, wanted | {flag: name for flag, name in extras.items() if name})
@@ -132,34 +133,7 @@ def read_table(
     return table
 
 
-# --- the file ---------------------------------------------------------------------------------
-
-
-def _read(path: Path, dataset: Dataset) -> pd.DataFrame:
-    suffix = path.suffix.lower()
-    try:
-        if suffix in (".parquet", ".pq"):
-            raw = pd.read_parquet(path)
-        elif suffix == ".csv":
-            raw = pd.read_csv(
-                path,
-                sep=dataset.csv.separator,
-                encoding=dataset.csv.encoding,
-                dtype=str,
-                keep_default_na=False,
-            )
-        else:
-            raise TableError(f"{path}: is neither .csv nor .parquet")
-    except TableError:
-        raise
-    except FileNotFoundError:
-        raise TableError(f"{path}: no such file") from None
-    except pd.errors.EmptyDataError:
-        raise TableError(f"{path}: is empty") from None
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TableError(f"{path}: cannot be read as {suffix[1:]} ({reason})") from None
-    return raw.reset_index(drop=True).rename(columns=lambda name: str(name).strip())
+# --- its columns -------------------------------------------------------------------------------
 
 
 def _require_columns(path: str | Path, raw: pd.DataFrame, wanted: Mapping[str, str]) -> None:
