@@ -12,9 +12,10 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from churn_model.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.descriptor import Layout
 from churn_model.errors import FieldError, TableError, by_row
-from churn_model.schema import INT64_MAX, INT64_MIN, Column, Kind, RecordSchema
+from churn_model.schema import RecordSchema
 from churn_model.texts import check_texts, read_numbers
 from churn_model.validation import Checked, check_frame, check_records
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from churn_model.schema import Column, RecordSchema
+from churn_model.column import Column
+from churn_model.schema import RecordSchema
 
 
 def refusals(new: RecordSchema, old: RecordSchema) -> list[str]:

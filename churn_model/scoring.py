@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 
+from churn_model.dates import as_texts, day_of, scoring_day
 from churn_model.errors import (
     FieldError,
     InvalidParameter,
@@ -32,6 +34,8 @@ Customers: TypeAlias = (
     pd.DataFrame | Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
 )
 OnInvalid: TypeAlias = Literal["raise", "report"]
+AsOf: TypeAlias = date | str | None
+"""The day that dates are aged to; None is today (UTC)."""
 Reason: TypeAlias = dict[str, Any]
 """``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
 
@@ -93,13 +97,16 @@ class Scorer:
         self.schema = schema
         self.lookup = Lookup(scorecard)
         self.row_validator = schema.row_model.__pydantic_validator__
-        self._identifiers = tuple(column.name for column in schema.identifiers)
+        keys = dict(zip((c.name for c in schema), schema.row_model.model_fields, strict=True))
+        self._feature_keys = tuple(keys[name] for name in self.lookup.features)
+        self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
         self._kinds = {column.name: column.kind for column in schema.features}
         self._choices = {
             c.name: {choice: code for code, choice in enumerate(c.choices)}
             for c in schema.features
             if c.kind == "category"
         }
+        self._dates = [i for i, n in enumerate(self.lookup.features) if self._kinds[n] == "date"]
 
     @classmethod
     def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
@@ -121,10 +128,12 @@ class Scorer:
         threshold: float | None = None,
         explain: bool = False,
         on_invalid: OnInvalid = "raise",
+        as_of: AsOf = None,
     ) -> Scores:
         """Score n customers: a DataFrame, a sequence of records, or columns of equal length.
 
-        ``threshold`` (0..1) replaces the scorecard's own. Raises InvalidRecords if a row breaks the
+        ``threshold`` (0..1) replaces the scorecard's own. ``as_of``: the day that dates are aged
+        to, today (UTC) by default. Raises InvalidRecords if a row breaks the
         schema, unless ``on_invalid`` is ``"report"``: then it keeps its place without a score.
         Raises InvalidParameter for an option outside its range.
         """
@@ -140,7 +149,7 @@ class Scorer:
             checked = check_records(customers, self.schema)
         if on_invalid == "raise":
             checked.raise_if_invalid()
-        return self.score_columns(checked, threshold=limit, explain=explain)
+        return self.score_columns(checked, threshold=limit, explain=explain, as_of=as_of)
 
     def score_one(
         self,
@@ -148,6 +157,7 @@ class Scorer:
         *,
         threshold: float | None = None,
         explain: bool = False,
+        as_of: AsOf = None,
     ) -> Score:
         """Score one record, without pandas or numpy. Raises as ``score`` does."""
         try:
@@ -155,8 +165,9 @@ class Scorer:
         except ValidationError:
             # the vectorised checks name rule and field in this project's words
             # (and take numpy's scalars, which pydantic does not)
-            return self.score([customer], threshold=threshold, explain=explain).row(0)
-        return self.score_checked(fields, threshold=threshold, explain=explain)
+            scores = self.score([customer], threshold=threshold, explain=explain, as_of=as_of)
+            return scores.row(0)
+        return self.score_checked(fields, threshold=threshold, explain=explain, as_of=as_of)
 
     def score_checked(
         self,
@@ -164,14 +175,17 @@ class Scorer:
         *,
         threshold: float | None = None,
         explain: bool = False,
+        as_of: AsOf = None,
     ) -> Score:
         """Score the fields of a ``schema.row_model`` instance, which are known to be valid."""
         limit = self._threshold(threshold)
-        values = [fields[name] for name in self.lookup.features]
+        values = [fields[key] for key in self._feature_keys]
         inputs = self._codes(values) if self._choices else values
+        if self._dates:
+            inputs, values = self._ages(inputs, scoring_day(as_of)), self._as_written(values)
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
         return Score(
-            {name: fields[name] for name in self._identifiers},
+            {name: fields[key] for name, key in self._identifier_keys.items()},
             int(probability >= limit),
             probability,
             self._reasons(values, self.lookup.effects_one(inputs)) if explain else None,
@@ -185,6 +199,15 @@ class Scorer:
             for name, value in zip(self.lookup.features, values, strict=True)
         ]
 
+    def _ages(self, values: Sequence[Any], today: int) -> list[Any]:
+        aged = list(values)
+        for i in self._dates:
+            aged[i] = None if aged[i] is None else today - day_of(aged[i])
+        return aged
+
+    def _as_written(self, values: Sequence[Any]) -> list[Any]:
+        return [value.isoformat() if isinstance(value, date) else value for value in values]
+
     def _threshold(self, threshold: float | None) -> float:
         if threshold is None:
             return self.scorecard.threshold
@@ -193,11 +216,17 @@ class Scorer:
         return threshold
 
     def score_columns(
-        self, checked: Checked, *, threshold: float | None = None, explain: bool = False
+        self,
+        checked: Checked,
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        as_of: AsOf = None,
     ) -> Scores:
         """Score n rows that have been checked; those with an error keep their place, unscored."""
         limit = self._threshold(threshold)
-        probability = _sigmoids(self.lookup.log_odds(checked.values))
+        values = self._inputs(checked, as_of)
+        probability = _sigmoids(self.lookup.log_odds(values))
         prediction = (probability >= limit).astype(np.int64)
         if checked.errors:
             probability[~checked.valid] = np.nan
@@ -208,11 +237,19 @@ class Scorer:
             probability,
             checked.valid,
             checked.errors,
-            self._all_reasons(checked) if explain else None,
+            self._all_reasons(checked, values) if explain else None,
         )
 
-    def _all_reasons(self, checked: Checked) -> list[list[Reason]]:
-        effects = self.lookup.effects(checked.values).tolist()
+    def _inputs(self, checked: Checked, as_of: AsOf) -> Mapping[str, Any]:
+        """The columns (n,) that the scorecard looks up: dates as their age in days."""
+        if not self._dates:
+            return checked.values
+        today = scoring_day(as_of)
+        names = [self.lookup.features[i] for i in self._dates]
+        return {**checked.values, **{name: today - checked.values[name] for name in names}}
+
+    def _all_reasons(self, checked: Checked, inputs: Mapping[str, Any]) -> list[list[Reason]]:
+        effects = self.lookup.effects(inputs).tolist()
         values = zip(
             *(self._as_sent(name, checked) for name in self.lookup.features),
             strict=True,
@@ -232,6 +269,8 @@ class Scorer:
         if kind == "category":
             choices = [*self._choices[name], None]
             return [choices[code] for code in values.tolist()]
+        if kind == "date":
+            return as_texts(values)
         known = [None if value != value else value for value in values.tolist()]
         if kind == "number":
             return known

@@ -16,9 +16,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_model.column import Column
+from churn_model.dates import as_date
 from churn_model.descriptor import Layout
 from churn_model.errors import FieldError
-from churn_model.schema import Column, RecordSchema
+from churn_model.schema import RecordSchema
 from churn_model.validation import Checked, check_frame
 
 _TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
@@ -54,6 +56,8 @@ def _parse(
     column: Column, cells: pd.Series[Any], layout: Layout
 ) -> tuple[pd.Series[Any], list[FieldError]]:
     if cells.dtype.kind in "iufb" and column.kind in ("integer", "number", "boolean"):
+        return cells, []
+    if cells.dtype.kind == "M" and column.kind == "date":
         return cells, []
     if column.kind in ("integer", "number") and isinstance(cells.dtype, pd.StringDtype):
         numbers = read_numbers(pa.array(cells), layout)
@@ -137,10 +141,15 @@ def _identifier(cell: Any, layout: Layout) -> str:
     return str(cell)
 
 
+def _date(cell: Any, layout: Layout) -> Any:
+    return as_date(cell.strip() if isinstance(cell, str) else cell)
+
+
 _PARSERS: dict[str, Callable[[Any, Layout], Any]] = {
     "integer": _number,
     "number": _number,
     "boolean": _boolean,
+    "date": _date,
     "category": _choice,
     "identifier": _identifier,
 }
@@ -148,6 +157,7 @@ _DTYPES: dict[str, Any] = {
     "integer": np.float64,
     "number": np.float64,
     "boolean": "boolean",
+    "date": object,
     "category": object,
     "identifier": object,
 }
@@ -155,5 +165,6 @@ _UNREADABLE = {
     "integer": ("int_parsing", "is no number"),
     "number": ("float_parsing", "is no number"),
     "boolean": ("bool_parsing", "is neither yes nor no"),
+    "date": ("date_parsing", "is no date as 2026-01-31"),
     "identifier": ("string_unicode", "must be valid Unicode text"),
 }

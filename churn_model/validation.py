@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churn_model.columns import (
+from churn_model.cells import (
     MISSING,
     Cells,
     Mask,
@@ -19,8 +19,9 @@ from churn_model.columns import (
     read_objects,
     read_series,
 )
+from churn_model.column import Column
 from churn_model.errors import FieldError, InvalidRecords, SchemaError
-from churn_model.schema import Column, RecordSchema
+from churn_model.schema import RecordSchema
 
 _NO_RECORD: Rule = ("dict_type", "a customer is an object of named fields")
 

@@ -26,8 +26,9 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 import churn_model
 import pyfunc
+from churn_model.column import Kind
 from churn_model.errors import RegistryError
-from churn_model.schema import Kind, RecordSchema
+from churn_model.schema import RecordSchema
 from churn_model.scorecard import Scorecard
 from churn_model.scoring import OnInvalid
 from pyfunc import CHAMPION, CHAMPION_URI, MODEL_NAME

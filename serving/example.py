@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from churn_model.schema import Column
+from churn_model.column import Column
 from churn_model.scoring import Scorer
 
 

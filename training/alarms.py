@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from churn_model.schema import Column, RecordSchema
+from churn_model.column import Column
+from churn_model.schema import RecordSchema
 from training.categories import pooled
 from training.metrics import Labels
 from training.slices import groups

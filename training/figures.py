@@ -12,7 +12,8 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from churn_model.schema import Column, RecordSchema
+from churn_model.column import Column
+from churn_model.schema import RecordSchema
 from churn_model.scorecard import FeatureProfile, Scorecard, Term
 from training.categories import OTHER
 from training.economics import Economics

@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 from interpret.glassbox import ExplainableBoostingClassifier
 
-from churn_model.schema import Column, RecordSchema
+from churn_model.column import Column
+from churn_model.schema import RecordSchema
 from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from churn_model.scoring import Scorer
 from training.categories import POOL, pooled

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from churn_model.schema import Column, RecordSchema
+from churn_model.column import Column
+from churn_model.schema import RecordSchema
 from training.categories import OTHER
 from training.evaluation import HeldOut
 from training.intervals import standard_error

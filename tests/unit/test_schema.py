@@ -1,11 +1,14 @@
+from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
+from churn_model.column import INT64_MAX, Column
 from churn_model.errors import SchemaError
-from churn_model.schema import CUSTOMER_SCHEMA, INT64_MAX, CustomerRecord, RecordSchema
+from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
+from churn_model.validation import check_records
 
 
 class Rich(BaseModel):
@@ -17,6 +20,13 @@ class Rich(BaseModel):
     active: bool
     plan: Literal["basic", "plus"]
     region: Literal["north", "south"] | None = None
+
+
+class Dated(Rich):
+    """And dates."""
+
+    signed: date
+    left: date | None = None
 
 
 def test_the_default_record_has_the_five_fields_with_their_bounds_and_units():
@@ -32,20 +42,20 @@ def test_the_default_record_has_the_five_fields_with_their_bounds_and_units():
     assert all(column.unit for column in CUSTOMER_SCHEMA.features)
 
 
-@pytest.mark.parametrize("model", [CustomerRecord, Rich])
+@pytest.mark.parametrize("model", [CustomerRecord, Rich, Dated])
 def test_json_schema_makes_the_round_trip(model):
     schema = RecordSchema.from_model(model)
     assert RecordSchema.from_json_schema(schema.to_json_schema()) == schema
 
 
-@pytest.mark.parametrize("model", [CustomerRecord, Rich])
+@pytest.mark.parametrize("model", [CustomerRecord, Rich, Dated])
 def test_the_row_model_has_the_schema_it_was_made_from(model):
     schema = RecordSchema.from_model(model)
     assert RecordSchema.from_model(schema.row_model) == schema
 
 
 def test_kinds_follow_the_types():
-    kinds = {c.name: c.kind for c in RecordSchema.from_model(Rich)}
+    kinds = {c.name: c.kind for c in RecordSchema.from_model(Dated)}
     assert kinds == {
         "key": "identifier",
         "visits": "integer",
@@ -53,6 +63,8 @@ def test_kinds_follow_the_types():
         "active": "boolean",
         "plan": "category",
         "region": "category",
+        "signed": "date",
+        "left": "date",
     }
 
 
@@ -77,6 +89,11 @@ class _Inner(BaseModel):
 
 class _Colour(Enum):
     RED = "red"
+    DARK_BLUE = "dark blue"
+
+
+class _Number(Enum):
+    ONE = 1
 
 
 class _FieldValidator(BaseModel):
@@ -122,6 +139,10 @@ def _class_with(annotation: object, default: object = ...) -> type[BaseModel]:
         _class_with(_Inner),
         _class_with(Literal[1, 2]),
         _class_with(complex),
+        _class_with(_Number),
+        _class_with(datetime),
+        _class_with(Annotated[date, Field(ge=date(2020, 1, 1))]),
+        _class_with(Annotated[date, Field(ge=date(2020, 1, 1))] | None, None),
         _class_with(int, 5),
         _class_with(int | None),
     ],
@@ -129,6 +150,51 @@ def _class_with(annotation: object, default: object = ...) -> type[BaseModel]:
 def test_what_has_no_column_check_is_refused(model):
     with pytest.raises(SchemaError, match=r"spend|visits|check|Odd"):
         RecordSchema.from_model(model)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_an_enum_of_texts_is_a_category(optional):
+    model = _class_with(_Colour | None, None) if optional else _class_with(_Colour)
+    column = RecordSchema.from_model(model).columns[0]
+    assert (column.kind, column.choices) == ("category", ("red", "dark blue"))
+    assert column.required is not optional
+
+
+@pytest.mark.parametrize(
+    "name", ["Monthly Charge ($)", 'a "quoted" one', "select", "Größe", "copy"]
+)
+def test_a_field_may_have_any_name(name):
+    column = Column(name, "number")
+    schema = RecordSchema("Customer", (column, Column("_id", "identifier")))
+    assert RecordSchema.from_json_schema(schema.to_json_schema()) == schema
+    assert RecordSchema.from_model(schema.row_model) == schema
+    checked = check_records([{name: 1.5, "_id": "x"}, {name: "x"}], schema)
+    assert [(e.row, e.field) for e in checked.errors] == [(1, name), (1, "_id")]
+    assert set(schema.row_model.model_validate({name: 2, "_id": "x"}).__dict__.values()) == {2, "x"}
+
+
+def test_an_alias_is_the_fields_name():
+    class Aliased(BaseModel):
+        charge: float = Field(alias="Monthly Charge")
+
+    assert RecordSchema.from_model(Aliased).columns[0].name == "Monthly Charge"
+
+
+@pytest.mark.parametrize(
+    "spec", [{"type": "number"}, {"type": ["number", "null"]}, {"type": "number", "default": None}]
+)
+def test_a_property_that_is_not_required_may_be_missing(spec):
+    document = {"type": "object", "properties": {"a": spec}}
+    assert RecordSchema.from_json_schema(document).columns[0] == Column("a", "number", False)
+
+
+def test_a_scorecard_sees_the_age_of_a_date():
+    schema = RecordSchema.from_model(Dated)
+    assert [column.name for column in schema.dates] == ["signed", "left"]
+    aged = schema.with_ages("days before 2026-01-31")
+    assert not aged.dates
+    assert {c.name: (c.kind, c.required) for c in aged}["left"] == ("integer", False)
+    assert aged.columns[-1].label == "left (days before 2026-01-31)"
 
 
 def test_a_record_without_features_is_refused():
@@ -154,6 +220,8 @@ def test_a_field_named_like_a_result_is_refused():
         {"type": "array"},
         {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a", "b"]},
         {"type": "object", "properties": {"a": {"enum": ["x", "x"]}}, "required": ["a"]},
+        {"type": "object", "properties": {"a": "integer"}},
+        {"type": "object", "properties": {"a": {"type": "string", "format": "date-time"}}},
         {
             "type": "object",
             "properties": {"a": {"type": "integer", "minimum": "0"}},

@@ -1,3 +1,4 @@
+from datetime import date, datetime, timezone
 from decimal import Decimal
 
 import numpy as np
@@ -11,9 +12,9 @@ from pydantic import ValidationError
 from churn_model.errors import InvalidRecords, SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
 from churn_model.validation import check_frame, check_records
-from tests.unit.test_schema import Rich
+from tests.unit.test_schema import Dated
 
-RICH = RecordSchema.from_model(Rich)
+RICH = RecordSchema.from_model(Dated)
 TWO_DECIMALS = pa.decimal128(10, 2)
 NAN, INF = float("nan"), float("inf")
 
@@ -176,6 +177,7 @@ def test_a_column_that_is_there_twice_is_refused(customer):
 
 def test_categories_booleans_and_exclusive_bounds():
     good = {"key": "a", "visits": 3, "score": 0.5, "active": True, "plan": "plus", "region": None}
+    good["signed"] = "2024-02-29"
     table = pd.DataFrame([good, good])
     assert not check_frame(table, RICH).errors
     assert check_frame(table, RICH).values["plan"].tolist() == [1, 1]
@@ -190,6 +192,63 @@ def test_categories_booleans_and_exclusive_bounds():
     ]
     assert rules(check_records([good, bad], RICH).errors) == expected
     assert rules(check_frame(pd.DataFrame([good, bad], dtype=object), RICH).errors) == expected
+
+
+DAYS = [date(1970, 1, 1), date(2024, 2, 29), None]
+STAMPS = pa.timestamp("us")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(DAYS, dtype=object),
+        pd.Series(["1970-01-01", "2024-02-29", None]),
+        pd.Series(["1970-01-01", "2024-02-29", None], dtype="category"),
+        pd.Series(["1970-01-01", date(2024, 2, 29), None], dtype=object),
+        pd.to_datetime(pd.Series(DAYS)),
+        pd.Series(DAYS, dtype="datetime64[s]"),
+        pd.Series(DAYS, dtype=pd.ArrowDtype(pa.date32())),
+        pd.Series(pd.to_datetime(pd.Series(DAYS)), dtype=pd.ArrowDtype(STAMPS)),
+    ],
+)
+def test_a_date_of_any_dtype_is_a_day(column):
+    table = frame(GOOD_RICH, left=column)
+    checked = check_frame(table, RICH)
+    assert not checked.errors
+    assert checked.values["left"][:2].tolist() == [0, 19782]
+    assert np.isnan(checked.values["left"][2])
+    assert rules(check_frame(frame(GOOD_RICH, signed=column), RICH).errors) == [
+        (2, "signed", "missing")
+    ]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["2024-01-31", "31.01.2024"]),
+        pd.Series(["2024-01-31", "2024-02-30"]),
+        pd.Series(["2024-01-31", 19782], dtype=object),
+        pd.Series(["2024-01-31", datetime(2024, 1, 31, 12)], dtype=object),
+        pd.Series([datetime(2024, 1, 31), datetime(2024, 1, 31, 12)]),
+        pd.Series([date(2024, 1, 31), date(2024, 1, 31)]).astype("datetime64[s]")
+        + pd.to_timedelta([0, 9**12], unit="s"),
+    ],
+)
+def test_what_is_no_date_is_refused(column):
+    assert rules(check_frame(frame(GOOD_RICH, left=column), RICH).errors) == [
+        (1, "left", "date_type")
+    ]
+
+
+def test_a_time_with_a_zone_and_a_number_are_no_dates():
+    for column in (
+        pd.Series([datetime(2024, 1, 31, tzinfo=timezone.utc)]),
+        pd.Series([19782]),
+        pd.Series([19782.0]),
+    ):
+        assert rules(check_frame(frame(GOOD_RICH, left=column), RICH).errors) == [
+            (0, "left", "date_type")
+        ]
 
 
 def test_decimals_of_arrow_are_numbers_and_whole_where_they_are(customer):
@@ -231,6 +290,9 @@ anything = st.one_of(
     st.none(),
     st.text(max_size=5),
     st.sampled_from(["basic", "plus", "north", "35", "true", "\ud800", ""]),
+    st.sampled_from(["2024-01-31", "20240131", "2024-02-30", "2024-W05-3", "1706659200"]),
+    st.dates(),
+    st.datetimes(),
     st.binary(max_size=3),
     st.lists(st.integers(), max_size=2),
     st.complex_numbers(),
@@ -248,6 +310,7 @@ def any_record(schema, good):
 
 GOOD = {"customer_id": "C", "age": 40, "tenure": 3, "monthly_charges": 9.5, "total_charges": None}
 GOOD_RICH = {"key": "", "visits": 3, "score": 0.5, "active": False, "plan": "basic", "region": None}
+GOOD_RICH |= {"signed": date(2024, 2, 29), "left": "2025-01-31"}
 
 
 def pydantic_fields(model, record):

@@ -5,13 +5,14 @@ nullable integer column may have become float64. ``read_objects`` takes Python v
 is guessed: ``30.0`` is no whole number, ``True`` is no number, NaN is no charge.
 
 In the arrays a missing or unreadable cell is NaN (numbers), -1 (category codes) or None (texts). A
-category that is none of an open column's choices has the code after the last one.
+category that is none of an open column's choices has the code after the last one. Dates are days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from numbers import Real
 from typing import Any, TypeAlias
@@ -21,7 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types as dtypes
 
-from churn_model.schema import INT64_MAX, INT64_MIN, Column, Kind
+from churn_model import dates
+from churn_model.column import INT64_MAX, INT64_MIN, Column, Kind
 
 Array: TypeAlias = npt.NDArray[Any]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -37,6 +39,7 @@ _RANGE: Rule = ("int_range", "must fit into 64 bits")
 _FLOAT: Rule = ("float_type", "must be a number")
 _FINITE: Rule = ("finite_number", "must be a finite number")
 _BOOL: Rule = ("bool_type", "must be true or false")
+_DATE: Rule = ("date_type", "must be a date, as 2026-01-31")
 _TEXT: Rule = ("string_type", "must be text")
 _UNICODE: Rule = ("string_unicode", "must be valid Unicode text")
 
@@ -106,6 +109,10 @@ def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
         if series.isna().any():
             return series.to_numpy(dtype=object, na_value=None), "S"
         return series.array, "S"
+    if isinstance(dtype, pd.ArrowDtype) and (dtype.kind == "M" or dtype.type is date):
+        if getattr(dtype.pyarrow_dtype, "tz", None) is None:
+            return series.array.__arrow_array__().cast("timestamp[us]").to_numpy(), "M"
+        return series.array, "?"  # a time zone makes it more than a date
     if dtype.type is Decimal:  # Arrow's; as floats are, also where the column wants whole numbers
         return series.to_numpy(dtype=np.float64, na_value=np.nan), "f"
     for is_kind, stored in (
@@ -157,6 +164,22 @@ def _integer_array(column: Column, values: Array) -> Cells:
     return cells
 
 
+def _date_array(column: Column, values: Any) -> Cells:
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        days, bad = dates.days_of_times(values)
+        missing = np.isnan(days) & ~bad
+    else:  # each text once, however often it is there
+        places, distinct = pd.factorize(np.asarray(values, dtype=object))
+        read = [_date_cell(column, text) for text in distinct.tolist()]
+        known = np.array([np.nan if isinstance(day, tuple) else day for day in read], dtype=float)
+        missing = places < 0
+        days = np.where(missing, np.nan, np.append(known, np.nan)[places])
+        bad = np.isnan(days) & ~missing
+    cells = Cells(days, missing if missing.any() else None)
+    cells.refuse(bad, _DATE)
+    return cells
+
+
 def _text_array(column: Column, values: Any) -> Cells:
     if isinstance(values, np.ndarray):  # it has missing texts
         return Cells(values, np.asarray(pd.isna(values)))
@@ -179,6 +202,7 @@ _ARRAY_READERS: dict[Kind, tuple[str, Callable[[Column, Any], Cells]]] = {
     "integer": ("iuf", _integer_array),
     "number": ("iuf", _number_array),
     "boolean": ("b", _number_array),
+    "date": ("MS", _date_array),
     "category": ("S", _category_array),
     "identifier": ("S", _text_array),
 }
@@ -264,6 +288,13 @@ def _boolean_cell(column: Column, value: object) -> float | Rule:
     return float(value) if isinstance(value, bool | np.bool_) else _BOOL
 
 
+def _date_cell(column: Column, value: object) -> int | Rule:
+    try:
+        return dates.day_of(dates.as_date(value))
+    except ValueError:
+        return _DATE
+
+
 def _category_cell(column: Column, value: object) -> int | Rule:
     if isinstance(value, str) and value in column.choices:
         return column.choices.index(value)
@@ -282,6 +313,7 @@ _CELL_READERS: dict[Kind, Callable[[Column, object], int | float | str | Rule]] 
     "integer": _whole_cell,
     "number": _number_cell,
     "boolean": _boolean_cell,
+    "date": _date_cell,
     "category": _category_cell,
     "identifier": _text_cell,
 }
@@ -308,6 +340,7 @@ _TYPE_RULES: dict[Kind, Rule] = {
     "integer": _INT,
     "number": _FLOAT,
     "boolean": _BOOL,
+    "date": _DATE,
     "category": _TEXT,
     "identifier": _TEXT,
 }
