@@ -10,13 +10,14 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any, get_args
 
 from batch.job import Format, Job, Tally
 from batch.judge import Form, Judge
 from batch.output import Place
 from churn_model.column import OUTPUT_COLUMNS
+from churn_model.dates import as_date
 from churn_model.descriptor import Layout, load
 from churn_model.errors import BatchError, ChurnError
 from pyfunc import CHAMPION_URI
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--partition-by", default="", metavar="COL,COL", help="columns of IN to partition by")
     add("--mode", choices=("error", "overwrite", "append"), default="error", help="(%(default)s)")
     add("--explain", type=_flag, nargs="?", const=True, default=False, help="add reasons")
+    add("--as-of", type=_day, metavar="DAY", help="that dates are aged to (today, UTC)")
     add("--threshold", type=_share, help="for a prediction of 1 (the model's own)")
     add("--max-rejected", type=_share, default=0.05, metavar="SHARE", help="else 2 (%(default)s)")
     return parser
@@ -75,6 +77,13 @@ def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError("is true or false")
     return text.lower() == "true"
+
+
+def _day(text: str) -> date | None:
+    try:
+        return as_date(text) if text else None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _share(text: str) -> float:
@@ -98,6 +107,7 @@ def _score(options: argparse.Namespace) -> dict[str, Any]:
         target_format=options.output_format or kind,
         run=f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
         started=started,
+        as_of=options.as_of or started.date(),
         partition_by=tuple(name.strip() for name in options.partition_by.split(",") if name),
         explain=options.explain,
         threshold=options.threshold,

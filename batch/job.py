@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from batch.judge import Judge
@@ -14,7 +14,10 @@ Format = Literal["parquet", "csv", "json", "table"]
 
 @dataclass(frozen=True)
 class Job:
-    """One run over one input. ``started`` (UTC) is the scoring time of all its rows."""
+    """One run over one input.
+
+    ``started`` (UTC) is the scoring time of all its rows, ``as_of`` the day that dates are aged to.
+    """
 
     version: Version
     judge: Judge
@@ -23,6 +26,7 @@ class Job:
     target_format: Format
     run: str
     started: datetime
+    as_of: date
     partition_by: tuple[str, ...] = ()
     explain: bool = False
     threshold: float | None = None
@@ -50,6 +54,7 @@ class Tally:
             "model": {"name": job.version.name, "version": job.version.number},
             "run": job.run,
             "scored_at": job.started.isoformat(),
+            **({"as_of": job.as_of.isoformat()} if job.judge.schema.dates else {}),
             "input": job.source,
             "rows": self.read,
             "scored": self.scored,

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churn_model.column import INT64_MAX, INT64_MIN, Column, Kind
+from churn_model.dates import as_texts
 from churn_model.descriptor import Layout
 from churn_model.errors import FieldError, TableError, by_row
 from churn_model.schema import RecordSchema
@@ -35,6 +36,7 @@ _ARROW: dict[Kind, pa.DataType] = {
     "integer": pa.int64(),
     "number": pa.float64(),
     "boolean": pa.bool_(),
+    "date": pa.string(),
     "category": pa.string(),
     "identifier": pa.string(),
 }
@@ -69,6 +71,8 @@ class Judged:
         if column.kind == "identifier":
             return self.identifiers[column.name]
         values = self.checked.values[column.name]
+        if column.kind == "date":
+            return pa.array(as_texts(values), pa.string())
         if column.name in self.checked.texts:
             texts = self.checked.texts[column.name]
             return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())

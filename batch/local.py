@@ -56,7 +56,9 @@ def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBat
     judged = job.judge(batch)
     valid = judged.valid
     scorer = job.version.scorer
-    scores = scorer.score_columns(judged.checked, threshold=job.threshold, explain=job.explain)
+    scores = scorer.score_columns(
+        judged.checked, threshold=job.threshold, explain=job.explain, as_of=job.as_of
+    )
     names = [column.name for column in scorer.schema.identifiers]
     columns: dict[str, Any] = {name: judged.identifiers[name].filter(valid) for name in names}
     where = judged.checked.valid

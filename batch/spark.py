@@ -121,6 +121,8 @@ def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
     params: dict[str, Any] = {"explain": job.explain}
     if job.threshold is not None:
         params["threshold"] = job.threshold
+    if schema.dates:
+        params["as_of"] = job.as_of.isoformat()
     udf = mlflow.pyfunc.spark_udf(
         spark,
         str(job.version.folder),

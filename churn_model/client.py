@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ from churn_model.errors import (
     Unavailable,
 )
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.scoring import OnInvalid
+from churn_model.scoring import AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
 Customers: TypeAlias = pd.DataFrame | Sequence[Mapping[str, Any] | BaseModel]
@@ -51,8 +52,8 @@ _STATUS_ERRORS: dict[int, type[ClientError]] = {
 class ChurnClient:
     """Scores customers over a server's ``/invocations``.
 
-    Customers are checked against ``schema`` before they are sent, because ``mlflow models serve``
-    would cut a fractional age to a whole one without a word; None leaves all checks to the server.
+    Customers are checked before they are sent, because ``mlflow models serve`` would cut a
+    fractional whole number to a whole one without a word.
 
     Args:
         url: The server, for example ``http://localhost:5001``.
@@ -61,7 +62,9 @@ class ChurnClient:
         retries: How often a request is repeated that found no server, 429 or 503. The pause grows
             from half a second on, or is what ``Retry-After`` says.
         chunk_rows: Customers a request; more are sent one chunk after the other, in order.
-        schema: The record's schema.
+        schema: The record's schema; None leaves all checks to the server. By default it is what the
+            server publishes (``python -m serving`` does), else CustomerRecord's: behind ``mlflow
+            models serve`` a model of another record needs its schema named here.
         progress: Show a progress bar; None shows it on a terminal when there are several chunks.
 
     Every error it raises is a ``ChurnError``: InvalidRecords for bad customers, else a ClientError.
@@ -76,7 +79,7 @@ class ChurnClient:
         timeout: float | tuple[float, float] = (5.0, 60.0),
         retries: int = 3,
         chunk_rows: int = _CHUNK_ROWS,
-        schema: RecordSchema | None = CUSTOMER_SCHEMA,
+        schema: RecordSchema | Literal["served"] | None = "served",
         progress: bool | None = None,
     ) -> None:
         if chunk_rows < 1:
@@ -84,9 +87,8 @@ class ChurnClient:
         self.url = url.rstrip("/")
         self.timeout = timeout
         self.chunk_rows = chunk_rows
-        self.schema = schema
         self.progress = progress
-        self._whole = {c.name for c in schema or () if c.kind == "integer"}
+        self._schema = schema
         self._session = _session(api_key, retries)
 
     def __enter__(self) -> ChurnClient:
@@ -104,6 +106,23 @@ class ChurnClient:
         """Close the connections."""
         self._session.close()
 
+    @property
+    def schema(self) -> RecordSchema | None:
+        """The record's schema; asked of the server once, where it was not given."""
+        if self._schema == "served":
+            self._schema = self._served_schema()
+        return self._schema
+
+    def _served_schema(self) -> RecordSchema:
+        reply = self._request("GET", "/openapi.json")
+        if reply.status_code in _STATUS_ERRORS:
+            raise _error(reply, [])
+        try:
+            document = reply.json()["components"]["schemas"]["Customer"]
+            return RecordSchema.from_json_schema(document)
+        except (ValueError, KeyError, TypeError, SchemaError):
+            return CUSTOMER_SCHEMA
+
     def ping(self) -> bool:
         """True if the server answers and has a model; False if it answers that it has none.
 
@@ -118,6 +137,7 @@ class ChurnClient:
         threshold: float | None = None,
         explain: bool = False,
         on_invalid: OnInvalid = "raise",
+        as_of: AsOf = None,
     ) -> pd.DataFrame:
         """Score customers: a DataFrame, a list of dicts or a list of records.
 
@@ -125,7 +145,9 @@ class ChurnClient:
         identifiers, ``churn_prediction``, ``churn_probability``; with ``explain`` also ``reasons``,
         with ``on_invalid="report"`` also ``error``, which says why a row has no score.
         ``threshold``: probability (0..1) from which on a customer counts as churning, by default
-        the model's own. Raises InvalidRecords (row and field of each) or a ClientError.
+        the model's own. ``as_of``: the day that dates are aged to, by default the server's today;
+        only for models that score dates. Raises InvalidRecords (row and field of each) or a
+        ClientError.
         """
         rows = _rows(customers)
         index = customers.index if isinstance(customers, pd.DataFrame) else None
@@ -137,6 +159,8 @@ class ChurnClient:
         params: dict[str, Any] = {"explain": explain, "on_invalid": on_invalid}
         if threshold is not None:
             params["threshold"] = threshold
+        if as_of is not None:
+            params["as_of"] = str(as_of)
         scored = self._send([rows[row] for row in good], good, params)
         if on_invalid == "report":
             scored = self._with_refused(scored, good, rows, refused)
@@ -153,9 +177,10 @@ class ChurnClient:
         *,
         threshold: float | None = None,
         explain: bool = False,
+        as_of: AsOf = None,
     ) -> dict[str, Any]:
         """Score one customer: identifiers, churn_prediction, churn_probability (and reasons)."""
-        frame = self.predict([customer], threshold=threshold, explain=explain)
+        frame = self.predict([customer], threshold=threshold, explain=explain, as_of=as_of)
         return {str(name): value for name, value in frame.astype(object).iloc[0].items()}
 
     def _check(self, customers: pd.DataFrame | list[dict[str, Any]]) -> tuple[FieldError, ...]:
@@ -183,10 +208,11 @@ class ChurnClient:
         self, rows: list[dict[str, Any]], positions: list[int], params: dict[str, Any]
     ) -> list[dict[str, Any]]:
         names = self._names(rows)
+        whole = {c.name for c in self.schema or () if c.kind == "integer"}
         body = {
             "dataframe_split": {
                 "columns": names,
-                "data": [[self._cell(name, row.get(name)) for name in names] for row in rows],
+                "data": [[_cell(row.get(name), name in whole) for name in names] for row in rows],
             },
             "params": params,
         }
@@ -206,11 +232,6 @@ class ChurnClient:
         if not isinstance(predictions, list) or len(predictions) != len(rows):
             raise ServerFailed(f"{self.url} sent no scoring reply", reply.status_code)
         return predictions
-
-    def _cell(self, name: str, value: Any) -> Any:
-        """A value as JSON writes it; a whole number of a float column as a whole number."""
-        value = _plain(value)
-        return int(value) if isinstance(value, float) and name in self._whole else value
 
     def _names(self, rows: list[dict[str, Any]]) -> list[str]:
         """The columns to send: the schema's, or without one all that occur."""
@@ -307,10 +328,18 @@ def _rows(customers: Customers) -> list[dict[str, Any]]:
     return [dict(c.model_dump()) if isinstance(c, BaseModel) else dict(c) for c in customers]
 
 
+def _cell(value: Any, is_whole: bool) -> Any:
+    """A value as JSON writes it: a whole number of a float column as a whole number."""
+    value = _plain(value)
+    return int(value) if isinstance(value, float) and is_whole else value
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON writes it: numpy's scalars as Python's, every kind of missing as null."""
     if value is None or value is pd.NA or value is pd.NaT or value != value:
         return None
+    if isinstance(value, date):  # also a datetime, or pandas' own
+        return value.isoformat().removesuffix("T00:00:00")
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -69,6 +69,7 @@ class ChurnPyfunc(PythonModel):
             threshold=params.get("threshold"),
             explain=bool(params.get("explain")),
             on_invalid=cast(Any, on_invalid),
+            as_of=params.get("as_of"),
         )
         result = scores.to_frame(frame.index)
         return _with_errors(result, scores) if on_invalid == "report" else result

@@ -41,13 +41,24 @@ MLFLOW_TYPES: dict[Kind, DataType] = {
     "integer": DataType.long,
     "number": DataType.double,
     "boolean": DataType.boolean,
+    "date": DataType.string,  # as JSON has it; MLflow's datetime takes anything that looks like one
     "category": DataType.string,
     "identifier": DataType.string,
 }
 
 
 def signature(schema: RecordSchema) -> ModelSignature:
-    """The registered model's signature: the schema's columns in, scores out, three params."""
+    """The registered model's signature: the schema's columns in, scores out, and the params.
+
+    A model that scores dates has one more param, the day that they are aged to.
+    """
+    params = [
+        ParamSpec("threshold", DataType.double, None),
+        ParamSpec("explain", DataType.boolean, False),
+        ParamSpec("on_invalid", DataType.string, "raise"),
+    ]
+    if schema.dates:
+        params.append(ParamSpec("as_of", DataType.string, None))
     return ModelSignature(
         inputs=Schema([ColSpec(MLFLOW_TYPES[c.kind], c.name, c.required) for c in schema]),
         outputs=Schema(
@@ -57,13 +68,7 @@ def signature(schema: RecordSchema) -> ModelSignature:
                 ColSpec(DataType.double, "churn_probability"),
             ]
         ),
-        params=ParamSchema(
-            [
-                ParamSpec("threshold", DataType.double, None),
-                ParamSpec("explain", DataType.boolean, False),
-                ParamSpec("on_invalid", DataType.string, "raise"),
-            ]
-        ),
+        params=ParamSchema(params),
     )
 
 
@@ -84,7 +89,8 @@ def result_type(
     they are left to the caller, who has them in the row anyway.
     """
     whole = "double" if on_invalid == "report" else "bigint"
-    columns = [f"`{c.name}` string" for c in schema.identifiers if identifiers]
+    names = (column.name.replace("`", "``") for column in schema.identifiers)
+    columns = [f"`{name}` string" for name in names if identifiers]
     columns += [f"churn_prediction {whole}", "churn_probability double"]
     if explain:
         columns.append("reasons array<struct<feature:string,value:string,effect:double>>")
@@ -138,7 +144,7 @@ def _as_signed(example: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
                 typed = typed.drop(columns=column.name)
             else:
                 typed[column.name] = typed[column.name].astype(exact[column.kind])
-        elif column.kind in ("category", "identifier"):
+        elif column.kind in ("date", "category", "identifier"):
             typed[column.name] = typed[column.name].astype(object)
     return typed
 

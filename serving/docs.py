@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from churn_model.example import example
 from churn_model.schema import RecordSchema
-from serving.example import example
 from serving.http import JSON
 from serving.model import Served
 
@@ -208,6 +208,11 @@ def _answers(content: dict[str, Any], about: str, errors: tuple[int, ...]) -> di
     return answers
 
 
+_AS_OF = {
+    "type": "string",
+    "format": "date",
+    "description": "The day that dates are aged to; else today (UTC)",
+}
 _QUERY = [
     {
         "name": "threshold",
@@ -222,6 +227,12 @@ _QUERY = [
         "schema": {"type": "boolean"},
     },
 ]
+
+
+def _query(schema: RecordSchema) -> list[dict[str, Any]]:
+    if not schema.dates:
+        return _QUERY
+    return [*_QUERY, {"name": "as_of", "in": "query", "schema": _AS_OF}]
 
 
 def _scoring(
@@ -264,7 +275,8 @@ def _paths(schema: RecordSchema, customer: dict[str, Any]) -> dict[str, Any]:
             "threshold": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
             "explain": {"type": "boolean"},
             "on_invalid": {"type": "string", "enum": ["raise", "report"]},
-        },
+        }
+        | ({"as_of": _AS_OF} if schema.dates else {}),
     }
     invocation = {
         "oneOf": [
@@ -314,7 +326,7 @@ def _paths(schema: RecordSchema, customer: dict[str, Any]) -> dict[str, Any]:
             "Score one customer",
             {json: {"schema": _ref("Customer"), "example": customer}},
             _ref("Score"),
-            _QUERY,
+            _query(schema),
         ),
         "/predict": _scoring(
             "predict",
@@ -330,7 +342,7 @@ def _paths(schema: RecordSchema, customer: dict[str, Any]) -> dict[str, Any]:
                 }
             },
             _ref("Predictions"),
-            _QUERY,
+            _query(schema),
         ),
         "/invocations": _scoring(
             "invocations",

@@ -24,6 +24,12 @@ class Params:
     threshold: float | None = None
     explain: bool = False
     on_invalid: OnInvalid = "raise"
+    as_of: str | None = None
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """The options that ``Scorer`` takes for one customer and for many."""
+        return {"threshold": self.threshold, "explain": self.explain, "as_of": self.as_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +142,7 @@ def _params(given: Any) -> Params:
         raise ApiError(400, "params.explain is true or false")
     if on_invalid not in ("raise", "report"):
         raise ApiError(400, "params.on_invalid is 'raise' or 'report'")
-    return Params(threshold, explain, on_invalid)
+    as_of = given.get("as_of")
+    if as_of is not None and not isinstance(as_of, str):
+        raise ApiError(400, "params.as_of is a date as 2026-01-31")
+    return Params(threshold, explain, on_invalid, as_of)

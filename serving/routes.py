@@ -191,8 +191,8 @@ def _score_body(served: Served, body: bytes, params: Params) -> Score:
     except ValidationError:
         # the checks of many rows say what is wrong in this project's words
         fields = protocol.read_object(body)
-        return scorer.score_one(fields, threshold=params.threshold, explain=params.explain)
-    return scorer.score_checked(fields, threshold=params.threshold, explain=params.explain)
+        return scorer.score_one(fields, **params.how)
+    return scorer.score_checked(fields, **params.how)
 
 
 def _single(score: Score) -> dict[str, Any]:
@@ -240,13 +240,8 @@ def _score(served: Served, request: Request) -> Score | Scores:
     params = request.params
     one = _only(request) if params.on_invalid == "raise" else None
     if one is not None:
-        return served.scorer.score_one(one, threshold=params.threshold, explain=params.explain)
-    return served.scorer.score(
-        request.customers,
-        threshold=params.threshold,
-        explain=params.explain,
-        on_invalid=params.on_invalid,
-    )
+        return served.scorer.score_one(one, **params.how)
+    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.how)
 
 
 def _only(request: Request) -> Mapping[str, Any] | None:
@@ -310,4 +305,5 @@ def _query(scope: Scope) -> Params:
             threshold = float(given["threshold"][-1])
         except ValueError:
             raise ApiError(400, "threshold is a number from 0 to 1") from None
-    return Params(threshold, explain in ("true", "1"))
+    as_of = given.get("as_of", [None])[-1]
+    return Params(threshold, explain in ("true", "1"), as_of=as_of)

@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 
 from churn_model.client import ChurnClient
 from churn_model.errors import (
@@ -24,7 +27,7 @@ from churn_model.errors import (
     TimedOut,
     Unavailable,
 )
-from churn_model.schema import CustomerRecord
+from churn_model.schema import CustomerRecord, RecordSchema
 from training.simulator import simulate
 
 
@@ -35,6 +38,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.planned: list[tuple[int, dict[str, str], bytes] | str] = []
         self.requests: list[tuple[dict[str, str], dict]] = []
+        self.openapi: dict = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -42,7 +46,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self._reply(200, {}, b"\n")
+        asked = self.path == "/openapi.json"
+        self._reply(200, {}, json.dumps(self.server.openapi).encode() if asked else b"\n")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -63,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
             {
                 "customer_id": row.get("customer_id"),
                 "churn_prediction": 0,
-                "churn_probability": row["age"] / 1000,
+                "churn_probability": row.get("age", 0) / 1000,
             }
             for row in rows
         ]
@@ -298,7 +303,34 @@ def test_without_a_schema_the_server_alone_decides(server, customers):
         assert sent["columns"] == list(customers)
         assert sent["data"][0][1] == 30.5
         with pytest.raises(RequestRefused, match="cannot be written as JSON"):
-            client.predict(customers.assign(extra=pd.Timestamp(0)))
+            client.predict(customers.assign(extra=pd.Timedelta(0)))
+
+
+class Dated(BaseModel):
+    """A record of another kind."""
+
+    signed: date
+    plan: Literal["basic", "plus"]
+
+
+def test_the_schema_is_the_one_that_the_server_publishes(server):
+    document = RecordSchema.from_model(Dated).to_json_schema()
+    server.openapi = {"components": {"schemas": {"Customer": document}}}
+    with ChurnClient(server.url) as client:
+        with pytest.raises(InvalidRecords, match=r"plan: must be one of 'basic', 'plus'"):
+            client.predict([{"signed": "2024-01-31", "plan": "pro"}])
+        assert client.schema == RecordSchema.from_model(Dated)
+
+
+def test_dates_go_out_as_texts_and_the_day_of_scoring_with_them(server):
+    with ChurnClient(server.url, schema=RecordSchema.from_model(Dated)) as client:
+        for day in ("2024-01-31", date(2024, 1, 31), pd.Timestamp("2024-01-31")):
+            client.predict([{"signed": day, "plan": "plus"}], as_of=date(2026, 1, 31))
+        frame = pd.DataFrame({"signed": [pd.Timestamp("2024-01-31")], "plan": ["plus"]})
+        client.predict(frame, as_of="2026-01-31")
+    for _, body in server.requests:
+        assert body["dataframe_split"]["data"] == [["2024-01-31", "plus"]]
+        assert body["params"]["as_of"] == "2026-01-31"
 
 
 def test_a_frame_with_a_column_twice_is_refused(client, customers):

@@ -2,16 +2,19 @@ import json
 import math
 import subprocess
 import sys
+from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from churn_model.errors import InvalidParameter, InvalidRecords, SchemaError, ScorecardError
+from churn_model.example import example
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.scorecard import Feature, Scorecard, Term
+from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from churn_model.scoring import Scorer
-from tests.unit.test_schema import Rich
+from tests.unit.test_schema import Dated, Rich
+from tests.unit.test_validation import GOOD_RICH
 from training.simulator import simulate
 
 
@@ -157,6 +160,60 @@ def test_booleans_and_categories_score_and_are_explained_as_sent():
     assert [(r["feature"], r["value"]) for r in one.reasons] == expected
     many = scorer.score(pd.DataFrame([record]), explain=True).row(0)
     assert many == one
+
+
+def dated_scorer():
+    days = [Term(features=["left"], cuts=[[10.0, 365.0]], scores=[4.0, -1.0, 1.0, 2.0, 0.0])]
+    card = Scorecard(intercept=0.0, features=[Feature(name="left", kind="number")], terms=days)
+    return Scorer(card, RecordSchema.from_model(Dated))
+
+
+@pytest.mark.parametrize(
+    ("left", "log_odds"),
+    [
+        ("2026-01-31", -1.0),
+        ("2026-01-21", 1.0),
+        ("2020-01-01", 2.0),
+        ("2030-01-01", -1.0),
+        (None, 4),
+    ],
+)
+def test_a_date_is_scored_by_its_age_on_the_day_of_scoring(left, log_odds):
+    scorer = dated_scorer()
+    record = {**GOOD_RICH, "left": left}
+    found = [
+        scorer.score_one(record, as_of="2026-01-31", explain=True),
+        scorer.score([record] * 20, as_of=date(2026, 1, 31), explain=True).row(19),
+        scorer.score(pd.DataFrame([record]), as_of="2026-01-31", explain=True).row(0),
+    ]
+    for each in found:
+        assert math.log(each.probability / (1 - each.probability)) == pytest.approx(log_odds)
+        if log_odds > 0:
+            assert [(r["feature"], r["value"]) for r in each.reasons] == [("left", left)]
+
+
+def test_dates_are_aged_to_today_unless_told_otherwise():
+    today = datetime.now(timezone.utc).date()
+    record = {**GOOD_RICH, "left": today - timedelta(days=10)}
+    scorer = dated_scorer()
+    first, second = scorer.score_one(record), scorer.score_one(record, as_of=today)
+    assert first.probability == second.probability
+    assert scorer.score([record] * 20).probability[0] == first.probability
+
+
+@pytest.mark.parametrize("as_of", ["yesterday", "20260131", "2026-02-30"])
+def test_a_day_of_scoring_that_is_none_is_refused(as_of):
+    with pytest.raises(InvalidParameter, match="as_of is a date as 2026-01-31"):
+        dated_scorer().score_one(GOOD_RICH, as_of=as_of)
+
+
+def test_an_example_in_the_middle_of_the_training_table_is_valid():
+    card = dated_scorer().scorecard
+    profile = Profile(features={"left": FeatureProfile(missing=0.0, quantiles=[1.0, 30.0, 90.0])})
+    scorer = Scorer(card.model_copy(update={"profile": profile}), RecordSchema.from_model(Dated))
+    customer = example(scorer)
+    assert customer["left"] == str(datetime.now(timezone.utc).date() - timedelta(days=30))
+    assert scorer.score_one(customer | {"score": 0.5}).probability > 0.5
 
 
 def test_scorecard_and_schema_must_belong_together(scorecard):
