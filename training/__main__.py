@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from churn_model.errors import ChurnError
 from pyfunc import CHAMPION
 from training import command
+from training.customers import Customers, customers_of
 from training.gates import load_gates, refusals
-from training.table import Table, describe_rejected
+from training.table import describe_rejected
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -23,11 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = command.parser().parse_args(given)
     try:
-        schema = command.schema_of(options)
         gates = load_gates(options.gates)
         offer = command.offer_of(options)
-        table = command.table_of(options, schema)
-        _print_table(table)
+        customers = customers_of(options)
+        _print_customers(customers)
         from training.run import Plan, train  # MLflow and scikit-learn take seconds to load
 
         command.quiet()
@@ -40,10 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
             revenue=options.revenue or None,
             gates=gates,
             name=options.name,
-            descriptor=options.dataset,
             command=command.typed("training", given),
         )
-        trained = train(table, schema, plan)
+        trained = train(customers.table, customers.schema, plan)
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -54,7 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _print_table(table: Table) -> None:
+def _print_customers(customers: Customers) -> None:
+    if customers.assumed:
+        print(f"{customers.assumed}\n")
+    table = customers.table
     print(f"{table.name}: {table.summary()}")
     if table.rejected_rows:
         print(f"rejected: {describe_rejected(table)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
@@ -17,7 +19,10 @@ from training.metrics import Labels
 from training.slices import groups
 
 LEAK_AUC = 0.99
-_DISTINCT = 0.95  # share of different values from which a whole number looks like an identifier
+DISTINCT = 0.95
+"""Share of different values from which a column may be an identifier."""
+
+_ID_WORDS = {"id", "key", "uuid", "guid", "no", "nr", "num", "number", "code"}
 _FEWEST = 30  # customers; what fewer than these do may be chance
 _CHANCE = 1e-9  # of a group's customers all doing the same at the table's churn rate
 _BANDS = 20
@@ -115,8 +120,24 @@ def single_auc(column: Column, values: pd.Series[Any], churned: Labels) -> float
     return best
 
 
+def is_identifier(name: str, numbers: npt.NDArray[Any]) -> bool:
+    """Whether whole numbers (n,), none missing, are different for nearly every customer.
+
+    So are large amounts. An identifier also says so in its name, or was counted up: it has few
+    gaps, or follows the order of the table.
+    """
+    if len(numbers) < _FEWEST or len(np.unique(numbers)) <= DISTINCT * len(numbers):
+        return False
+    steps = np.diff(numbers)
+    has_few_gaps = np.ptp(numbers) < 2 * len(numbers)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # CustomerId
+    is_named = bool(_ID_WORDS & set(re.findall(r"[a-z]+", words.lower())))
+    return is_named or bool(has_few_gaps or (steps >= 0).all() or (steps <= 0).all())
+
+
 def _is_identifier(column: Column, values: pd.Series[Any]) -> bool:
     known = values.dropna()
-    if column.kind not in ("integer", "category") or len(known) < _FEWEST:
-        return False
-    return bool(known.nunique() > _DISTINCT * len(known))
+    if column.kind == "integer":
+        return is_identifier(column.name, known.to_numpy())
+    is_distinct = known.nunique() > DISTINCT * len(known)
+    return column.kind == "category" and len(known) >= _FEWEST and is_distinct

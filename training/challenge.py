@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from churn_model.compatibility import refusals as narrowings
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
+from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.version import read
 from training.comparison import Comparison, absolute, compare
@@ -56,7 +57,7 @@ def examine(name: str, outcome: Outcome, read_table: ReadTable, gates: Gates, se
     challenger = read(f"models:/{name}/{outcome.challenger}").scorer
     if outcome.champion is None:
         table = read_table(challenger.schema)
-        outcome.values = absolute(challenger, table)
+        outcome.values = absolute(_of_features(challenger, table), table)
         verdicts = judge(gates.first, _with_alarms(name, outcome))
     else:
         champion = read(f"models:/{name}/{outcome.champion}").scorer
@@ -65,10 +66,17 @@ def examine(name: str, outcome: Outcome, read_table: ReadTable, gates: Gates, se
             outcome.reasons += [f"the champion's records would not do: {why}" for why in narrowed]
             return
         table = read_table(challenger.schema)
-        outcome.comparison = compare(champion, challenger, table, seed)
+        outcome.comparison = compare(
+            _of_features(champion, table), _of_features(challenger, table), table, seed
+        )
         outcome.values = outcome.comparison.values()
         verdicts = judge(gates.challenger, _with_alarms(name, outcome))
     outcome.reasons += [*_trained_on(name, outcome, table), *refusals(verdicts)]
+
+
+def _of_features(model: Scorer, table: Table) -> Scorer:
+    """The model as it scores a table of features, which has ages in place of dates."""
+    return Scorer(model.scorecard, table.features(model.schema))
 
 
 def _with_alarms(name: str, outcome: Outcome) -> dict[str, float]:

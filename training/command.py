@@ -6,16 +6,14 @@ import argparse
 import logging
 import shlex
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 
+from churn_model.dates import as_date
 from churn_model.errors import TrainingError
-from churn_model.schema import RecordSchema
 from pyfunc import MODEL_NAME
-from training.dataset import load_dataset
 from training.economics import Offer
-from training.schema_source import load_schema
 from training.simulator import ROWS
-from training.table import Table, built_in_table, read_table
 
 _OFFER = {
     "cost": "offer_cost",
@@ -42,7 +40,15 @@ def parser() -> argparse.ArgumentParser:
         "--schema",
         default="",
         metavar="MODULE:CLASS|FILE.json",
-        help="the record: a pydantic class or a JSON Schema (CustomerRecord)",
+        help="the record: a pydantic class or a JSON Schema (CustomerRecord; with --target and "
+        "without this it is inferred)",
+    )
+    add(
+        "--unseen",
+        type=_unseen,
+        metavar="refuse|unknown",
+        help="whether a category that the schema does not list is refused or scored as the rare "
+        "ones are (as the schema says: a Literal refuses, an inferred one does not)",
     )
     how = made.add_argument_group("evaluation and fit").add_argument
     how("--folds", type=_at_least(2), default=5, help="of the held-out evaluation (%(default)s)")
@@ -79,6 +85,7 @@ def add_table(made: argparse.ArgumentParser, *, seed: int) -> None:
     add = made.add_argument
     add("--data", type=path, metavar="FILE", help="customers, .csv or .parquet")
     add("--dataset", type=path, metavar="FILE.toml", help="which column is which field")
+    add_meaning(made)
     add("--rows", type=_at_least(1), default=ROWS, help="simulated customers (%(default)s)")
     add("--seed", type=int, default=seed, help="of everything drawn at random (%(default)s)")
     add(
@@ -90,40 +97,25 @@ def add_table(made: argparse.ArgumentParser, *, seed: int) -> None:
     )
 
 
-def schema_of(options: argparse.Namespace) -> RecordSchema:
-    """The record's schema, with the directions that the user gave."""
-    directions = {}
-    for text in filter(None, options.monotone):
-        name, _, direction = text.partition("=")
-        directions[name] = direction
-    schema = load_schema(options.schema)
-    return schema.with_monotone(directions) if directions else schema
-
-
-def table_of(options: argparse.Namespace, schema: RecordSchema) -> Table:
-    """The labelled customers. Raises TableError or TrainingError with one line."""
-    weight, split_by = getattr(options, "weight", ""), getattr(options, "split_by", "")
-    if options.data is None:
-        for flag, given in {
-            "--schema": getattr(options, "schema", ""),
-            "--dataset": options.dataset,
-            "--weight": weight,
-            "--split-by": split_by,
-        }.items():
-            if given:
-                raise TrainingError(f"{flag} describes a table: name it with --data")
-        return built_in_table(options.rows, options.seed)
-    if options.dataset is None:
-        raise TrainingError(
-            "--data needs --dataset, which says which column is which field; "
-            "training/datasets/telco.toml is an example"
-        )
-    dataset = load_dataset(options.dataset, schema)
-    table = read_table(
-        options.data, dataset, schema, options.max_rejected, weight=weight, split_by=split_by
+def add_meaning(made: argparse.ArgumentParser) -> None:
+    """The flags that say what a table's columns mean, where no descriptor does."""
+    add = made.add_argument
+    add("--id", default="", metavar="COLUMN", help="names a customer; no feature")
+    add(
+        "--target",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="who churned; may be given several times, all other values mean kept",
     )
-    prior = getattr(options, "prior", None)
-    return table if prior is None else table.at_prior(prior)
+    add(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="not to be used; may be given several times",
+    )
+    add("--as-of", type=day, metavar="DAY", help="when the table was true; dates are aged to it")
 
 
 def offer_of(options: argparse.Namespace) -> Offer | None:
@@ -166,6 +158,14 @@ def path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
+def day(text: str) -> date | None:
+    """A date as 2026-01-31."""
+    try:
+        return as_date(text) if text else None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def number(text: str) -> float | None:
     """A number."""
     return float(text) if text else None
@@ -176,6 +176,12 @@ def _share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError("is a share from 0 to 1")
     return value
+
+
+def _unseen(text: str) -> str:
+    if text not in ("", "refuse", "unknown"):
+        raise argparse.ArgumentTypeError("is refuse or unknown")
+    return text
 
 
 def _at_least(least: int) -> Callable[[str], int | None]:

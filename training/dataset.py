@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import tomli_w
 from pydantic import BaseModel, BeforeValidator, Field
 
 from churn_model.descriptor import STRICT, Layout, load
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
+
+_PLAIN = re.compile(r"[^a-z0-9]")
 
 
 def _text(value: Any) -> Any:
@@ -42,6 +47,10 @@ class Dataset(Layout):
     period: str = ""
     target: Target
 
+    def to_toml(self) -> str:
+        """The descriptor as a file, for ``--dataset`` and for ``--columns`` of batch scoring."""
+        return tomli_w.dumps(self.model_dump(exclude_defaults=True))
+
 
 def load_dataset(path: str | Path, schema: RecordSchema) -> Dataset:
     """Read a descriptor. Raises TableError with one line that says what to correct."""
@@ -52,3 +61,33 @@ def load_dataset(path: str | Path, schema: RecordSchema) -> Dataset:
     if both:
         raise TableError(f"{path}: [target] lists {sorted(both)} with two meanings")
     return dataset
+
+
+def match(
+    columns: Sequence[str], schema: RecordSchema, identifier: str, *, path: str | Path = ""
+) -> dict[str, str]:
+    """Which of a table's columns is which field: field -> column.
+
+    By name, else by name but for case, blanks and punctuation (``Monthly Charge`` is
+    ``monthly_charge``). ``identifier``: the column of the only identifier, where its name is
+    another one; or empty. Raises TableError for a required field without a column.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in columns:
+        alike.setdefault(_PLAIN.sub("", name.lower()), []).append(name)
+    found: dict[str, str] = {}
+    if identifier and len(schema.identifiers) == 1:
+        found[schema.identifiers[0].name] = identifier
+    for column in schema:
+        near = alike.get(_PLAIN.sub("", column.name.lower()), [])
+        if column.name in columns:
+            found.setdefault(column.name, column.name)
+        elif len(near) == 1:
+            found.setdefault(column.name, near[0])
+        elif column.required and column.name not in found:
+            listed = ", ".join(map(repr, columns[:50]))
+            raise TableError(
+                f"{path}: no column has the name of the field {column.name!r}; its columns are "
+                f"{listed}; say which is which with --dataset"
+            )
+    return found

@@ -10,6 +10,7 @@ from churn_model.errors import ChurnError, TrainingError
 from churn_model.schema import RecordSchema
 from pyfunc import MODEL_NAME
 from training import command
+from training.customers import table_of
 from training.gates import load_gates
 from training.metrics import HEADLINES
 from training.table import Table
@@ -80,7 +81,7 @@ def _promote(options: argparse.Namespace) -> int:
         return 0
 
     def read_table(schema: RecordSchema) -> Table:
-        table = command.table_of(options, schema)
+        table = table_of(options, schema)
         print(f"{table.name}: {table.summary()}")
         return table
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -68,7 +67,6 @@ class Plan:
     revenue: str | None = None
     gates: Gates = field(default_factory=load_gates)
     name: str = MODEL_NAME
-    descriptor: Path | None = None
     command: str = "python -m training"
 
 
@@ -86,7 +84,7 @@ class Trained:
     scorecard: Scorecard
 
 
-def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Trained:
+def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Trained:
     """Evaluate on held-out customers, fit on all rows, log, register as challenger.
 
     The first version that passes the absolute gates becomes champion. Raises TrainingError for a
@@ -95,6 +93,7 @@ def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Train
     """
     plan = plan or Plan()
     _check_labels(table, plan.folds)
+    schema = table.features(record)
     revenue = _revenue(schema, plan)
     splits = _splits(table, plan)
     registry.check_reachable()
@@ -123,8 +122,9 @@ def train(table: Table, schema: RecordSchema, plan: Plan | None = None) -> Train
             step("log to MLflow")
             card = model_card(findings)
             with registry.readable_errors():
-                _log(findings, plan, card)
-            info = registry.log(findings.scorecard, schema, table.customers.head(_EXAMPLE_ROWS))
+                _log(findings, plan, card, record)
+            examples = table.as_sent(_EXAMPLE_ROWS, record)
+            info = registry.log(findings.scorecard, record, examples)
             step("register")
             registered = registry.register(
                 info,
@@ -277,12 +277,12 @@ def choose_experiment() -> None:
         mlflow.set_experiment(EXPERIMENT)
 
 
-def _log(findings: Findings, plan: Plan, card: str) -> None:
+def _log(findings: Findings, plan: Plan, card: str, record: RecordSchema) -> None:
     _log_inputs(findings, plan)
     _log_candidates(findings.candidates)
     _log_metrics(findings)
     _log_figures(findings)
-    mlflow.log_text(json.dumps(findings.schema.to_json_schema(), indent=1), "data/schema.json")
+    mlflow.log_text(json.dumps(record.to_json_schema(), indent=1), "data/schema.json")
     mlflow.log_table(_columns(findings), "slices.json")
     mlflow.log_text(report(findings), "report.html")
     mlflow.log_text(card, "model_card.md")
@@ -314,8 +314,8 @@ def _log_inputs(findings: Findings, plan: Plan) -> None:
     if findings.money is not None:
         offer = asdict(findings.money.offer)
         mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
-    if plan.descriptor is not None:
-        mlflow.log_artifact(str(plan.descriptor), "data")
+    if table.about is not None:
+        mlflow.log_text(table.about.to_toml(), "data/dataset.toml")
     if table.rejected_rows:
         mlflow.log_text(table.rejected.to_csv(index=False), "data/rejected_rows.csv")
 

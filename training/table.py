@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churn_model.dates import as_texts, day_of
 from churn_model.errors import FieldError, TableError, TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.texts import check_texts
@@ -30,11 +32,12 @@ REJECTED_COLUMNS = ("row", "field", "column", "rule", "reason", "cell")
 class Table:
     """A table ready to train on.
 
-    ``customers``: n rows with the schema's columns. ``churned`` (n,): 1 or 0. ``rejected``: a line
-    for each broken rule of each row left out (row from 0 in the file, field, column, rule, reason,
-    the cell as it stands there). ``rows``, ``rejected_rows``, ``unlabelled_rows`` add up:
-    ``rows == n + rejected_rows + unlabelled_rows``. ``weights`` (n,): what each customer counts,
-    1 unless the table says otherwise. ``dates`` (n,): by which ``split_by`` orders the customers.
+    ``customers``: n rows with the schema's columns, dates as their age in days at ``as_of``.
+    ``churned`` (n,): 1 or 0. ``rejected``: a line for each broken rule of each row left out (row
+    from 0 in the file, field, column, rule, reason, the cell as it stands there). ``rows``,
+    ``rejected_rows``, ``unlabelled_rows`` add up: ``rows == n + rejected_rows + unlabelled_rows``.
+    ``weights`` (n,): what each customer counts, 1 unless the table says otherwise. ``dates`` (n,):
+    by which ``split_by`` orders the customers.
     """
 
     name: str
@@ -49,6 +52,19 @@ class Table:
     dates: pd.Series[pd.Timestamp] | None = None
     split_by: str = ""
     about: Dataset | None = None
+    as_of: date | None = None
+
+    def features(self, schema: RecordSchema) -> RecordSchema:
+        """A record's schema as the columns of ``customers`` are: ages in place of dates."""
+        return schema.with_ages(f"days before {self.as_of}") if schema.dates else schema
+
+    def as_sent(self, rows: int, schema: RecordSchema) -> pd.DataFrame:
+        """The first customers as they are sent to be scored: dates as texts."""
+        first = self.customers.head(rows).copy()
+        if self.as_of is not None:
+            for column in schema.dates:
+                first[column.name] = as_texts(day_of(self.as_of) - first[column.name].to_numpy())
+        return first
 
     @property
     def churn_rate(self) -> float:
@@ -91,21 +107,41 @@ def read_table(
     *,
     weight: str = "",
     split_by: str = "",
+    as_of: date | None = None,
 ) -> Table:
-    """Read and check a table.
+    """Read a table and check it; see ``check_table``."""
+    raw = read_file(path, dataset.csv)
+    return check_table(
+        raw, path, dataset, schema, max_rejected, weight=weight, split_by=split_by, as_of=as_of
+    )
+
+
+def check_table(
+    raw: pd.DataFrame,
+    path: str | Path,
+    dataset: Dataset,
+    schema: RecordSchema,
+    max_rejected: float,
+    *,
+    weight: str = "",
+    split_by: str = "",
+    as_of: date | None = None,
+) -> Table:
+    """Check a table as ``files.read_file`` gives it.
 
     ``weight`` and ``split_by`` name columns of the file: what each row counts, and its date.
-    Raises TableError with one line for a file that cannot be read, a column that is not there, no
-    rows, or more than ``max_rejected`` (share of the labelled rows, 0..1) that break the schema.
+    ``as_of``: the day when the table was true; a schema with dates needs it. Raises TableError with
+    one line for a column that is not there, no rows, or more than ``max_rejected`` (share of the
+    labelled rows, 0..1) that break the schema.
     """
-    raw = read_file(path, dataset.csv)
+    _require_day(path, schema, as_of)
     extras = {"--weight": weight.strip(), "--split-by": split_by.strip()}
     wanted = {**dataset.columns, "the target": dataset.target.column}
     _require_columns(path, raw, wanted | {flag: name for flag, name in extras.items() if name})
     if raw.empty:
         raise TableError(f"{path}: has a header and no rows")
     labels = _labels(raw, dataset)
-    customers, errors = _parse(raw, dataset, schema)
+    customers, errors = _parse(raw, dataset, schema, as_of)
     errors += _label_errors(labels, dataset)
     weights, dates, beside = _extras(raw, dataset, extras)
     errors += beside
@@ -128,12 +164,22 @@ def read_table(
         dates=dates[keep].reset_index(drop=True) if split_by else None,
         split_by=split_by,
         about=dataset,
+        as_of=as_of if schema.dates else None,
     )
     _refuse_too_many(path, table, max_rejected)
     return table
 
 
 # --- its columns -------------------------------------------------------------------------------
+
+
+def _require_day(path: str | Path, schema: RecordSchema, as_of: date | None) -> None:
+    if schema.dates and as_of is None:
+        names = ", ".join(column.name for column in schema.dates)
+        raise TableError(
+            f"{path}: dates ({names}) are scored by their age: say on which day the table was "
+            "true, as --as-of 2026-01-31"
+        )
 
 
 def _require_columns(path: str | Path, raw: pd.DataFrame, wanted: Mapping[str, str]) -> None:
@@ -173,14 +219,16 @@ _TARGET = "target"
 
 
 def _parse(
-    raw: pd.DataFrame, dataset: Dataset, schema: RecordSchema
+    raw: pd.DataFrame, dataset: Dataset, schema: RecordSchema, as_of: date | None
 ) -> tuple[pd.DataFrame, list[FieldError]]:
-    """The schema's columns, typed, and all errors of all rows (one a cell)."""
+    """The schema's columns, typed, dates as ages, and all errors of all rows (one a cell)."""
     cells = {field: raw[name.strip()] for field, name in dataset.columns.items()}
     checked, frame = check_texts(cells, schema, dataset)
     for column in schema:
         if column.name not in frame:
             frame[column.name] = np.nan if column.kind != "category" else None
+        elif column.kind == "date" and as_of is not None:
+            frame[column.name] = day_of(as_of) - checked.values[column.name]
     return frame[[column.name for column in schema]], list(checked.errors)
 
 
@@ -210,7 +258,11 @@ def _extras(
 
 def _whole(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
     """Checked customers with their whole numbers as int64, as scoring will get them."""
-    whole = [c.name for c in schema if c.kind == "integer" and customers[c.name].notna().all()]
+    whole = [
+        column.name
+        for column in schema.with_ages()
+        if column.kind == "integer" and customers[column.name].notna().all()
+    ]
     return customers.astype(dict.fromkeys(whole, np.int64))
 
 

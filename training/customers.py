@@ -1,0 +1,127 @@
+"""The command line's answer to: which customers, and what is a customer?"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from churn_model.errors import TrainingError
+from churn_model.schema import RecordSchema
+from training.dataset import Dataset, load_dataset, match
+from training.files import layout_of, read_file
+from training.kinds import MISSING
+from training.proposal import Question, propose
+from training.schema_source import load_schema
+from training.table import Table, built_in_table, check_table, read_table
+from training.target import read_target
+
+
+@dataclass(frozen=True)
+class Customers:
+    """What to train on. ``assumed``: what was inferred, in words; empty where nothing was."""
+
+    schema: RecordSchema
+    table: Table
+    assumed: str = ""
+
+
+def question_of(options: argparse.Namespace) -> Question:
+    """What the user says of a table that is to be described."""
+    exclude = {name.strip(): "was excluded" for name in options.exclude if name}
+    for flag in ("weight", "split_by"):
+        if name := getattr(options, flag, "").strip():
+            exclude[name] = f"is --{flag.replace('_', '-')}"
+    target = [text for text in options.target if text]
+    return Question(target, options.id.strip(), exclude, options.as_of)
+
+
+def customers_of(options: argparse.Namespace) -> Customers:
+    """The table and its schema: described, matched or inferred. Raises ChurnError."""
+    if options.data is None or options.schema or not any(options.target):
+        schema = _as_asked(load_schema(options.schema), options)
+        table = table_of(options, schema)
+        return Customers(schema, table, _matched(table) if options.dataset is None else "")
+    _refuse_two_descriptions(options)
+    csv = layout_of(options.data)
+    raw = read_file(options.data, csv)
+    proposal = propose(raw, csv, options.data.stem, question_of(options))
+    schema = _as_asked(proposal.schema, options)
+    table = check_table(raw, options.data, proposal.dataset, schema, **_how(options))
+    return Customers(schema, _at_prior(table, options), proposal.summary())
+
+
+def _as_asked(schema: RecordSchema, options: argparse.Namespace) -> RecordSchema:
+    """The schema with the directions and the treatment of unseen categories that the user chose."""
+    directions = {}
+    for text in filter(None, options.monotone):
+        name, _, direction = text.rpartition("=")
+        directions[name or text] = direction if name else ""
+    if directions:
+        schema = schema.with_monotone(directions)
+    return schema.with_unseen(options.unseen) if options.unseen else schema
+
+
+def _matched(table: Table) -> str:
+    """Which columns were taken for fields of another name."""
+    columns = table.about.columns if table.about is not None else {}
+    other = [f"{field} is {name!r}" for field, name in columns.items() if field != name]
+    return f"columns: {', '.join(other)}" if other else ""
+
+
+def table_of(options: argparse.Namespace, schema: RecordSchema) -> Table:
+    """The labelled customers of a known schema. Raises TableError or TrainingError."""
+    if options.data is None:
+        for flag in ("schema", "dataset", "target", "id", "weight", "split_by"):
+            if getattr(options, flag, ""):
+                name = flag.replace("_", "-")
+                raise TrainingError(f"--{name} describes a table: name it with --data")
+        return built_in_table(options.rows, options.seed)
+    if any(options.target):
+        _refuse_two_descriptions(options)
+        table = _matched_table(options, schema)
+    elif options.dataset is not None:
+        dataset = load_dataset(options.dataset, schema)
+        table = read_table(options.data, dataset, schema, **_how(options))
+    else:
+        raise TrainingError(
+            "--data needs --target COLUMN=VALUE, which says who churned, or --dataset FILE.toml; "
+            "training/datasets/telco.toml is an example"
+        )
+    return _at_prior(table, options)
+
+
+def _matched_table(options: argparse.Namespace, schema: RecordSchema) -> Table:
+    """A table whose columns have the names of the fields, or nearly so."""
+    asked = question_of(options)
+    csv = layout_of(options.data)
+    raw = read_file(options.data, csv)
+    names = [name for name in raw.columns if name not in asked.exclude]
+    dataset = Dataset(
+        name=options.data.stem,
+        columns=match(names, schema, asked.identifier, path=options.data),
+        missing=list(MISSING),
+        csv=csv,
+        target=read_target(raw, asked.target),
+    )
+    return check_table(raw, options.data, dataset, schema, **_how(options))
+
+
+def _refuse_two_descriptions(options: argparse.Namespace) -> None:
+    if options.dataset is not None:
+        raise TrainingError("--dataset says who churned, and so does --target: give one of them")
+
+
+def _how(options: argparse.Namespace) -> dict[str, Any]:
+    """What ``check_table`` is told beside the table."""
+    return {
+        "max_rejected": options.max_rejected,
+        "weight": getattr(options, "weight", ""),
+        "split_by": getattr(options, "split_by", ""),
+        "as_of": options.as_of,
+    }
+
+
+def _at_prior(table: Table, options: argparse.Namespace) -> Table:
+    prior = getattr(options, "prior", None)
+    return table if prior is None else table.at_prior(prior)
