@@ -144,7 +144,10 @@ def _as_signed(example: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
                 typed = typed.drop(columns=column.name)
             else:
                 typed[column.name] = typed[column.name].astype(exact[column.kind])
-        elif column.kind in ("date", "category", "identifier"):
+        elif column.kind == "number":
+            numbers = typed[column.name].to_numpy(np.float64, na_value=np.nan)
+            typed[column.name] = numbers  # also from the nullable kinds, which MLflow refuses
+        else:
             typed[column.name] = typed[column.name].astype(object)
     return typed
 

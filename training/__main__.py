@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             gates=gates,
             name=options.name,
             command=command.typed("training", given),
+            assumed=customers.assumed,
         )
         trained = train(customers.table, customers.schema, plan)
     except ChurnError as error:

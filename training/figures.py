@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -28,6 +31,17 @@ _EFFECT = "effect on the risk (log-odds)"
 _WIDTH, _HEIGHT = 5.6, 4.2  # inches, at 120 dots an inch
 _POINTS = 400  # of a curve; the eye sees no more, and a page with 10,000 is slow
 _BINS = 10
+
+
+@contextmanager
+def any_text() -> Iterator[None]:
+    """Draw names as they are: a dollar sign begins no formula; a letter without a glyph is a box.
+
+    In a page it is itself again, because text stays text there.
+    """
+    with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        yield
 
 
 def evaluation_figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
@@ -310,10 +324,14 @@ def _bar_names(column: Column, term: Term, profile: FeatureProfile) -> list[str]
     if column.kind == "boolean" and len(term.cuts[0]) == 1:
         return ["no", "yes"]
     names = [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.choices]
-    if column.is_open:
-        others = max(0.0, 1.0 - sum(profile.shares.values()))
-        names.append(f"{OTHER} ({others:.0%})")
-    return names
+    others = _others(column, profile)
+    return [*names, f"{OTHER} ({others:.0%})"] if others else names
+
+
+def _others(column: Column, profile: FeatureProfile) -> float:
+    """The share (0..1) of the customers with a category that an open column does not list."""
+    share = 1.0 - sum(profile.shares.values())
+    return share if column.is_open and share > 1e-9 else 0.0
 
 
 def _bar_effect(
@@ -324,7 +342,7 @@ def _bar_effect(
     width: Floats,
     profile: FeatureProfile,
 ) -> None:
-    known = slice(1, None if column.is_open else -1)
+    known = slice(1, None if _others(column, profile) else -1)
     scores, widths = list(term.scores[known]), list(width[known])
     if profile.missing:
         names.append(f"missing ({profile.missing:.0%})")

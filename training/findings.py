@@ -40,7 +40,8 @@ class Findings:
     ``data``: the table as MLflow keeps track of it. ``spread``: see ``training.fit.Fitted``.
     ``verdicts``: how the absolute gates were met. ``importance``: the mean absolute effect of each
     feature on the log-odds, largest first. ``candidates``: the settings compared, best first.
-    ``empc``: expected maximum profit measure in currency units a customer.
+    ``empc``: expected maximum profit measure in currency units a customer. ``assumed``: what was
+    inferred from the table, in words.
     """
 
     table: Table
@@ -59,6 +60,7 @@ class Findings:
     seed: int
     command: str
     run_id: str
+    assumed: str = ""
     versions: dict[str, str] = field(
         default_factory=lambda: {name: version(name) for name in LIBRARIES}
     )

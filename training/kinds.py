@@ -61,8 +61,10 @@ def find_kind(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
         counts = _Counts(cells, ())
         return counts.useless() or Found(Column(name, "boolean", counts.required))
     if cells.dtype.kind == "M":
-        day = cells.dt.normalize() if hasattr(cells, "dt") else cells
-        return _date(name, cells.notna().all(), is_time=bool((day != cells).any()), as_of=as_of)
+        counts = _Counts(cells, ())
+        known = cells.dropna()
+        is_time = bool((known.dt.normalize() != known).any())
+        return counts.useless() or _date(name, counts.required, is_time=is_time, as_of=as_of)
     if cells.dtype.kind in "iuf":
         counts = _Counts(cells, ())
         return counts.useless() or _number(name, cells.to_numpy(np.float64, na_value=np.nan))

@@ -39,23 +39,29 @@ def report(findings: Findings) -> str:
     )
     environment.filters["metric"] = _metric
     environment.filters["words"] = lambda name: name.replace("_", " ")
+    has_rejected = len(findings.table.rejected) > 0
     return environment.get_template("report.html.j2").render(
         f=findings,
         metrics=METRICS,
         headlines=_HEADLINES,
         limits=LIMITS,
         verdict=_sentence(findings.evaluation.verdict()),
-        rejected=describe_rejected(findings.table).split("; ")
-        if len(findings.table.rejected)
-        else [],
+        rejected=describe_rejected(findings.table).split("; ") if has_rejected else [],
         groups=list(_by_feature(findings.slices)),
-        evaluation_figures=list(_svgs(figures.evaluation_figures(findings.evaluation))),
-        profit_figure=_svg("profit", figures.profit_figure(findings.money))
-        if findings.money
-        else None,
-        effects=_effects(findings),
-        pairs=list(_svgs(_pairs(findings))),
+        **_drawn(findings),
     )
+
+
+def _drawn(findings: Findings) -> dict[str, Any]:
+    """The page's figures."""
+    money = findings.money
+    with figures.any_text():
+        return {
+            "evaluation_figures": list(_svgs(figures.evaluation_figures(findings.evaluation))),
+            "profit_figure": _svg("profit", figures.profit_figure(money)) if money else None,
+            "effects": _effects(findings),
+            "pairs": list(_svgs(_pairs(findings))),
+        }
 
 
 def _sentence(text: str) -> str:

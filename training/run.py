@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import mlflow
@@ -22,14 +21,13 @@ from training.alarms import Alarm, alarms
 from training.card import model_card
 from training.economics import Economics, Offer, economics, empc
 from training.evaluation import SCORECARD, Evaluation, evaluate
-from training.figures import effect_figures, evaluation_figures, profit_figure
 from training.findings import Findings
-from training.fit import fit, outer_bags
+from training.fit import fit
 from training.gates import Gates, Verdict, judge, load_gates
 from training.importance import importances
-from training.inputs import dataset, log_input
+from training.inputs import dataset
 from training.interrupt import interruptible
-from training.report import report
+from training.log import log
 from training.selection import Candidate, candidates, compare
 from training.slices import slices
 from training.splits import Splits, by_date, by_folds
@@ -56,7 +54,7 @@ class Plan:
     ``repeats``: how often the folds are drawn; None leaves it to the table's size.
     ``interactions``: the most pairs of features; None compares some numbers. ``revenue``: the field
     that says what a customer pays a month; None takes the one whose schema says so. ``command``:
-    what the user typed, for the report.
+    what the user typed, and ``assumed``: what was inferred from the table, for the report.
     """
 
     seed: int = 0
@@ -68,6 +66,7 @@ class Plan:
     gates: Gates = field(default_factory=load_gates)
     name: str = MODEL_NAME
     command: str = "python -m training"
+    assumed: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Train
             step("log to MLflow")
             card = model_card(findings)
             with registry.readable_errors():
-                _log(findings, plan, card, record)
+                log(findings, card, record)
             examples = table.as_sent(_EXAMPLE_ROWS, record)
             info = registry.log(findings.scorecard, record, examples)
             step("register")
@@ -233,6 +232,7 @@ def _find(
         money=money,
         seed=plan.seed,
         command=plan.command,
+        assumed=plan.assumed,
         run_id=run_id,
     )
 
@@ -259,9 +259,6 @@ def _crown(findings: Findings, name: str, version: str) -> str:
     return CHAMPION
 
 
-# --- MLflow -----------------------------------------------------------------------------------
-
-
 @contextmanager
 def _run(name: str) -> Iterator[Any]:
     with registry.readable_errors():
@@ -275,95 +272,3 @@ def choose_experiment() -> None:
     """Let the next run go to EXPERIMENT, unless the environment names another one."""
     if not any(os.environ.get(name) for name in _CHOSEN_ELSEWHERE):
         mlflow.set_experiment(EXPERIMENT)
-
-
-def _log(findings: Findings, plan: Plan, card: str, record: RecordSchema) -> None:
-    _log_inputs(findings, plan)
-    _log_candidates(findings.candidates)
-    _log_metrics(findings)
-    _log_figures(findings)
-    mlflow.log_text(json.dumps(record.to_json_schema(), indent=1), "data/schema.json")
-    mlflow.log_table(_columns(findings), "slices.json")
-    mlflow.log_text(report(findings), "report.html")
-    mlflow.log_text(card, "model_card.md")
-    mlflow.set_tag("mlflow.note.content", card)
-
-
-def _log_inputs(findings: Findings, plan: Plan) -> None:
-    table = findings.table
-    log_input(findings.data)
-    settings = asdict(findings.candidates[0].settings)
-    mlflow.log_params(
-        {
-            # names that MLproject's own parameters do not have: a run's parameter has one value
-            "dataset_name": table.name,
-            "data_source": table.source or "simulator",
-            "rows_read": table.rows,
-            "rows_used": len(table.churned),
-            "rows_rejected": table.rejected_rows,
-            "rows_unlabelled": table.unlabelled_rows,
-            "churn_rate": round(table.churn_rate, 6),
-            "seed": plan.seed,
-            "splits": findings.evaluation.splits,
-            "settings": settings.pop("name"),
-            "pairs": settings.pop("interactions"),
-            "outer_bags": outer_bags(len(table.churned)),
-            **settings,
-        }
-    )
-    if findings.money is not None:
-        offer = asdict(findings.money.offer)
-        mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
-    if table.about is not None:
-        mlflow.log_text(table.about.to_toml(), "data/dataset.toml")
-    if table.rejected_rows:
-        mlflow.log_text(table.rejected.to_csv(index=False), "data/rejected_rows.csv")
-
-
-def _log_candidates(compared: list[Candidate]) -> None:
-    for candidate in compared:
-        with mlflow.start_run(run_name=candidate.settings.name, nested=True):
-            mlflow.log_params(asdict(candidate.settings))
-            mlflow.log_metrics(candidate.metrics)
-
-
-def _log_metrics(findings: Findings) -> None:
-    evaluation = findings.evaluation
-    for model, values in evaluation.metrics.items():
-        prefix = "" if model == SCORECARD else f"{model}/"
-        mlflow.log_metrics({f"{prefix}{metric}": value for metric, value in values.items()})
-        for end in ("low", "high"):
-            ends = evaluation.intervals[model].items()
-            mlflow.log_metrics({f"{prefix}{m}/{end}": getattr(i, end) for m, i in ends})
-    gap, interval = evaluation.gaps[evaluation.best_baseline]
-    mlflow.log_metrics(
-        {
-            "baseline_gap/log_loss": gap,
-            "baseline_gap/low": interval.low,
-            "baseline_gap/high": interval.high,
-            "skill": evaluation.skill,
-            "empc": findings.empc,
-            "alarms": len(findings.alarms),
-            "threshold": findings.scorecard.threshold,
-        }
-    )
-    if findings.money is not None:
-        best = findings.money.best
-        mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
-
-
-def _log_figures(findings: Findings) -> None:
-    for name, figure in evaluation_figures(findings.evaluation):
-        mlflow.log_figure(figure, f"figures/{name}.png")
-    if findings.money is not None:
-        mlflow.log_figure(profit_figure(findings.money), "figures/profit.png")
-    drawn = effect_figures(
-        findings.scorecard, findings.schema, findings.table.customers, findings.spread
-    )
-    for name, figure in drawn:
-        mlflow.log_figure(figure, f"figures/effects/{name}.png")
-
-
-def _columns(findings: Findings) -> dict[str, list[Any]]:
-    rows = [asdict(each) for each in findings.slices]
-    return {name: [row[name] for row in rows] for name in rows[0]}
