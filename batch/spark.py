@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -149,29 +149,43 @@ def _accepted(job: Job, raw: DataFrame) -> DataFrame:
     for name in by:
         made = made.add(raw.schema[name])
 
-    def accept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in batches:
-            judged = judge(rows)
-            good = judged.accepted(judge.schema)
-            for name in by:
-                good = good.append_column(name, rows.column(name).filter(judged.valid))
-            yield good
+    def accept(rows: pa.RecordBatch) -> pa.RecordBatch:
+        judged = judge(rows)
+        good = judged.accepted(judge.schema)
+        for name in by:
+            good = good.append_column(name, rows.column(name).filter(judged.valid))
+        return good
 
-    return raw.select(*(column_of(name) for name in dict.fromkeys(wanted))).mapInArrow(accept, made)
+    return _through(accept, raw, list(dict.fromkeys(wanted)), made)
+
+
+def _through(
+    work: Callable[[pa.RecordBatch], pa.RecordBatch],
+    raw: DataFrame,
+    names: list[str],
+    made: StructType,
+) -> DataFrame:
+    """Columns of any name, batch by batch; Spark alone takes a dot in a name for a part of it."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in batches:
+            yield work(pa.RecordBatch.from_arrays(rows.columns, names=names))
+
+    plain = (column_of(name).alias(f"column_{i}") for i, name in enumerate(names))
+    return raw.select(*plain).mapInArrow(run, made)
 
 
 def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The rows that do not hold, as they came, and why."""
     judge = job.judge
-    kept = [column_of(name) for name in raw.columns if name not in (ERROR, RULES)]
+    kept = [name for name in raw.columns if name not in (ERROR, RULES)]
 
-    def reject(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in batches:
-            judged = judge(rows)
-            bad = rows.append_column(ERROR, judged.error).append_column(RULES, judged.rules)
-            yield bad.filter(pc.invert(judged.valid))
+    def reject(rows: pa.RecordBatch) -> pa.RecordBatch:
+        judged = judge(rows)
+        bad = rows.append_column(ERROR, judged.error).append_column(RULES, judged.rules)
+        return bad.filter(pc.invert(judged.valid))
 
-    return raw.select(*kept).mapInArrow(reject, _rejected_schema(raw))
+    return _through(reject, raw, kept, _rejected_schema(raw))
 
 
 def _rejected_schema(raw: DataFrame) -> StructType:

@@ -54,6 +54,36 @@ class Column:
         return f"{words} ({self.unit})" if self.unit else words
 
 
+def in_words(column: Column, most_choices: int | None = None) -> str:
+    """What a column takes, for people: ``whole number, 0 to 120``."""
+    words = _KINDS.get(column.kind, column.kind)
+    if column.kind == "category":
+        listed = ", ".join(column.choices[:most_choices])
+        more = ", ..." if most_choices is not None and len(column.choices) > most_choices else ""
+        words = f"one of: {listed}{more}"
+        words += " (or another)" if column.is_open else ""
+    words += _range_in_words(column)
+    return words if column.required else f"{words}; may be missing"
+
+
+_KINDS = {"integer": "whole number", "boolean": "true or false", "date": "date, as 2026-01-31"}
+_KINDS |= {"identifier": "text, carried through"}
+
+
+def _range_in_words(column: Column) -> str:
+    low, high = column.minimum, column.maximum
+    low = None if low == INT64_MIN else low
+    high = None if high == INT64_MAX else high
+    above, below = column.exclusive_minimum, column.exclusive_maximum
+    if low is not None and high is not None:
+        return f", {low:g} to {high:g}"
+    parts = [f"{low:g} or more"] if low is not None else []
+    parts += [f"above {above:g}"] if above is not None else []
+    parts += [f"{high:g} or less"] if high is not None else []
+    parts += [f"below {below:g}"] if below is not None else []
+    return "".join(f", {part}" for part in parts)
+
+
 def read_hints(name: str, kind: Kind, spec: Mapping[str, Any]) -> dict[str, str]:
     """A field's hints (see HINTS), checked. Raises SchemaError."""
     found = {key: str(spec[key]) for key in HINTS if spec.get(key)}

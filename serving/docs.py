@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from typing import Any
 
 import orjson
 
+from churn_model.column import in_words
 from churn_model.example import example
 from churn_model.schema import RecordSchema
 from serving.http import JSON
@@ -229,6 +231,21 @@ _QUERY = [
 ]
 
 
+def _fields(schema: RecordSchema) -> str:
+    """The fields as a table in Markdown, because the page hides choices until one unfolds them."""
+    lines = ["| field | takes | |", "| --- | --- | --- |"]
+    for column in schema:
+        about = f"{column.description} ({column.unit})" if column.unit else column.description
+        cells = (column.name, in_words(column), about)
+        lines.append("| " + " | ".join(map(_plain_text, cells)) + " |")
+    return "\n".join(lines)
+
+
+def _plain_text(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()), flags=re.ASCII)
+
+
 def _query(schema: RecordSchema) -> list[dict[str, Any]]:
     if not schema.dates:
         return _QUERY
@@ -241,11 +258,13 @@ def _scoring(
     body: dict[str, Any],
     reply: dict[str, Any],
     parameters: list[dict[str, Any]],
+    more: str = "",
 ) -> dict[str, Any]:
     return {
         "post": {
             "operationId": name,
             "summary": about,
+            "description": more,
             "tags": ["scoring"],
             "parameters": parameters,
             "requestBody": {"required": True, "content": body},
@@ -327,6 +346,7 @@ def _paths(schema: RecordSchema, customer: dict[str, Any]) -> dict[str, Any]:
             {json: {"schema": _ref("Customer"), "example": customer}},
             _ref("Score"),
             _query(schema),
+            _fields(schema),
         ),
         "/predict": _scoring(
             "predict",
@@ -343,6 +363,7 @@ def _paths(schema: RecordSchema, customer: dict[str, Any]) -> dict[str, Any]:
             },
             _ref("Predictions"),
             _query(schema),
+            _fields(schema),
         ),
         "/invocations": _scoring(
             "invocations",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.column import Column
+from churn_model.column import Column, in_words
 from churn_model.descriptor import Csv
 from churn_model.errors import SchemaError
 from churn_model.schema import RecordSchema
@@ -23,6 +23,7 @@ from training.kinds import MISSING, find_kind
 from training.target import label, read_target, require
 
 _LEAKS = ("answer", "missing", "identifier")
+_SHOWN_CHOICES = 6
 _LOOKED_AT = 100_000  # rows, when leaks are looked for
 _ODD_ZEROS = 0.01  # share of zeros from which they are worth a remark
 _FAR = 5.0  # from 0, where the smallest number that is known would have to be
@@ -60,7 +61,9 @@ class Proposal:
         """The fields, what was left out and what to look at, for people."""
         width = max(len(column.name) for column in self.schema)
         lines = [f"{len(self.schema.features)} features:"]
-        lines += [f"  {column.name:{width}}  {_in_words(column)}" for column in self.schema]
+        lines += [
+            f"  {column.name:{width}}  {in_words(column, _SHOWN_CHOICES)}" for column in self.schema
+        ]
         if self.left_out:
             lines += ["left out:", *(f"  {name!r} {why}" for name, why in self.left_out.items())]
         if self.remarks:
@@ -179,16 +182,3 @@ def _negatives(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
             f"{column.name}: {below:,} are below 0; if these are mistakes, give the field a "
             "minimum of 0, so that such rows are rejected"
         )
-
-
-def _in_words(column: Column) -> str:
-    if column.kind == "category":
-        listed = ", ".join(column.choices[:6]) + ", ..." * (len(column.choices) > 6)
-        words = f"category ({len(column.choices)}: {listed})"
-    elif column.kind == "date":
-        words = "date, by its age in days"
-    else:
-        words = {"integer": "whole number"}.get(column.kind, column.kind)
-    if column.minimum == 0:
-        words += ", 0 or 1" if column.maximum == 1 else ", 0 or more"
-    return words if column.required else f"{words}, may be missing"
