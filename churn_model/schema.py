@@ -65,6 +65,9 @@ EXAMPLES: tuple[dict[str, Any], ...] = (
 )
 """Customers to try a model of the default record with."""
 
+SIMULATED = ("customer_id", "age", "tenure", "monthly_charges", "total_charges")
+"""The fields that the simulator knows, in its order; it draws any other one at random."""
+
 _ORDER = "propertyOrdering"  # of the columns; MLflow's YAML sorts the properties themselves
 
 

@@ -55,7 +55,7 @@ class Term(BaseModel):
 
     @property
     def name(self) -> str:
-        """``tenure``, or ``age & tenure``."""
+        """``usage``, or ``plan & usage``."""
         return " & ".join(self.features)
 
 

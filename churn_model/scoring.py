@@ -140,13 +140,7 @@ class Scorer:
         if on_invalid not in ("raise", "report"):
             raise InvalidParameter("on_invalid is 'raise' or 'report'")
         limit = self._threshold(threshold)
-        if isinstance(customers, pd.DataFrame):
-            checked = check_frame(customers, self.schema)
-        elif isinstance(customers, Mapping):
-            n = max(map(len, customers.values()), default=0)
-            checked = check_columns(customers, n, self.schema)
-        else:
-            checked = check_records(customers, self.schema)
+        checked = self._check(customers)
         if on_invalid == "raise":
             checked.raise_if_invalid()
         return self.score_columns(checked, threshold=limit, explain=explain, as_of=as_of)
@@ -239,6 +233,26 @@ class Scorer:
             checked.errors,
             self._all_reasons(checked, values) if explain else None,
         )
+
+    def effects(self, customers: Customers, *, as_of: AsOf = None) -> pd.DataFrame:
+        """Each feature's exact share of the log-odds (n rows, a column a feature).
+
+        The scorecard's intercept and a row's effects add up to its log-odds; a pair's effect is
+        split evenly between its two features. Raises as ``score`` does.
+        """
+        checked = self._check(customers)
+        checked.raise_if_invalid()
+        index = customers.index if isinstance(customers, pd.DataFrame) else None
+        found = self.lookup.effects(self._inputs(checked, as_of))
+        return pd.DataFrame(found, index=index, columns=list(self.lookup.features))
+
+    def _check(self, customers: Customers) -> Checked:
+        if isinstance(customers, pd.DataFrame):
+            return check_frame(customers, self.schema)
+        if isinstance(customers, Mapping):
+            n = max(map(len, customers.values()), default=0)
+            return check_columns(customers, n, self.schema)
+        return check_records(customers, self.schema)
 
     def _inputs(self, checked: Checked, as_of: AsOf) -> Mapping[str, Any]:
         """The columns (n,) that the scorecard looks up: dates as their age in days."""

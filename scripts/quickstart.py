@@ -15,26 +15,12 @@ from typing import IO, Any
 
 from churn_model.client import ChurnClient
 from churn_model.errors import ChurnError, ServerFailed, TimedOut, Unavailable
+from churn_model.example import example
+from churn_model.schema import EXAMPLES
+from churn_model.scoring import Scorer
 from pyfunc import CHAMPION_URI, registry, serve
+from pyfunc import version as versions
 from training.__main__ import main as train
-
-CUSTOMERS = [
-    {
-        "customer_id": "new-and-expensive",
-        "age": 29,
-        "tenure": 2,
-        "monthly_charges": 99.9,
-        "total_charges": 210.5,
-    },
-    {
-        "customer_id": "loyal",
-        "age": 48,
-        "tenure": 61,
-        "monthly_charges": 29.9,
-        "total_charges": 1735.2,
-    },
-    {"customer_id": "total-unknown", "age": 71, "tenure": 14, "monthly_charges": 74.5},
-]
 
 _START_SECONDS = 120
 _STOP_SECONDS = 10
@@ -71,10 +57,12 @@ def _tour(port: int, leave: bool) -> int:
         print(f"\n1. use the registered {CHAMPION_URI}, version {version}")
     print(f"\n2. mlflow models serve -m {CHAMPION_URI} -p {port} --env-manager local")
     url = f"http://127.0.0.1:{port}"
-    with _server(port) as (process, log), ChurnClient(url, retries=0) as client:
+    scorer = versions.read(CHAMPION_URI).scorer
+    client = ChurnClient(url, retries=0, schema=scorer.schema)
+    with _server(port) as (process, log), client:
         _wait_for(client, process, log)
         print(f"\n3. three customers, scored by {url}/invocations\n")
-        print(_table(client))
+        print(_table(client, _customers(scorer)))
         if leave:
             return 0
         print(f"\nserving on {url} until Ctrl-C")
@@ -132,8 +120,15 @@ def _tail(log: IO[bytes]) -> str:
     return "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
 
 
-def _table(client: ChurnClient) -> str:
-    scores = client.predict(CUSTOMERS, explain=True)
+def _customers(scorer: Scorer) -> list[dict[str, Any]]:
+    """The examples; what the model requires beside is taken from a customer in the middle."""
+    middle = example(scorer)
+    required = {column.name: middle[column.name] for column in scorer.schema if column.required}
+    return [required | each for each in EXAMPLES]
+
+
+def _table(client: ChurnClient, customers: list[dict[str, Any]]) -> str:
+    scores = client.predict(customers, explain=True)
     scores["reasons"] = [_words(reasons) for reasons in scores["reasons"]]
     return str(scores.to_string(index=False, float_format="{:.3f}".format))
 

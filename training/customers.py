@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
 from training.dataset import Dataset, load_dataset, match
 from training.files import layout_of, read_file
-from training.kinds import MISSING
+from training.kinds import MISSING, marks_of
 from training.proposal import Question, propose
 from training.schema_source import load_schema
 from training.table import Table, built_in_table, check_table, read_table
@@ -72,14 +73,16 @@ def _matched(table: Table) -> str:
 def table_of(options: argparse.Namespace, schema: RecordSchema) -> Table:
     """The labelled customers of a known schema. Raises TableError or TrainingError."""
     if options.data is None:
-        for flag in ("schema", "dataset", "target", "id", "weight", "split_by"):
+        if any(options.target):
+            raise TrainingError("--target describes a table: name it with --data")
+        for flag in ("schema", "dataset", "id", "weight", "split_by"):
             if getattr(options, flag, ""):
                 name = flag.replace("_", "-")
                 raise TrainingError(f"--{name} describes a table: name it with --data")
-        return built_in_table(options.rows, options.seed)
+        return built_in_table(options.rows, options.seed, options.as_of)
     if any(options.target):
         _refuse_two_descriptions(options)
-        table = _matched_table(options, schema)
+        table = matched_table(options.data, schema, question_of(options), **_how(options))
     elif options.dataset is not None:
         dataset = load_dataset(options.dataset, schema)
         table = read_table(options.data, dataset, schema, **_how(options))
@@ -91,20 +94,28 @@ def table_of(options: argparse.Namespace, schema: RecordSchema) -> Table:
     return _at_prior(table, options)
 
 
-def _matched_table(options: argparse.Namespace, schema: RecordSchema) -> Table:
-    """A table whose columns have the names of the fields, or nearly so."""
-    asked = question_of(options)
-    csv = layout_of(options.data)
-    raw = read_file(options.data, csv)
-    names = [name for name in raw.columns if name not in asked.exclude]
+def matched_table(
+    path: str | Path, schema: RecordSchema, asked: Question, max_rejected: float = 0.05, **how: Any
+) -> Table:
+    """A table whose columns have the names of a known schema's fields, or nearly so.
+
+    ``how``: more of what ``check_table`` takes. Raises TableError.
+    """
+    csv = layout_of(path)
+    raw = read_file(path, csv)
+    columns = match(
+        [name for name in raw if name not in asked.exclude], schema, asked.identifier, path=path
+    )
+    numbers = [c.name for c in schema if c.kind in ("integer", "number") and c.name in columns]
+    marks = set[str]().union(*(marks_of(raw[columns[name]]) for name in numbers))
     dataset = Dataset(
-        name=options.data.stem,
-        columns=match(names, schema, asked.identifier, path=options.data),
-        missing=list(MISSING),
+        name=Path(path).stem,
+        columns=columns,
+        missing=[*MISSING, *sorted(marks)],
         csv=csv,
         target=read_target(raw, asked.target),
     )
-    return check_table(raw, options.data, dataset, schema, **_how(options))
+    return check_table(raw, path, dataset, schema, max_rejected, **how)
 
 
 def _refuse_two_descriptions(options: argparse.Namespace) -> None:

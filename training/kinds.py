@@ -71,6 +71,13 @@ def find_kind(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
     return _of_texts(name, cells, csv, as_of)
 
 
+def marks_of(cells: pd.Series[Any]) -> set[str]:
+    """What stands for a missing number in a column of numbers that is kept as text."""
+    if not isinstance(cells.dtype, pd.StringDtype):
+        return set()
+    return _MARKS & set(cells.drop_duplicates().str.strip().dropna())
+
+
 def _words(name: str) -> list[str]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # ZipCode
     return re.findall(r"[a-z]+", spaced.lower())

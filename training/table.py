@@ -17,11 +17,12 @@ import pandas as pd
 
 from churn_model.dates import as_texts, day_of
 from churn_model.errors import FieldError, TableError, TrainingError
-from churn_model.schema import RecordSchema
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.texts import check_texts
+from churn_model.validation import check_frame
 from training.dataset import Dataset
 from training.files import read_file
-from training.simulator import simulate
+from training.simulator import LAST_DAY, simulate
 
 _EXAMPLES = 5
 
@@ -91,12 +92,18 @@ class Table:
         )
 
 
-def built_in_table(rows: int, seed: int) -> Table:
-    """The simulated customers as a table."""
+def built_in_table(rows: int, seed: int, as_of: date | None = None) -> Table:
+    """The simulated customers as a table; dates, if there are any, are aged to ``as_of``."""
     simulation = simulate(rows, seed)
     nothing = pd.DataFrame(columns=list(REJECTED_COLUMNS))
     equal = np.ones(rows)
-    return Table("built-in", simulation.customers, simulation.churned, nothing, rows, 0, 0, equal)
+    table = Table("built-in", simulation.customers, simulation.churned, nothing, rows, 0, 0, equal)
+    if not CUSTOMER_SCHEMA.dates:
+        return table
+    day = as_of or date.fromisoformat(LAST_DAY)
+    checked = check_frame(simulation.customers, CUSTOMER_SCHEMA)
+    ages = {c.name: day_of(day) - checked.values[c.name] for c in CUSTOMER_SCHEMA.dates}
+    return replace(table, customers=table.customers.assign(**ages), as_of=day)
 
 
 def read_table(

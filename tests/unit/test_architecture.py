@@ -1,8 +1,52 @@
-"""The imports run one way; the rules are in pyproject.toml."""
+"""The imports run one way, by the rules in pyproject.toml; fields are declared in one place."""
 
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from importlinter.cli import lint_imports
+
+from churn_model.schema import CustomerRecord
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("churn_model", "pyfunc", "training", "serving", "batch", "scripts", "notebooks")
+DECLARED = ROOT / "churn_model" / "schema.py"
 
 
 def test_imports_run_one_way(monkeypatch):
-    monkeypatch.chdir(__file__.rsplit("/tests/", 1)[0])
+    monkeypatch.chdir(ROOT)
     assert lint_imports(no_cache=True) == 0
+
+
+def sources() -> Iterator[tuple[Path, str]]:
+    """The Python of the project, notebooks included."""
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*.py"):
+            yield path, path.read_text()
+        for path in (ROOT / folder).rglob("*.ipynb"):
+            cells = json.loads(path.read_text())["cells"]
+            code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+            text = "\n".join(code)
+            yield path, "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+
+
+def names_in(code: str) -> set[str]:
+    """What a piece of Python names: in texts, as attributes, arguments and variables."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        for part in ("value", "attr", "arg", "id"):
+            name = getattr(node, part, None)
+            if isinstance(name, str):
+                found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("field", CustomerRecord.model_fields)
+def test_no_field_of_the_default_record_is_named_where_it_is_not_declared(field):
+    found = [path for path, code in sources() if field in names_in(code)]
+    assert found == [DECLARED]
+    for path in [*(ROOT / "training" / "templates").iterdir(), ROOT / "MLproject"]:
+        assert f"[{field!r}]" not in path.read_text()
+        assert f".{field}" not in path.read_text()
