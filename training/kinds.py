@@ -102,7 +102,8 @@ class _Counts:
         counts = cells.value_counts()
         self.known = counts[~counts.index.isin(list(missing))]
         self.n = int(self.known.sum())
-        self.required = self.n == len(cells)
+        self.missing = len(cells) - self.n
+        self.required = not self.missing
 
     def useless(self) -> Found | None:
         """Why a column says nothing, where that is so."""
@@ -110,6 +111,8 @@ class _Counts:
             return Found(why="is empty")
         if len(self.known) < 2 and self.required:
             return Found(why="is the same for every customer")
+        if self.n < min(RARE, (self.n + self.missing) // 20):
+            return Found(why=f"is missing for all but {self.n} customers")
         return None
 
     def share(self, mask: npt.NDArray[np.bool_]) -> float:
