@@ -4,7 +4,11 @@ One worker pinned to core 0, wrk on core 1; the servers take turns in each round
 over the rounds are compared. Our server has keys, rate limits (of requests and rows), request ids,
 JSON logs and metrics all on. Needs wrk (Debian: apt-get install wrk), the extras train and serve.
 
+With --data, --id and --target the model is of a table of one's own, and this server is compared
+with the tutorial's app and MLflow's alone.
+
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
+    [--data FILE --id COLUMN --target COLUMN=VALUE]
 """
 
 from __future__ import annotations
@@ -27,12 +31,14 @@ from pathlib import Path
 import mlflow
 import requests
 
-from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from pyfunc import registry
 from serving.keys import make
+from training import command
 from training.baselines import BOOSTING, baselines
+from training.customers import customers_of
 from training.fit import feature_table, fit
-from training.simulator import simulate
+from training.table import Table, built_in_table
 
 HERE = Path(__file__).parent
 OURS, BARE, FASTAPI, TUTORIAL = (
@@ -65,23 +71,24 @@ class Server:
         return "/predict", json.dumps({"customers": customers[:rows]}).encode()
 
 
-def servers(folder: Path) -> list[Server]:
+def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
     """The competitors, over one model and one pipeline fitted here."""
-    simulation = simulate(seed=0)
-    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    card = fit(table.customers, table.churned, schema).scorecard
     uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
     with mlflow.start_run():
-        registry.register(registry.log(card, CUSTOMER_SCHEMA, simulation.customers.head(3)))
-    pipeline = baselines(CUSTOMER_SCHEMA)[BOOSTING]
-    pipeline.fit(feature_table(simulation.customers, CUSTOMER_SCHEMA), simulation.churned)
+        registry.register(registry.log(card, schema, table.customers.head(3)))
+    pipeline = baselines(schema)[BOOSTING]
+    pipeline.fit(feature_table(table.customers, schema), table.churned)
     (folder / "tutorial.pkl").write_bytes(pickle.dumps(pipeline))
     os.environ["TUTORIAL_MODEL"] = str(folder / "tutorial.pkl")
+    (folder / "tutorial.json").write_text(json.dumps(schema.to_json_schema()))
+    os.environ["TUTORIAL_SCHEMA"] = str(folder / "tutorial.json")
     mlflow.pyfunc.save_model(
         str(folder / "pipeline"),
         python_model=str(HERE / "pipeline_model.py"),
-        signature=registry.signature(CUSTOMER_SCHEMA),
+        signature=registry.signature(schema),
         pip_requirements=["mlflow"],
     )
     key, stored = make()
@@ -173,13 +180,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="of load a case and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--data", default="", help="a table of one's own")
+    parser.add_argument("--id", default="")
+    parser.add_argument("--target", default="")
     options = parser.parse_args()
-    frame = simulate(1000, seed=1).customers
+    table, schema = built_in_table(10_000, 0), CUSTOMER_SCHEMA
+    if options.data:
+        flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
+        found = customers_of(command.parser().parse_args(flags))
+        table, schema = found.table, found.schema
+    frame = table.customers.head(1000)
     customers = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        field = servers(folder)
+        field = servers(folder, table, schema)
+        if options.data:  # the others know the fields of the default record only
+            field = [server for server in field if server.name in (OURS, TUTORIAL, MLFLOW)]
         for server in field:
             process = start(server)
             stack.callback(process.wait)
@@ -191,13 +208,13 @@ def main() -> None:
                     runs[server.name].append(
                         load(server, rows, connections, options.seconds, customers, folder)
                     )
-            found[f"{rows} rows, {connections} connections"] = {
+            results[f"{rows} rows, {connections} connections"] = {
                 name: {key: statistics.median(run[key] for run in each) for key in each[0]}
                 for name, each in runs.items()
             }
-    _print(found)
+    _print(results)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
+        options.json.write_text(json.dumps(results, indent=1))
 
 
 def _print(found: dict[str, dict[str, dict[str, float]]]) -> None:

@@ -1,22 +1,35 @@
-"""The usual FastAPI tutorial app: a pickled scikit-learn pipeline behind a pydantic body model."""
+"""The usual FastAPI tutorial app: a pickled scikit-learn pipeline behind a pydantic body model.
 
+Its body model has the fields of a JSON Schema, as its author would have written them down.
+"""
+
+import json
 import os
 import pickle
 from pathlib import Path
 
 import pandas as pd
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
+
+from churn_model.schema import RecordSchema
+
+TYPES = {"integer": int, "number": float, "boolean": bool}
+schema = RecordSchema.from_json_schema(json.loads(Path(os.environ["TUTORIAL_SCHEMA"]).read_text()))
+NUMBERS = [c.name for c in schema.features if c.kind in TYPES]
+IDENTIFIERS = [c.name for c in schema.identifiers]
 
 
-class Customer(BaseModel):
-    """One customer."""
+def field(column):
+    """A field's type and default."""
+    kind = TYPES.get(column.kind, str)
+    if column.required:
+        return kind, Field(alias=column.name)
+    return kind | None, Field(alias=column.name, default=None)
 
-    customer_id: str
-    age: int
-    tenure: int
-    monthly_charges: float
-    total_charges: float | None = None
+
+fields = {f"field_{i}": field(column) for i, column in enumerate(schema)}
+Customer = create_model("Customer", **fields)
 
 
 class Customers(BaseModel):
@@ -36,8 +49,8 @@ def ping():
 
 
 def _score(customers):
-    frame = pd.DataFrame([customer.model_dump() for customer in customers])
-    features = frame.drop(columns="customer_id").astype(float)
+    frame = pd.DataFrame([customer.model_dump(by_alias=True) for customer in customers])
+    features = frame.drop(columns=IDENTIFIERS).astype(dict.fromkeys(NUMBERS, float))
     return model.predict_proba(features)[:, 1]
 
 
@@ -45,8 +58,9 @@ def _score(customers):
 def single(customer: Customer):
     """One customer."""
     probability = float(_score([customer])[0])
+    sent = customer.model_dump(by_alias=True)
     return {
-        "customer_id": customer.customer_id,
+        **{name: sent[name] for name in IDENTIFIERS},
         "churn_prediction": int(probability >= 0.5),
         "churn_probability": probability,
     }

@@ -3,7 +3,8 @@
 - On the simulator, where the truth is known: the distance of the fitted probabilities to the true
   ones, the profit at the chosen threshold against the best possible, and how often the 95 %
   intervals hold the true value;
-- time and memory of the whole command at 10,000, 100,000 and 1,000,000 rows, one after the other.
+- time and memory of the whole command at 10,000, 100,000 and 1,000,000 rows, one after the other;
+- time and memory from a CSV file without a schema to a registered model, by rows and columns.
 
 Usage: python benchmarks/training/run.py [--seeds N] [--most-rows N] [--figure FILE] [--json FILE]
 """
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from churn_model.schema import CUSTOMER_SCHEMA
@@ -93,27 +95,63 @@ def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
     return {metric: float(count) / seeds for metric, count in held.items()}
 
 
+def measured(folder: str, *arguments: str) -> dict[str, float]:
+    """Seconds and peak memory (MiB) of ``python -m training`` in a folder."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, sys.executable, "-m", "training", *arguments],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def from_csv(most: int) -> list[dict[str, float]]:
+    """From a CSV file to a registered model, everything inferred."""
+    found = []
+    for rows, features in ((10_000, 10), (10_000, 30), (1_000_000, 10)):
+        if rows > most:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            wide_table(rows, features).to_csv(Path(folder, "table.csv"), index=False)
+            asked = ("--data", "table.csv", "--id", "Customer ID", "--target", "Exited=1")
+            done = measured(folder, *asked)
+        found.append({"rows": rows, "features": features, **done})
+        print(found[-1], flush=True)
+    return found
+
+
+def wide_table(rows: int, features: int) -> pd.DataFrame:
+    """The simulated customers, with numbers and categories beside that partly tell more."""
+    s = simulate(rows)
+    rng = np.random.default_rng(1)
+    table = s.customers.set_axis(["Customer ID", "Age", "Months", "Price", "Paid"], axis=1)
+    for i in range(features - 4):
+        noise = rng.normal(0.2 * s.churned * (i % 3 == 0), 1, rows)
+        if i % 2:
+            table[f"Number {i}"] = np.round(noise, 3)
+        else:
+            table[f"Group {i}"] = np.array(["north", "east", "south", "west"])[
+                np.digitize(noise, [-0.7, 0, 0.7])
+            ]
+    return table.assign(Exited=s.churned)
+
+
 def growth(most: int) -> list[dict[str, float]]:
     """Seconds and peak memory (MiB) of ``python -m training`` as rows grow tenfold."""
     found = []
     rows = 10_000
     while rows <= most:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "training", "--rows", str(rows)]
-            kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-            done = subprocess.run(
-                [sys.executable, "-c", PEAK, *command],
-                cwd=folder,
-                env=kept | {"PYTHONPATH": str(Path(__file__).parents[2])},
-                capture_output=True,
-                text=True,
-                check=True,
-            )
+            done = measured(folder, "--rows", str(rows))
         s = simulate(rows)
         begun = time.perf_counter()
         fit(s.customers, s.churned, CUSTOMER_SCHEMA)
         fitted = time.perf_counter() - begun
-        found.append({"rows": rows, "fit_seconds": fitted, **json.loads(done.stdout)})
+        found.append({"rows": rows, "fit_seconds": fitted, **done})
         print(found[-1], flush=True)
         rows *= 10
     return found
@@ -159,7 +197,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.figure:
         draw_effects(options.figure)
-    found = {"growth": growth(options.most_rows)}
+    found = {"from_csv": from_csv(options.most_rows), "growth": growth(options.most_rows)}
     for name, measure, seeds in (
         ("truth", truth, -(-options.seeds // 20)),
         ("coverage", coverage, options.seeds),

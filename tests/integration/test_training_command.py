@@ -186,7 +186,7 @@ def test_a_table_that_cannot_be_trained_on_is_one_line_and_registers_nothing(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--data", "none.csv"], "--data needs --dataset"),
+        (["--data", "none.csv"], "--data needs --target"),
         (["--dataset", "x.toml"], "name it with --data"),
         (["--data", "none.csv", "--dataset", "none.toml"], "none.toml: cannot be read"),
         (["--rows", "3"], "folds need at least 5 of each"),
