@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,20 +108,11 @@ def built_in_table(rows: int, seed: int, as_of: date | None = None) -> Table:
 
 
 def read_table(
-    path: str | Path,
-    dataset: Dataset,
-    schema: RecordSchema,
-    max_rejected: float,
-    *,
-    weight: str = "",
-    split_by: str = "",
-    as_of: date | None = None,
+    path: str | Path, dataset: Dataset, schema: RecordSchema, max_rejected: float, **how: Any
 ) -> Table:
-    """Read a table and check it; see ``check_table``."""
+    """Read a file and check it; ``how``: more of what ``check_table`` takes."""
     raw = read_file(path, dataset.csv)
-    return check_table(
-        raw, path, dataset, schema, max_rejected, weight=weight, split_by=split_by, as_of=as_of
-    )
+    return check_table(raw, path, dataset, schema, max_rejected, **how)
 
 
 def check_table(
