@@ -236,9 +236,20 @@ def _read_values(column: Column, values: Sequence[object]) -> Cells:
             return cells
     except OverflowError:
         return _read_cells(column, values)
-    if column.kind == "identifier" and seen == {str} and _is_unicode(values):
-        return Cells(values)
+    if seen == {str} and _is_unicode(values):
+        if column.kind == "identifier":
+            return Cells(values)
+        if column.kind == "category":
+            return _read_choices(column, values)
     return _read_cells(column, values)
+
+
+def _read_choices(column: Column, texts: Sequence[object]) -> Cells:
+    codes: dict[object, int] = {choice: code for code, choice in enumerate(column.choices)}
+    other = len(column.choices) if column.is_open else -1
+    cells = Cells(np.array([codes.get(text, other) for text in texts], dtype=np.intp))
+    cells.refuse(cells.values < 0, _type_rule(column))
+    return cells
 
 
 def _read_with_missing(column: Column, values: Sequence[object]) -> Cells:
