@@ -89,6 +89,8 @@ class ChurnClient:
         self.chunk_rows = chunk_rows
         self.progress = progress
         self._schema = schema
+        self._follows = schema == "served"
+        self._version: str | None = None
         self._session = _session(api_key, retries)
 
     def __enter__(self) -> ChurnClient:
@@ -108,7 +110,7 @@ class ChurnClient:
 
     @property
     def schema(self) -> RecordSchema | None:
-        """The record's schema; asked of the server once, where it was not given."""
+        """The record's schema; asked of the server once a model version, where it was not given."""
         if self._schema == "served":
             self._schema = self._served_schema()
         return self._schema
@@ -184,11 +186,11 @@ class ChurnClient:
         return {str(name): value for name, value in frame.astype(object).iloc[0].items()}
 
     def _check(self, customers: pd.DataFrame | list[dict[str, Any]]) -> tuple[FieldError, ...]:
-        if self.schema is None:
-            return ()
-        if isinstance(customers, pd.DataFrame):
-            return check_frame(customers, self.schema).errors
-        return check_records(customers, self.schema).errors
+        errors = _errors(customers, self.schema)
+        if errors and self._follows:  # the server may have got a schema that takes more
+            self._schema = "served"
+            errors = _errors(customers, self.schema)
+        return errors
 
     def _send(
         self, rows: list[dict[str, Any]], positions: list[int], params: dict[str, Any]
@@ -231,7 +233,14 @@ class ChurnClient:
             predictions = None
         if not isinstance(predictions, list) or len(predictions) != len(rows):
             raise ServerFailed(f"{self.url} sent no scoring reply", reply.status_code)
+        self._note_version(reply.headers.get("X-Model-Version"))
         return predictions
+
+    def _note_version(self, version: str | None) -> None:
+        """Ask for the schema again once another version answers."""
+        if self._follows and self._version is not None and version != self._version:
+            self._schema = "served"
+        self._version = version
 
     def _names(self, rows: list[dict[str, Any]]) -> list[str]:
         """The columns to send: the schema's, or without one all that occur."""
@@ -316,6 +325,16 @@ def _session(api_key: str | None, retries: int) -> requests.Session:
     if api_key is not None:
         session.headers["X-API-Key"] = api_key
     return session
+
+
+def _errors(
+    customers: pd.DataFrame | list[dict[str, Any]], schema: RecordSchema | None
+) -> tuple[FieldError, ...]:
+    if schema is None:
+        return ()
+    if isinstance(customers, pd.DataFrame):
+        return check_frame(customers, schema).errors
+    return check_records(customers, schema).errors
 
 
 def _rows(customers: Customers) -> list[dict[str, Any]]:

@@ -322,6 +322,25 @@ def test_the_schema_is_the_one_that_the_server_publishes(server):
         assert client.schema == RecordSchema.from_model(Dated)
 
 
+def test_the_schema_is_asked_again_when_another_version_answers_or_a_record_is_refused(server):
+    document = RecordSchema.from_model(Dated).to_json_schema()
+    server.openapi = {"components": {"schemas": {"Customer": document}}}
+    customer = {"signed": "2024-01-31", "plan": "pro"}
+    with ChurnClient(server.url) as client:
+        client.predict([customer | {"plan": "plus"}])
+        document["properties"]["plan"]["enum"].append("pro")
+        client.predict([customer])
+        document["properties"]["score"] = {"type": "number"}
+        document["propertyOrdering"].append("score")
+        for version in ("1", "2"):
+            reply = {"predictions": [{"churn_prediction": 0, "churn_probability": 0.1}]}
+            server.planned.append((200, {"X-Model-Version": version}, json.dumps(reply).encode()))
+            client.predict([customer | {"score": 2.5}])
+        client.predict([customer | {"score": 2.5}])
+    sent = [body["dataframe_split"]["columns"] for _, body in server.requests]
+    assert sent == [["signed", "plan"]] * 4 + [["signed", "plan", "score"]]
+
+
 def test_dates_go_out_as_texts_and_the_day_of_scoring_with_them(server):
     with ChurnClient(server.url, schema=RecordSchema.from_model(Dated)) as client:
         for day in ("2024-01-31", date(2024, 1, 31), pd.Timestamp("2024-01-31")):
