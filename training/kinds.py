@@ -29,6 +29,7 @@ _EXACT = 2**53
 _DATE = r"\d{4}-\d\d-\d\d"
 _TIME = _DATE + r"[T ]\d\d:\d\d.*"
 _OTHER_DATE = r"\d{1,2}([./-])\d{1,2}\1\d{2,4}"
+_DRESSED = r"[$€£¥]?\s*-?\d[\d,.' ]*\s*[%$€£¥]?"
 _PLACES = {"zip", "zipcode", "postal", "postcode", "latitude", "longitude", "lat", "lon", "lng"}
 
 
@@ -63,7 +64,8 @@ def find_kind(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
     if cells.dtype.kind == "M":
         counts = _Counts(cells, ())
         known = cells.dropna()
-        is_time = bool((known.dt.normalize() != known).any())
+        has_zone = isinstance(cells.dtype, pd.DatetimeTZDtype)
+        is_time = has_zone or bool((known.dt.normalize() != known).any())
         return counts.useless() or _date(name, counts.required, is_time=is_time, as_of=as_of)
     if cells.dtype.kind in "iuf":
         counts = _Counts(cells, ())
@@ -131,8 +133,9 @@ def _of_texts(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
     numbers = _numbers(texts, csv)
     readable = np.isfinite(numbers)
     share = counts.share(readable | marked)
-    # a code such as 00501 is no number, and to be read as one it would have to be altered
-    if share >= _READABLE and readable.any() and not texts.str.match(r"-?0\d").any():
+    # codes such as 00501 are no numbers, and to be read as such they would have to be altered
+    coded = counts.share(texts.str.match(r"-?0\d").to_numpy(bool)) > 1 - _READABLE
+    if share >= _READABLE and readable.any() and not coded:
         cells_of_each = np.repeat(numbers[readable], counts.known.to_numpy()[readable])
         required = counts.required and not marked.any()
         return _number(name, cells_of_each, required, set(texts[marked]))
@@ -141,6 +144,9 @@ def _of_texts(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
             return _date(name, counts.required, is_time=is_time, as_of=as_of)
     if counts.share(texts.str.fullmatch(_OTHER_DATE).to_numpy(bool)) >= _READABLE:
         return Found(why="is a date, but not written as 2026-01-31; write it so to use its age")
+    dressed = readable | texts.str.fullmatch(_DRESSED).to_numpy(bool)
+    if len(texts) > _MOST_CATEGORIES and not coded and counts.share(dressed) >= _READABLE:
+        return Found(why="holds numbers such as $1,234.50 or 12 %; write them as 1234.50 and 12")
     return _category(name, counts, counts.share(readable))
 
 

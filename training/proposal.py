@@ -145,6 +145,8 @@ def _leaks(
 
 def _remarks(raw: pd.DataFrame, columns: Sequence[Column], identifier: str) -> Iterator[str]:
     if identifier:
+        if pd.api.types.is_numeric_dtype(raw[identifier]):
+            yield f"{identifier}: holds numbers; to be scored, identifiers have to be text"
         again = int(raw[identifier].duplicated().sum())
         if again:
             yield f"{again:,} rows repeat an identifier of a row before them"

@@ -53,6 +53,8 @@ def drawn(choices, rows=ROWS, seed=1):
         (drawn(["Yes", "NA"]), "category", False),
         (drawn(["one", "two", "three"]), "category", True),
         (drawn(["01", "02", "11"]), "category", True),
+        (drawn([*map(str, range(1, 300)), "007"]), "integer", True),
+        (drawn(["5 %", "10 %"]), "category", True),
         (drawn(["2024-02-29", "2020-01-01"]), "date", True),
         (pd.Series(drawn([True, False]), dtype=bool), "boolean", True),
         (pd.Series(drawn([1, None]), dtype="Int64"), "number", False),
@@ -84,6 +86,9 @@ def test_a_column_is_what_its_cells_say(values, kind, required):
         (drawn(["2024-01-31", "2020-01-01"]), "with --as-of DAY its age"),
         (drawn(["2024-01-31 10:00:00", "2020-01-01 00:00:00"]), "is a time"),
         (drawn(["31.01.2024", "01.12.2020"]), "not written as 2026-01-31"),
+        (drawn([f"${i},{i}50.00" for i in range(100, 400)]), "write them as 1234.50"),
+        (drawn([f"{i / 10} %" for i in range(300)]), "write them as 1234.50"),
+        (pd.Series(pd.date_range("2020-01-01", periods=ROWS, tz="UTC")), "is a time"),
         (pd.Series(drawn([1.5, np.inf, 2.5]), dtype=float), "infinite"),
         (pd.Series([[1], [2]] * 300), "neither numbers nor texts"),
         (pd.date_range("2020-01-01 03:00", periods=ROWS, freq="h"), "is a time"),
@@ -169,6 +174,11 @@ def test_what_to_look_at_is_said():
         assert part in told
     assert "5 rows repeat an identifier" in told
     assert "5 rows are copies of others" in told
+
+
+def test_an_identifier_of_numbers_is_remarked_on():
+    table = base().assign(Id=range(ROWS))
+    assert "Id: holds numbers" in "\n".join(proposed(table).remarks)
 
 
 def test_names_of_columns_stay_as_they_are():
