@@ -17,8 +17,7 @@ from mlflow import MlflowClient
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scorecard import Scorecard
-from pyfunc.version import read
-from tests.integration.conftest import ROOT, ROWS, assert_one_line, clean_environment, run
+from tests.integration.conftest import ROOT, assert_one_line, clean_environment, run
 from training.simulator import simulate
 
 CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--margin", 0.5]
@@ -84,35 +83,36 @@ def test_the_registered_model_carries_signature_schema_example_and_few_requireme
     assert (folder / "input_example.json").exists()
 
 
-def test_the_same_seed_and_data_register_the_same_bytes(registry, tmp_path):
-    done = run("-m", "training", "--rows", ROWS, "--folds", 2, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (first,) = read("models:/churn@champion").folder.rglob("scorecard.json")
-    (second,) = (tmp_path / "mlruns").rglob("artifacts/**/scorecard.json")
-    assert first.read_bytes() == second.read_bytes()
-    Scorecard.load(first)
-
-
-def test_two_runs_measure_the_same_to_the_last_digit(tmp_path):
-    reports = []
+@pytest.fixture(scope="module")
+def campaigns(tmp_path_factory):
+    """The same command twice, each with a registry of its own: their folders and what they said."""
+    made = []
     for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        done = run(*["-m", "training", "--rows", 500, "--folds", 2, *CAMPAIGN], cwd=folder)
+        folder = tmp_path_factory.mktemp(name)
+        done = run(*["-m", "training", "--rows", 2000, "--folds", 2, *CAMPAIGN], cwd=folder)
         assert done.returncode == 0, done.stderr
+        made.append((folder, done.stdout))
+    return made
+
+
+def test_the_same_command_registers_the_same_bytes_and_measures_the_same(campaigns):
+    cards, metrics = [], []
+    for folder, _ in campaigns:
+        (card,) = (folder / "mlruns").rglob("artifacts/**/scorecard.json")
+        cards.append(card.read_bytes())
         client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
         made = client.get_run(client.get_model_version("churn", "1").run_id)
-        reports.append(made.data.metrics)
-    assert reports[0] == reports[1]
-    assert len(reports[0]) > 50
+        metrics.append(made.data.metrics)
+    assert cards[0] == cards[1]
+    assert metrics[0] == metrics[1]
+    assert len(metrics[0]) > 50
 
 
-def test_a_campaign_sets_the_threshold_and_the_settings_are_child_runs(tmp_path):
-    done = run(*["-m", "training", "--rows", 2000, "--folds", 2, *CAMPAIGN], cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "where the campaign earns most" in done.stdout
-    (file,) = (tmp_path / "mlruns").rglob("artifacts/**/scorecard.json")
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+def test_a_campaign_sets_the_threshold_and_the_settings_are_child_runs(campaigns):
+    folder, output = campaigns[0]
+    assert "where the campaign earns most" in output
+    (file,) = (folder / "mlruns").rglob("artifacts/**/scorecard.json")
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     version = client.get_model_version("churn", "1")
     made = client.get_run(version.run_id)
     assert 0.05 < Scorecard.load(file).threshold < 0.4
