@@ -14,7 +14,7 @@ from churn_model.descriptor import STRICT, Layout, load
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 
-_PLAIN = re.compile(r"[^a-z0-9]")
+_PUNCTUATION = re.compile(r"[\W_]+")
 
 
 def _text(value: Any) -> Any:
@@ -74,12 +74,12 @@ def match(
     """
     alike: dict[str, list[str]] = {}
     for name in columns:
-        alike.setdefault(_PLAIN.sub("", name.lower()), []).append(name)
+        alike.setdefault(_plain(name), []).append(name)
     found: dict[str, str] = {}
     if identifier and len(schema.identifiers) == 1:
         found[schema.identifiers[0].name] = identifier
     for column in schema:
-        near = alike.get(_PLAIN.sub("", column.name.lower()), [])
+        near = alike.get(_plain(column.name), [])
         if column.name in columns:
             found.setdefault(column.name, column.name)
         elif len(near) == 1:
@@ -91,3 +91,7 @@ def match(
                 f"{listed}; say which is which with --dataset"
             )
     return found
+
+
+def _plain(name: str) -> str:
+    return _PUNCTUATION.sub("", name.casefold()) or name

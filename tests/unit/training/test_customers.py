@@ -1,11 +1,12 @@
 import pandas as pd
 import pytest
 
+from churn_model.column import Column
 from churn_model.errors import TableError, TrainingError
-from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from training import command
 from training.customers import customers_of
-from training.dataset import load_dataset
+from training.dataset import load_dataset, match
 from training.simulator import simulate
 
 
@@ -54,6 +55,14 @@ def test_a_name_that_two_columns_nearly_have_is_not_guessed(table):
     frame.to_csv(table, index=False)
     with pytest.raises(TableError, match="the field 'age'"):
         read("--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId")
+
+
+def test_letters_of_any_script_are_part_of_a_name():
+    schema = RecordSchema("Customer", (Column("客户_alter", "integer"), Column("$", "number")))
+    columns = ["客户 Alter", "名前", "$"]
+    assert match(columns, schema, "") == {"客户_alter": "客户 Alter", "$": "$"}
+    with pytest.raises(TableError, match="the field"):
+        match(["客户 Alter", "€"], schema, "")
 
 
 def test_what_was_assumed_is_a_descriptor_that_reads_the_table_again(table, tmp_path):
