@@ -14,7 +14,7 @@ import pandas as pd
 
 from churn_model.column import Column, in_words
 from churn_model.descriptor import Csv
-from churn_model.errors import SchemaError
+from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.texts import check_texts
 from training.alarms import alarms
@@ -76,6 +76,9 @@ def propose(raw: pd.DataFrame, csv: Csv, name: str, asked: Question) -> Proposal
 
     The fields have the names of the columns. Raises TableError or SchemaError.
     """
+    twice = raw.columns[raw.columns.duplicated()]
+    if len(twice):
+        raise TableError(f"{name}: has two columns named {twice[0]!r}; keep one")
     target = read_target(raw, asked.target)
     for flag, column in [("--id", asked.identifier), *(("--exclude", c) for c in asked.exclude)]:
         if column:

@@ -225,6 +225,12 @@ def test_a_wrong_question_is_answered_with_what_is_there(asked, complaint):
         proposed(base(), asked)
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    base().rename(columns={"Price": " Months"}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="two columns named 'Months'"):
+        proposed(read_file(tmp_path / "t.parquet", Csv()))
+
+
 def test_a_table_without_features_is_refused_with_every_reason():
     with pytest.raises(SchemaError, match=r"no column can be a feature: 'Note' is different"):
         proposed(base()[["Id", "Exited"]].assign(Note=[f"n{i}" for i in range(ROWS)]))
