@@ -25,6 +25,7 @@ from training.target import label, read_target, require
 _LEAKS = ("answer", "missing", "identifier")
 _SHOWN_CHOICES = 6
 _LOOKED_AT = 100_000  # rows, when leaks are looked for
+_PANDAS_MISSING = {"None", "n/a", "nan", "<NA>", "#N/A", "#NA"}
 _ODD_ZEROS = 0.01  # share of zeros from which they are worth a remark
 _FAR = 5.0  # from 0, where the smallest number that is known would have to be
 _FEW_NEGATIVES = 0.05
@@ -160,6 +161,12 @@ def _remarks(raw: pd.DataFrame, columns: Sequence[Column], identifier: str) -> I
     if same:
         yield f"{same:,} rows are copies of others: what is held out may have been learnt from"
     for column in columns:
+        read_as_missing = sorted(_PANDAS_MISSING & set(column.choices))
+        if read_as_missing:
+            yield (
+                f"{column.name}: {read_as_missing[0]!r} is a category, and pandas.read_csv takes "
+                'it for missing unless told keep_default_na=False, na_values=[""]'
+            )
         if column.kind in ("integer", "number"):
             numbers = pd.to_numeric(raw[column.name], errors="coerce")
             yield from _zeros(column, numbers)

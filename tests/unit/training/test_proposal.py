@@ -157,6 +157,7 @@ def test_a_mark_for_missing_numbers_is_one_in_numbers_only():
     kinds = {c.name: c for c in found.schema}
     assert not kinds["x"].required
     assert "None" in kinds["Offer"].choices
+    assert "Offer: 'None' is a category, and pandas.read_csv takes it" in "\n".join(found.remarks)
     checked = check_table(table, "t.csv", found.dataset, found.schema, 0.0)
     assert checked.customers["x"].isna().sum() == (table["x"] == "?").sum()
     assert set(checked.customers["Offer"]) == {"None", "A", "B"}
