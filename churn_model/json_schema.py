@@ -101,7 +101,8 @@ def _alternatives(
 ) -> tuple[Mapping[str, Any], bool, bool]:
     """A field's one type, whether it may be null, and whether any other text will do as well."""
     if isinstance(spec.get("type"), list):  # ["number", "null"]
-        spec = {**spec, "type": ..., "anyOf": [{"type": kind} for kind in spec["type"]]}
+        rest = {key: value for key, value in spec.items() if key != "type"}
+        spec = {**rest, "anyOf": [{"type": kind} for kind in spec["type"]]}
     if "anyOf" not in spec:
         return spec, False, False
     parts = [_resolved(part, definitions) for part in spec["anyOf"] if part.get("type") != "null"]

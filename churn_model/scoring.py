@@ -176,13 +176,15 @@ class Scorer:
         values = [fields[key] for key in self._feature_keys]
         inputs = self._codes(values) if self._choices else values
         if self._dates:
-            inputs, values = self._ages(inputs, scoring_day(as_of)), self._as_written(values)
+            inputs = self._ages(inputs, scoring_day(as_of))
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
         return Score(
             {name: fields[key] for name, key in self._identifier_keys.items()},
             int(probability >= limit),
             probability,
-            self._reasons(values, self.lookup.effects_one(inputs)) if explain else None,
+            self._reasons(_as_written(values), self.lookup.effects_one(inputs))
+            if explain
+            else None,
         )
 
     def _codes(self, values: list[Any]) -> list[Any]:
@@ -198,9 +200,6 @@ class Scorer:
         for i in self._dates:
             aged[i] = None if aged[i] is None else today - day_of(aged[i])
         return aged
-
-    def _as_written(self, values: Sequence[Any]) -> list[Any]:
-        return [value.isoformat() if isinstance(value, date) else value for value in values]
 
     def _threshold(self, threshold: float | None) -> float:
         if threshold is None:
@@ -299,6 +298,11 @@ class Scorer:
             for i in order
             if effects[i] > 0
         ]
+
+
+def _as_written(values: Sequence[Any]) -> list[Any]:
+    """One record's values as JSON has them: dates as texts."""
+    return [value.isoformat() if isinstance(value, date) else value for value in values]
 
 
 def _refuse_mismatch(scorecard: Scorecard, schema: RecordSchema) -> None:

@@ -130,9 +130,14 @@ def is_identifier(name: str, numbers: npt.NDArray[Any]) -> bool:
         return False
     steps = np.diff(numbers)
     has_few_gaps = np.ptp(numbers) < 2 * len(numbers)
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # CustomerId
-    is_named = bool(_ID_WORDS & set(re.findall(r"[a-z]+", words.lower())))
+    is_named = bool(_ID_WORDS & words_of(name))
     return is_named or bool(has_few_gaps or (steps >= 0).all() or (steps <= 0).all())
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a column's name, in lower case."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # CustomerId
+    return set(re.findall(r"[a-z]+", spaced.lower()))
 
 
 def _is_identifier(column: Column, values: pd.Series[Any]) -> bool:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from churn_model.column import INT64_MAX, INT64_MIN, OUTPUT_COLUMNS, Column
 from churn_model.descriptor import Csv, Layout
-from training.alarms import DISTINCT, is_identifier
+from training.alarms import DISTINCT, is_identifier, words_of
 from training.categories import RARE
 
 MISSING: tuple[str, ...] = tuple(Layout.model_fields["missing"].default)
@@ -51,7 +51,7 @@ def find_kind(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
         return Found(why="has no name")
     if name in OUTPUT_COLUMNS:
         return Found(why="has the name of a column of the results; rename it")
-    if _PLACES & set(_words(name)):
+    if _PLACES & words_of(name):
         return Found(why="is a place; a region of a few dozen values would be a feature")
     if cells.dtype.kind == "O" and not isinstance(cells.dtype, pd.StringDtype):
         plain = _plain_objects(cells)
@@ -78,11 +78,6 @@ def marks_of(cells: pd.Series[Any]) -> set[str]:
     if not isinstance(cells.dtype, pd.StringDtype):
         return set()
     return _MARKS & set(cells.drop_duplicates().str.strip().dropna())
-
-
-def _words(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # ZipCode
-    return re.findall(r"[a-z]+", spaced.lower())
 
 
 def _plain_objects(cells: pd.Series[Any]) -> pd.Series[Any] | None:

@@ -24,6 +24,7 @@ from churn_model.validation import check_frame
 from training.dataset import Dataset
 from training.files import read_file
 from training.simulator import LAST_DAY, simulate
+from training.target import label
 
 _EXAMPLES = 5
 
@@ -204,8 +205,8 @@ def _labels(raw: pd.DataFrame, dataset: Dataset) -> npt.NDArray[np.int64]:
     target = dataset.target
     meaning = dict.fromkeys(target.kept, 0) | dict.fromkeys(target.churned, 1)
     meaning |= dict.fromkeys(target.unlabelled, _UNLABELLED)
-    texts = ["" if pd.isna(cell) else str(cell).strip() for cell in raw[target.column.strip()]]
-    return np.array([meaning.get(text, _UNKNOWN) for text in texts], dtype=np.int64)
+    found = [meaning.get(label(cell), _UNKNOWN) for cell in raw[target.column.strip()]]
+    return np.array(found, dtype=np.int64)
 
 
 def _label_errors(labels: npt.NDArray[np.int64], dataset: Dataset) -> list[FieldError]:
