@@ -16,10 +16,10 @@ from typing import Any, get_args
 from batch.job import Format, Job, Tally
 from batch.judge import Form, Judge
 from batch.output import Place
-from churn_model.column import OUTPUT_COLUMNS
 from churn_model.dates import as_date
-from churn_model.descriptor import Layout, load
 from churn_model.errors import BatchError, ChurnError
+from churn_model.schema.column import OUTPUT_COLUMNS
+from churn_model.tables.descriptor import Layout, load
 from pyfunc import CHAMPION_URI
 from pyfunc import version as versions
 

@@ -12,12 +12,12 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from churn_model.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.dates import as_texts
-from churn_model.descriptor import Layout
 from churn_model.errors import FieldError, TableError, by_row
 from churn_model.schema import RecordSchema
-from churn_model.texts import check_texts, read_numbers
+from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
+from churn_model.tables.descriptor import Layout
+from churn_model.tables.texts import check_texts, read_numbers
 from churn_model.validation import Checked, check_frame, check_records
 
 Form = Literal["typed", "text", "lines"]

@@ -33,7 +33,8 @@ from batch.output import REJECTED, SCORED, Mode, Output, Place, fill
 from batch.spark_files import Tables, column_of, read, rejected_rules, write
 from batch.spark_store import HadoopStore
 from churn_model.errors import BatchError
-from pyfunc import registry
+from pyfunc.signature import signature
+from pyfunc.spark_types import result_type
 
 _FILE = re.compile(r"\b(file|hdfs|s3a?|gs|abfss?|dbfs):/\S+")
 _RAISED = re.compile(r"(?!org\.|java\.|scala\.|py4j\.)[\w.]+(Error|Exception|Invalid): ")
@@ -126,7 +127,7 @@ def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
     udf = mlflow.pyfunc.spark_udf(
         spark,
         str(job.version.folder),
-        result_type=registry.result_type(schema, explain=job.explain, identifiers=False),
+        result_type=result_type(schema, explain=job.explain, identifiers=False),
         params=params,
     )
     customer = F.struct(*(column_of(column.name) for column in schema))
@@ -145,7 +146,7 @@ def _accepted(job: Job, raw: DataFrame) -> DataFrame:
         wanted = raw.columns
     elif CORRUPT in raw.columns:
         wanted.append(CORRUPT)
-    made: Any = registry.signature(judge.schema).inputs.as_spark_schema()
+    made: Any = signature(judge.schema).inputs.as_spark_schema()
     for name in by:
         made = made.add(raw.schema[name])
 

@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 
 from churn_model.errors import RegistryError
 from pyfunc import CHAMPION, MODEL_NAME
-from pyfunc.registry import champion_version, readable_errors
+from pyfunc.registry import version_of_alias
+from pyfunc.registry_errors import readable_errors
 
 REPLACED = "replaced_version"
 FORCED = "promotion_forced"
@@ -25,7 +26,7 @@ def promote(
     another version has become champion since the comparison.
     """
     with readable_errors():
-        now = champion_version(name)
+        now = version_of_alias(name)
         if now != replacing:
             raise RegistryError(
                 f"version {now} became champion of {name} meanwhile, not version {replacing}; "
@@ -46,7 +47,7 @@ def rollback(name: str = MODEL_NAME) -> tuple[str, str]:
     none to go back to.
     """
     with readable_errors():
-        now = champion_version(name)
+        now = version_of_alias(name)
         if now is None:
             raise RegistryError(f"{name} has no champion, so nothing can be rolled back")
         client = MlflowClient()

@@ -15,6 +15,7 @@ import mlflow
 
 from churn_model.errors import ChurnError, InvalidParameter
 from pyfunc import CHAMPION_URI, registry
+from pyfunc.registry_errors import readable_errors
 
 DEFAULT_PORT = 5001
 
@@ -28,7 +29,7 @@ def command(
     """
     refuse_busy_port(host, port)
     registry.check_reachable()
-    with registry.readable_errors(uri):
+    with readable_errors(uri):
         mlflow.models.get_model_info(uri)
     options = ["-m", uri, "-p", str(port), "-h", host, "--env-manager", env_manager]
     return [sys.executable, "-m", "mlflow", "models", "serve", *options]

@@ -13,7 +13,7 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 
 from churn_model.scoring import Scorer
 from pyfunc.model import SCHEMA, SCORECARD
-from pyfunc.registry import readable_errors
+from pyfunc.registry_errors import readable_errors
 
 _REGISTERED = "models:/"
 

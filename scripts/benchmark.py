@@ -27,12 +27,14 @@ import requests
 from churn_model.client import ChurnClient
 from churn_model.errors import ChurnError
 from churn_model.schema import CUSTOMER_SCHEMA
-from churn_model.scorecard import Scorecard
 from churn_model.scoring import Scorer
-from pyfunc import registry, serve
-from training.baselines import baselines
-from training.fit import feature_table, fit
-from training.simulator import Simulation, simulate
+from churn_model.scoring.scorecard import Scorecard
+from pyfunc import serve
+from pyfunc.logging import log_model
+from pyfunc.signature import signature
+from training.data.simulator import Simulation, simulate
+from training.fitting.baselines import baselines
+from training.fitting.fit import feature_table, fit
 
 ROOT = Path(__file__).parents[1]
 MANY = 100_000
@@ -103,11 +105,11 @@ def _serving(card: Scorecard, rounds: int) -> Comparison:
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", f"{folder}/runs"))
         with mlflow.start_run():
-            ours = registry.log(card, CUSTOMER_SCHEMA, example).model_uri
+            ours = log_model(card, CUSTOMER_SCHEMA, example).model_uri
         mlflow.pyfunc.save_model(
             f"{folder}/noop",
             python_model=str(ROOT / "benchmarks" / "noop_model.py"),
-            signature=registry.signature(CUSTOMER_SCHEMA),
+            signature=signature(CUSTOMER_SCHEMA),
             pip_requirements=["mlflow"],
         )
         rates = [

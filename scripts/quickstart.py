@@ -15,9 +15,9 @@ from typing import IO, Any
 
 from churn_model.client import ChurnClient
 from churn_model.errors import ChurnError, ServerFailed, TimedOut, Unavailable
-from churn_model.example import example
 from churn_model.schema import EXAMPLES
 from churn_model.scoring import Scorer
+from churn_model.scoring.example import example
 from pyfunc import CHAMPION_URI, registry, serve
 from pyfunc import version as versions
 from training.__main__ import main as train
@@ -48,7 +48,7 @@ def main() -> int:
 
 def _tour(port: int, leave: bool) -> int:
     serve.refuse_busy_port("127.0.0.1", port)
-    version = registry.champion_version()
+    version = registry.version_of_alias()
     if version is None:
         print("\n1. train on simulated customers and register the model")
         if code := train([]):

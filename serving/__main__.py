@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 
 from churn_model.errors import ChurnError, InvalidParameter
-from serving.connection import Connection
-from serving.metrics import FOLDER
+from serving.http.connection import Connection
+from serving.http.metrics import FOLDER
 from serving.settings import Settings, read
 
 
@@ -63,7 +63,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
 def _run(settings: Settings, listener: socket.socket) -> int:
     # imported here: prometheus-client looks for its folder when it is first loaded
     from serving.app import RESOLVED, create_app, worker
-    from serving.logs import configure
+    from serving.http.logs import configure
     from serving.model import load
 
     configure(settings.log_level)

@@ -10,18 +10,18 @@ from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 
-from serving import keys
-from serving.docs import Docs
-from serving.http import App, Patience, Receive, Scope, Send
-from serving.ledger import Ledger
-from serving.logs import configure
-from serving.metrics import Metrics
-from serving.middleware import Guard, Outermost, Turnstile
+from serving.api.docs import Docs
+from serving.api.routes import Routes
+from serving.http import api_keys
+from serving.http.asgi import App, Patience, Receive, Scope, Send
+from serving.http.executor import Capacity, Work
+from serving.http.logs import configure
+from serving.http.metrics import Metrics
+from serving.http.middleware import Guard, Outermost, Turnstile
+from serving.http.rate_limit import Throttle
+from serving.http.request_log import Ledger
 from serving.model import Holder, Served, load
-from serving.routes import Routes
 from serving.settings import PREFIX, Settings
-from serving.throttle import Throttle
-from serving.work import Capacity, Work
 
 _ALWAYS_OPEN = ("/ping", "/health")
 _PUBLIC = {
@@ -54,7 +54,7 @@ def create_app(settings: Settings, served: Served | None = None) -> App:
         settings.rate_limit_storage,
         free=_ALWAYS_OPEN,
     )
-    known = keys.load(settings.keys_file, settings.keys)
+    known = api_keys.load(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(known), root_path=settings.root_path)
     patience = Patience(settings.timeout)
     app: App = Routes(settings, holder, work, throttle, ledger, patience, docs)

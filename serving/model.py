@@ -12,14 +12,14 @@ from typing import Any
 
 from mlflow.pyfunc import PyFuncModel
 
-from churn_model.compatibility import refusals
 from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
-from churn_model.example import example
 from churn_model.schema import RecordSchema
+from churn_model.schema.compatibility import refusals
 from churn_model.scoring import Scorer
+from churn_model.scoring.example import example
 from pyfunc import version as versions
 from pyfunc.model import ChurnPyfunc
-from pyfunc.registry import readable_errors
+from pyfunc.registry_errors import readable_errors
 
 _logger = logging.getLogger("serving.model")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from churn_model.schema import CUSTOMER_SCHEMA
-from churn_model.scorecard import Feature, Scorecard, Term
 from churn_model.scoring import Scorer
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 
 # how long an example takes says more of the machine than of the code
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,11 +9,11 @@ from churn_model.errors import ChurnError
 from pyfunc import CHAMPION
 from training import command
 from training.customers import Customers, customers_of
-from training.gates import load_gates, refusals
-from training.table import describe_rejected
+from training.data.table import describe_rejected
+from training.evaluation.gates import load_gates, refusals
 
 if TYPE_CHECKING:
-    from training.evaluation import Evaluation
+    from training.evaluation.evaluation import Evaluation
     from training.run import Trained
 
 _SHOWN = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_10")

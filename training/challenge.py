@@ -11,17 +11,18 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from churn_model.compatibility import refusals as narrowings
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
+from churn_model.schema.compatibility import refusals as narrowings
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, CHAMPION, registry
+from pyfunc.registry_errors import readable_errors
 from pyfunc.version import read
-from training.comparison import Comparison, absolute, compare
-from training.gates import Gates, judge, refusals
-from training.inputs import dataset
+from training.data.table import Table
+from training.evaluation.comparison import Comparison, absolute, compare
+from training.evaluation.gates import Gates, judge, refusals
+from training.reporting.inputs import dataset
 from training.run import ALARMS, choose_experiment
-from training.table import Table
 
 ReadTable = Callable[[RecordSchema], Table]
 """Reads the fresh labelled customers as a schema declares them."""
@@ -46,10 +47,10 @@ class Outcome:
 def contenders(name: str) -> Outcome:
     """The two versions as the registry has them. Raises RegistryError without a challenger."""
     registry.check_reachable()
-    challenger = registry.champion_version(name, CHALLENGER)
+    challenger = registry.version_of_alias(name, CHALLENGER)
     if challenger is None:
         raise RegistryError(f"{name} has no challenger; train one: python -m training")
-    return Outcome(registry.champion_version(name), challenger)
+    return Outcome(registry.version_of_alias(name), challenger)
 
 
 def examine(name: str, outcome: Outcome, read_table: ReadTable, gates: Gates, seed: int) -> None:
@@ -106,7 +107,7 @@ def _version(name: str, version: str) -> ModelVersion:
 
 def log(name: str, outcome: Outcome, *, promoted: bool, forced: str) -> None:
     """Keep the examination as a run."""
-    with registry.readable_errors():
+    with readable_errors():
         choose_experiment()
         with mlflow.start_run(run_name=f"promote {name} {outcome.challenger}"):
             mlflow.set_tags(

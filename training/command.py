@@ -12,8 +12,8 @@ from pathlib import Path
 from churn_model.dates import as_date
 from churn_model.errors import TrainingError
 from pyfunc import MODEL_NAME
-from training.economics import Offer
-from training.simulator import ROWS
+from training.data.simulator import ROWS
+from training.evaluation.economics import Offer
 
 _OFFER = {
     "cost": "offer_cost",

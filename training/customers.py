@@ -9,13 +9,13 @@ from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
-from training.dataset import Dataset, load_dataset, match
-from training.files import layout_of, read_file
-from training.kinds import MISSING, marks_of
-from training.proposal import Question, propose
-from training.schema_source import load_schema
-from training.table import Table, built_in_table, check_table, read_table
-from training.target import read_target
+from training.data.dataset import Dataset, load_dataset, match
+from training.data.files import layout_of, read_file
+from training.data.schema_source import load_schema
+from training.data.table import Table, built_in_table, check_table, read_table
+from training.data.target import read_target
+from training.schema_inference.kinds import MISSING, marks_of
+from training.schema_inference.proposal import Question, propose
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ import json
 import sys
 from typing import Any
 
-from churn_model.column import INT64_MAX, INT64_MIN
 from churn_model.errors import ChurnError
 from churn_model.schema import RecordSchema
+from churn_model.schema.column import INT64_MAX, INT64_MIN
 from training import command
 from training.customers import question_of
-from training.files import layout_of, read_file
-from training.proposal import propose
+from training.data.files import layout_of, read_file
+from training.schema_inference.proposal import propose
 
 
 def main(arguments: list[str] | None = None) -> int:

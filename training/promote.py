@@ -11,13 +11,13 @@ from churn_model.schema import RecordSchema
 from pyfunc import MODEL_NAME
 from training import command
 from training.customers import table_of
-from training.gates import load_gates
-from training.metrics import HEADLINES
-from training.table import Table
+from training.data.table import Table
+from training.evaluation.gates import load_gates
+from training.evaluation.metrics import HEADLINES
 
 if TYPE_CHECKING:
     from training.challenge import Outcome
-    from training.comparison import Comparison
+    from training.evaluation.comparison import Comparison
 
 REFUSED = 2
 _FRESH_SEED = 20_000  # customers that training's default seeds have not drawn

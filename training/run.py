@@ -14,24 +14,26 @@ from tqdm import tqdm
 
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
-from churn_model.scorecard import Scorecard
+from churn_model.scoring.scorecard import Scorecard
 from pyfunc import CHALLENGER, CHAMPION, MODEL_NAME, registry
+from pyfunc.logging import log_model
 from pyfunc.promotion import promote
-from training.alarms import Alarm, alarms
-from training.card import model_card
-from training.economics import Economics, Offer, economics, empc
-from training.evaluation import SCORECARD, Evaluation, evaluate
-from training.findings import Findings
-from training.fit import fit
-from training.gates import Gates, Verdict, judge, load_gates
-from training.importance import importances
-from training.inputs import dataset
+from pyfunc.registry_errors import readable_errors
+from training.data.table import Table
+from training.evaluation.alarms import Alarm, alarms
+from training.evaluation.economics import Economics, Offer, economics, empc
+from training.evaluation.evaluation import SCORECARD, Evaluation, evaluate
+from training.evaluation.gates import Gates, Verdict, judge, load_gates
+from training.evaluation.importance import importances
+from training.evaluation.selection import Candidate, candidates, compare
+from training.evaluation.slices import slices
+from training.fitting.fit import fit
+from training.fitting.splits import Splits, by_date, by_folds
 from training.interrupt import interruptible
-from training.log import log
-from training.selection import Candidate, candidates, compare
-from training.slices import slices
-from training.splits import Splits, by_date, by_folds
-from training.table import Table
+from training.reporting.findings import Findings
+from training.reporting.inputs import dataset
+from training.reporting.log import log
+from training.reporting.model_card import model_card
 
 EXPERIMENT = "churn"
 ALARMS = "alarms"
@@ -120,10 +122,10 @@ def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Train
             findings = _find(table, schema, plan, splits, compared, revenue, run.info.run_id, step)
             step("log to MLflow")
             card = model_card(findings)
-            with registry.readable_errors():
+            with readable_errors():
                 log(findings, card, record)
             examples = table.as_sent(_EXAMPLE_ROWS, record)
-            info = registry.log(findings.scorecard, record, examples)
+            info = log_model(findings.scorecard, record, examples)
             step("register")
             registered = registry.register(
                 info,
@@ -253,7 +255,7 @@ def _money(
 
 def _crown(findings: Findings, name: str, version: str) -> str:
     """The first version that passes the gates is champion; others have to prove themselves."""
-    if registry.champion_version(name) is not None or not findings.passed:
+    if registry.version_of_alias(name) is not None or not findings.passed:
         return CHALLENGER
     promote(version, replacing=None, name=name)
     return CHAMPION
@@ -261,7 +263,7 @@ def _crown(findings: Findings, name: str, version: str) -> str:
 
 @contextmanager
 def _run(name: str) -> Iterator[Any]:
-    with registry.readable_errors():
+    with readable_errors():
         choose_experiment()
         run = mlflow.start_run(run_name=name)
     with run:

@@ -30,8 +30,10 @@ import pyarrow.parquet
 from batch.spark import session
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
-from training.fit import fit
-from training.simulator import simulate
+from pyfunc.logging import log_model
+from pyfunc.spark_types import result_type
+from training.data.simulator import simulate
+from training.fitting.fit import fit
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "score_batch.py"
 FILE_ROWS = 250_000
@@ -56,7 +58,7 @@ def register(folder: Path) -> str:
     simulation = simulate(seed=0)
     card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
     with mlflow.start_run():
-        registry.register(registry.log(card, CUSTOMER_SCHEMA, simulation.customers.head(3)))
+        registry.register(log_model(card, CUSTOMER_SCHEMA, simulation.customers.head(3)))
     return uri
 
 
@@ -68,7 +70,7 @@ def udfs(source: Path, rounds: int) -> dict[str, float]:
     table = spark.read.parquet(str(source))
     names = [column.name for column in CUSTOMER_SCHEMA]
     # as the command does it: identifiers stay in the row, where they are
-    kind = registry.result_type(CUSTOMER_SCHEMA, identifiers=False)
+    kind = result_type(CUSTOMER_SCHEMA, identifiers=False)
     ours = mlflow.pyfunc.spark_udf(spark, "models:/churn@champion", result_type=kind)
 
     @F.pandas_udf(kind)

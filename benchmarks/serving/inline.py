@@ -17,9 +17,9 @@ import uvloop
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
-from serving import protocol
-from training.fit import fit
-from training.simulator import simulate
+from serving.api import protocol
+from training.data.simulator import simulate
+from training.fitting.fit import fit
 
 
 async def _hop(pool: ThreadPoolExecutor) -> float:

@@ -33,12 +33,14 @@ import requests
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from pyfunc import registry
-from serving.keys import make
+from pyfunc.logging import log_model
+from pyfunc.signature import signature
+from serving.http.api_keys import make
 from training import command
-from training.baselines import BOOSTING, baselines
 from training.customers import customers_of
-from training.fit import feature_table, fit
-from training.table import Table, built_in_table
+from training.data.table import Table, built_in_table
+from training.fitting.baselines import BOOSTING, baselines
+from training.fitting.fit import feature_table, fit
 
 HERE = Path(__file__).parent
 OURS, BARE, FASTAPI, TUTORIAL = (
@@ -78,7 +80,7 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
     with mlflow.start_run():
-        registry.register(registry.log(card, schema, table.customers.head(3)))
+        registry.register(log_model(card, schema, table.customers.head(3)))
     pipeline = baselines(schema)[BOOSTING]
     pipeline.fit(feature_table(table.customers, schema), table.churned)
     (folder / "tutorial.pkl").write_bytes(pickle.dumps(pipeline))
@@ -88,7 +90,7 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
     mlflow.pyfunc.save_model(
         str(folder / "pipeline"),
         python_model=str(HERE / "pipeline_model.py"),
-        signature=registry.signature(schema),
+        signature=signature(schema),
         pip_requirements=["mlflow"],
     )
     key, stored = make()

@@ -28,8 +28,9 @@ from mlflow import MlflowClient
 from churn_model.client import ChurnClient
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
-from training.fit import fit
-from training.simulator import simulate
+from pyfunc.logging import log_model
+from training.data.simulator import simulate
+from training.fitting.fit import fit
 
 CUSTOMER = {
     "customer_id": "C1",
@@ -85,7 +86,7 @@ def register_two(folder: Path) -> Path:
     for shift in (0.0, 1.0):
         changed = card.model_copy(update={"intercept": card.intercept + shift})
         with mlflow.start_run():
-            info = registry.log(changed, CUSTOMER_SCHEMA, simulation.customers.head(3))
+            info = log_model(changed, CUSTOMER_SCHEMA, simulation.customers.head(3))
             registry.register(info)
     return database
 

@@ -26,12 +26,12 @@ from matplotlib.figure import Figure
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
-from training.economics import Offer, economics, profit_curve
-from training.evaluation import SCORECARD, evaluate
-from training.fit import fit
-from training.metrics import metrics
-from training.simulator import simulate, true_probability
-from training.splits import by_folds
+from training.data.simulator import simulate, true_probability
+from training.evaluation.economics import Offer, economics, profit_curve
+from training.evaluation.evaluation import SCORECARD, evaluate
+from training.evaluation.metrics import metrics
+from training.fitting.fit import fit
+from training.fitting.splits import by_folds
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
 COVERED = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "captured_20")

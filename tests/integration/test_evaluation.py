@@ -6,13 +6,13 @@ import pytest
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA
-from training.evaluation import SCORECARD, evaluate
-from training.figures import effect_figures, evaluation_figures, pair_figures
-from training.fit import fit
-from training.intervals import Interval
-from training.metrics import METRICS
-from training.simulator import simulate
-from training.splits import by_date, by_folds
+from training.data.simulator import simulate
+from training.evaluation.evaluation import SCORECARD, evaluate
+from training.evaluation.intervals import Interval
+from training.evaluation.metrics import METRICS
+from training.fitting.fit import fit
+from training.fitting.splits import by_date, by_folds
+from training.reporting.figures import effect_figures, evaluation_figures, pair_figures
 
 _DRAWN = ("roc", "calibration", "gains", "tenure", "age & tenure")
 

@@ -10,13 +10,13 @@ import pytest
 
 from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
-from pyfunc.registry import _as_signed
+from pyfunc.logging import _as_signed
 from tests.unit.training.test_proposal import ASKED, ROWS, base, drawn
-from training.alarms import alarms
-from training.files import layout_of, read_file
-from training.fit import fit
-from training.proposal import propose
-from training.table import check_table
+from training.data.files import layout_of, read_file
+from training.data.table import check_table
+from training.evaluation.alarms import alarms
+from training.fitting.fit import fit
+from training.schema_inference.proposal import propose
 
 RNG = np.random.default_rng(9)
 MIXED = [f"{i}" if i % 30 else f"{i} or so" for i in range(ROWS)]

@@ -16,13 +16,14 @@ from pydantic import Field
 
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
 from pyfunc import registry
+from pyfunc.logging import log_model
 from pyfunc.promotion import FORCED, REPLACED
 from tests.integration.conftest import ROOT, assert_one_line, clean_environment, run
-from training.fit import fit
+from training.data.simulator import Simulation, simulate
+from training.data.table import built_in_table
+from training.fitting.fit import fit
 from training.promote import main
 from training.run import ALARMS, Plan, train
-from training.simulator import Simulation, simulate
-from training.table import built_in_table
 
 DATASET = """name = "fresh"
 [columns]
@@ -82,12 +83,12 @@ def challenge(simulation: Simulation, schema=CUSTOMER_SCHEMA, change=lambda card
     """Register a challenger fitted on these customers."""
     card = change(fit(simulation.customers, simulation.churned, schema).scorecard)
     with mlflow.start_run():
-        info = registry.log(card, schema, simulation.customers.head(2))
+        info = log_model(card, schema, simulation.customers.head(2))
     return str(registry.register(info, alias="challenger", tags=tags).version)
 
 
 def champion() -> str | None:
-    return registry.champion_version("churn")
+    return registry.version_of_alias("churn")
 
 
 def test_a_better_challenger_is_promoted_and_can_be_taken_back(models, promote):

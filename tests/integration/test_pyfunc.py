@@ -15,9 +15,10 @@ from churn_model.errors import RegistryError
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from pyfunc import registry as models
+from pyfunc.registry import version_of_alias
 from tests.integration.conftest import ROWS
-from training.fit import feature_table, fit
-from training.simulator import simulate
+from training.data.simulator import simulate
+from training.fitting.fit import feature_table, fit
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +115,9 @@ def test_a_model_that_is_not_there_is_one_line_that_says_what_to_do(registry):
         with pytest.raises(RegistryError, match="train and register one") as caught:
             models.load(uri)
         assert "\n" not in str(caught.value)
-    assert models.champion_version() == "1"
-    assert models.champion_version("nothing") is None
-    assert models.champion_version(alias="nobody") is None
+    assert version_of_alias() == "1"
+    assert version_of_alias("nothing") is None
+    assert version_of_alias(alias="nobody") is None
 
 
 def test_a_damaged_scorecard_does_not_load(registry, tmp_path):

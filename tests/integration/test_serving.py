@@ -14,7 +14,7 @@ from churn_model.client import ChurnClient
 from churn_model.errors import InvalidRecords, RequestRefused
 from pyfunc import registry as models
 from tests.integration.conftest import serving
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 @pytest.fixture(scope="module")

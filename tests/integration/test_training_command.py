@@ -16,9 +16,9 @@ import pytest
 from mlflow import MlflowClient
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.scorecard import Scorecard
+from churn_model.scoring.scorecard import Scorecard
 from tests.integration.conftest import ROOT, assert_one_line, clean_environment, run
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--margin", 0.5]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from churn_model.schema import CUSTOMER_SCHEMA
-from training.economics import Offer, economics, profit_curve
-from training.evaluation import evaluate
-from training.intervals import percentile, resamples, without_noise
-from training.metrics import Ranked
-from training.simulator import simulate
-from training.splits import by_folds
+from training.data.simulator import simulate
+from training.evaluation.economics import Offer, economics, profit_curve
+from training.evaluation.evaluation import evaluate
+from training.evaluation.intervals import percentile, resamples, without_noise
+from training.evaluation.metrics import Ranked
+from training.fitting.splits import by_folds
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
 SEEDS = 100

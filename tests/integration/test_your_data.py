@@ -188,7 +188,7 @@ FIELDS = """    contract: Literal["monthly", "yearly"] = Field(description="For 
 """
 SCORE = """
 import json, mlflow, sys
-from training.simulator import simulate
+from training.data.simulator import simulate
 customers = simulate(200, seed=3).customers
 customers.to_csv("customers.csv", index=False)
 model = mlflow.pyfunc.load_model("models:/churn@champion")

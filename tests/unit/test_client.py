@@ -28,7 +28,7 @@ from churn_model.errors import (
     Unavailable,
 )
 from churn_model.schema import CustomerRecord, RecordSchema
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 class Server(ThreadingHTTPServer):

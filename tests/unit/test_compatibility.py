@@ -3,8 +3,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from churn_model.compatibility import refusals
 from churn_model.schema import RecordSchema
+from churn_model.schema.compatibility import refusals
 
 
 class Old(BaseModel):

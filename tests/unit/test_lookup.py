@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_model.lookup import Lookup, _Search
-from churn_model.scorecard import Feature, Scorecard, Term
+from churn_model.scoring.lookup import Lookup, _Search
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 
 NAN = float("nan")
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
-from churn_model.column import INT64_MAX, Column
 from churn_model.errors import SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
+from churn_model.schema.column import INT64_MAX, Column
 from churn_model.validation import check_records
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_model.errors import ScorecardError
-from churn_model.scorecard import Feature, Scorecard, Term
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 
 
 def small() -> dict:

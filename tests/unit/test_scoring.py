@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from churn_model.errors import InvalidParameter, InvalidRecords, SchemaError, ScorecardError
-from churn_model.example import example
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from churn_model.scoring import Scorer
+from churn_model.scoring.example import example
+from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from tests.unit.test_schema import Dated, Rich
 from tests.unit.test_validation import GOOD_RICH
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,11 @@ import pytest
 from pyspark.sql import functions as F  # noqa: N812
 
 from pyfunc import registry as models
+from pyfunc.signature import signature
+from pyfunc.spark_types import result_type
 from tests.integration.batch.conftest import command, rows
 from tests.integration.conftest import ROOT, clean_environment
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 @pytest.fixture
@@ -234,13 +236,13 @@ def test_the_udf_works_directly_on_a_clean_table(spark, registry, customers):
         customers.drop(columns="region")
         .astype(object)
         .where(customers.drop(columns="region").notna(), None),
-        models.signature(schema).inputs.as_spark_schema(),
+        signature(schema).inputs.as_spark_schema(),
     )
     expected = models.load().predict(customers, {"explain": True, "threshold": 0.3})
     udf = mlflow.pyfunc.spark_udf(
         spark,
         "models:/churn@champion",
-        result_type=models.result_type(schema, explain=True),
+        result_type=result_type(schema, explain=True),
         params={"explain": True, "threshold": 0.3},
     )
     for arguments in (names, [F.struct(*names)]):
@@ -257,13 +259,11 @@ def test_the_udf_reports_bad_rows_in_their_place(spark, registry):
     udf = mlflow.pyfunc.spark_udf(
         spark,
         "models:/churn@champion",
-        result_type=models.result_type(schema, on_invalid="report"),
+        result_type=result_type(schema, on_invalid="report"),
         params={"on_invalid": "report"},
     )
     ages = [(f"c{i}", age, 12, 70.5, None) for i, age in enumerate((42, 300, 43))]
-    table = spark.createDataFrame(ages, models.signature(schema).inputs.as_spark_schema()).coalesce(
-        1
-    )
+    table = spark.createDataFrame(ages, signature(schema).inputs.as_spark_schema()).coalesce(1)
     scores = table.select(udf(*(c.name for c in schema)).alias("s")).select("s.*")
     # MLflow writes a text that is missing as "None" where others of its batch are not
     found = scores.withColumn("error", F.nullif("error", F.lit("None"))).collect()

@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from serving.keys import make
+from serving.http.api_keys import make
 from tests.integration.serving.conftest import CUSTOMER, our_server
 
 

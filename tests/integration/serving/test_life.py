@@ -17,11 +17,12 @@ from mlflow import MlflowClient
 from churn_model.client import ChurnClient
 from churn_model.errors import Unavailable
 from churn_model.schema import CUSTOMER_SCHEMA
-from churn_model.scorecard import Scorecard
+from churn_model.scoring.scorecard import Scorecard
 from pyfunc import registry as models
+from pyfunc.logging import log_model
 from tests.integration.conftest import Registry, free_port
 from tests.integration.serving.conftest import CUSTOMER, families, our_server, value, wait
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def own_registry(registry, tmp_path) -> Registry:
     for intercept in (first.intercept, first.intercept + 1.0):
         with mlflow.start_run():
             changed = first.model_copy(update={"intercept": intercept})
-            info = models.log(changed, CUSTOMER_SCHEMA, simulate(3).customers)
+            info = log_model(changed, CUSTOMER_SCHEMA, simulate(3).customers)
             models.register(info)
     MlflowClient().set_registered_model_alias("churn", "champion", "1")
     yield own
@@ -95,7 +96,7 @@ def with_age(registry, **bounds) -> int:
     )
     card = Scorecard.load(next((registry.folder / "runs").rglob("artifacts/**/scorecard.json")))
     with mlflow.start_run():
-        return models.register(models.log(card, schema, simulate(3).customers)).version
+        return models.register(log_model(card, schema, simulate(3).customers)).version
 
 
 def test_a_version_that_takes_less_is_not_swapped_in_and_one_that_takes_more_is(own_registry):

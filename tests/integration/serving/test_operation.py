@@ -11,7 +11,7 @@ import pytest
 
 from churn_model.client import ChurnClient
 from churn_model.errors import KeyRefused
-from serving.keys import add, make
+from serving.http.api_keys import add, make
 from tests.integration.conftest import (
     assert_one_line,
     clean_environment,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import requests
 
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 FRAME = simulate(6, seed=14).customers
 NAMES = list(FRAME)

@@ -15,7 +15,7 @@ from churn_model.client import ChurnClient
 from churn_model.errors import InvalidRecords
 from pyfunc import registry as models
 from tests.integration.serving.conftest import CUSTOMER
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 import requests
 import trustme
 
-from serving.keys import make
+from serving.http.api_keys import make
 from tests.integration.conftest import clean_environment, free_port
 from tests.integration.serving.conftest import CUSTOMER, our_server
 

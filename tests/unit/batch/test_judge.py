@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 
 from batch.judge import LINE, Judge, arrow_schema
-from churn_model.descriptor import Layout
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.descriptor import Layout
 from tests.unit.test_schema import Rich
 
 PLAIN = Layout.plain(CUSTOMER_SCHEMA)

@@ -1,6 +1,6 @@
 import asyncio
 
-from serving.connection import Gathering
+from serving.http.connection import Gathering
 
 
 class Recorder:

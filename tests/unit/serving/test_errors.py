@@ -3,7 +3,7 @@ import json
 import pytest
 
 from churn_model.errors import FieldError, InvalidParameter, InvalidRecords, SchemaError
-from serving.errors import ApiError, body, refusal
+from serving.http.errors import ApiError, body, refusal
 
 KEYS = "success error_code message error errors error_count request_id".split()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from serving.errors import ERROR_CODES
-from serving.metrics import Metrics
+from serving.http.errors import ERROR_CODES
+from serving.http.metrics import Metrics
 from serving.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from serving.errors import ApiError
-from serving.http import Call, Disconnected, Patience
+from serving.http.asgi import Call, Disconnected, Patience
+from serving.http.errors import ApiError
 
 
 def call(**headers):

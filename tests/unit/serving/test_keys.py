@@ -1,7 +1,8 @@
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.keys import Keys, add, load, main, make
+from serving.http.api_keys import Keys, add, load, make
+from serving.keys import main
 
 
 def test_a_key_belongs_to_its_client_and_to_nobody_else():

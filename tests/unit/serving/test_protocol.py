@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.validation import check_records
-from serving.errors import ApiError
-from serving.protocol import Params, read_invocation, read_object
+from serving.api.protocol import Params, read_invocation, read_object
+from serving.http.errors import ApiError
 from tests.unit.test_validation import GOOD, any_record
 
 

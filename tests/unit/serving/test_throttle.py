@@ -4,9 +4,9 @@ import time
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.errors import ApiError
-from serving.http import Call
-from serving.throttle import Throttle
+from serving.http.asgi import Call
+from serving.http.errors import ApiError
+from serving.http.rate_limit import Throttle
 
 
 def scope(client="-", address="10.0.0.1"):

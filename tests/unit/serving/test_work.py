@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from serving.errors import ApiError
-from serving.work import Capacity, Work
+from serving.http.errors import ApiError
+from serving.http.executor import Capacity, Work
 
 
 def work(most=4, threads=1, inline_bytes=10, seconds=0.05):

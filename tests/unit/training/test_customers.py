@@ -1,13 +1,13 @@
 import pandas as pd
 import pytest
 
-from churn_model.column import Column
 from churn_model.errors import TableError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.schema.column import Column
 from training import command
 from training.customers import customers_of
-from training.dataset import load_dataset, match
-from training.simulator import simulate
+from training.data.dataset import load_dataset, match
+from training.data.simulator import simulate
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from churn_model.errors import TrainingError
-from training.economics import Offer, economics, empc, profit_curve
-from training.evaluation import SCORECARD, HeldOut
+from training.evaluation.economics import Offer, economics, empc, profit_curve
+from training.evaluation.evaluation import SCORECARD, HeldOut
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
 

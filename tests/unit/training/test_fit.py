@@ -8,10 +8,10 @@ from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import Scorer
 from tests.unit.test_schema import Rich
-from training.fit import Settings, feature_table, fit, outer_bags
-from training.selection import candidates
-from training.simulator import simulate
-from training.table import built_in_table
+from training.data.simulator import simulate
+from training.data.table import built_in_table
+from training.evaluation.selection import candidates
+from training.fitting.fit import Settings, feature_table, fit, outer_bags
 
 
 @pytest.fixture(scope="module")

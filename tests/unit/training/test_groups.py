@@ -8,10 +8,10 @@ import pytest
 from pydantic import Field
 
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
-from training.alarms import alarms
-from training.evaluation import SCORECARD, HeldOut
-from training.simulator import simulate
-from training.slices import slices
+from training.data.simulator import simulate
+from training.evaluation.alarms import alarms
+from training.evaluation.evaluation import SCORECARD, HeldOut
+from training.evaluation.slices import slices
 
 
 class Wider(CustomerRecord):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from training.intervals import percentile, resamples, without_noise
+from training.evaluation.intervals import percentile, resamples, without_noise
 
 
 def test_resamples_draw_as_many_customers_as_there_are_and_the_same_again():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from training.metrics import METRICS, Ranked, base_rate_log_loss, metrics
+from training.evaluation.metrics import METRICS, Ranked, base_rate_log_loss, metrics
 
 
 def scored(n=500, seed=0, digits=6):

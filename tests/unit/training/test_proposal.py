@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_model.descriptor import Csv
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
-from training.files import layout_of, read_file
-from training.proposal import Question, propose
-from training.table import check_table
+from churn_model.tables.descriptor import Csv
+from training.data.files import layout_of, read_file
+from training.data.table import check_table
+from training.schema_inference.proposal import Question, propose
 
 ROWS = 600
 ASKED = Question(["Exited=1"], "Id", as_of=date(2026, 1, 31))

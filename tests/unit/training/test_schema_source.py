@@ -5,7 +5,7 @@ import pytest
 from churn_model.errors import SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from tests.unit.test_schema import Rich
-from training.schema_source import load_schema
+from training.data.schema_source import load_schema
 
 
 def test_a_schema_comes_from_a_class_a_file_or_is_the_default(tmp_path):

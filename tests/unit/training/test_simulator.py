@@ -3,7 +3,7 @@ import pandas as pd
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.validation import check_frame
-from training.simulator import simulate
+from training.data.simulator import simulate
 
 
 def test_simulated_customers_follow_the_schema():

@@ -4,8 +4,8 @@ import pytest
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from tests.unit.test_schema import Rich
-from training.dataset import Dataset, load_dataset
-from training.table import describe_rejected, read_table
+from training.data.dataset import Dataset, load_dataset
+from training.data.table import describe_rejected, read_table
 
 TOML = """
 name = "test"

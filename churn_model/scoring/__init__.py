@@ -1,0 +1,5 @@
+"""Scoring: the scorecard file, its lookup tables, and the scorer that every way to score uses."""
+
+from churn_model.scoring.scorer import AsOf, OnInvalid, Reason, Score, Scorer, Scores
+
+__all__ = ["AsOf", "OnInvalid", "Reason", "Score", "Scorer", "Scores"]

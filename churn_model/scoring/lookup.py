@@ -1,0 +1,212 @@
+"""A scorecard made ready to score: table lookups for many rows (numpy) and for one (plain Python).
+
+All cuts of a feature, of its own table and of its pairs, are merged into one grid, so that each
+value is searched once; what a term needs from then on is a lookup by grid bin.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from churn_model.scoring.scorecard import Feature, Scorecard, Term, term_shape
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Bins: TypeAlias = npt.NDArray[np.int32]
+
+_FEW = 16  # rows; up to here one after the other is quicker than numpy's fixed costs
+_CHUNK = 16_384  # rows; the temporaries of one chunk stay in the processor's cache
+
+
+class Axis:
+    """One feature's merged cuts, and each value's place among them.
+
+    ``bins`` (0 missing, 1.. by ascending value or by category, the last one unknown) are what the
+    tables of ``Lookup`` are indexed with.
+    """
+
+    def __init__(self, feature: Feature, terms: Sequence[Term]) -> None:
+        self.is_category = feature.kind == "category"
+        cuts = {
+            cut
+            for term in terms
+            for name, own in zip(term.features, term.cuts, strict=True)
+            if name == feature.name
+            for cut in own
+        }
+        self.cuts = sorted(cuts)
+        self.size = (len(feature.categories) + 2) if self.is_category else len(self.cuts) + 3
+        self._search = _Search(np.array(self.cuts))
+
+    def bins(self, values: npt.NDArray[Any]) -> Bins:
+        """Bins (n,) of numbers with NaN for missing, or of category codes with -1 for missing."""
+        if self.is_category:
+            coded: Bins = (values + 1).astype(np.int32)
+            return coded
+        missing = np.isnan(values)
+        if not missing.any():
+            return self._search(values) + np.int32(1)
+        found: Bins = self._search(np.where(missing, 0.0, values)) + np.int32(1)
+        found[missing] = 0
+        return found
+
+    def places(self, cuts: Sequence[float]) -> Bins:
+        """For each bin of this axis (size,) the bin among a term's own ``cuts``."""
+        if self.is_category:
+            return np.arange(self.size, dtype=np.int32)
+        inner = 1 + np.searchsorted(np.array(cuts), np.array(self.cuts), side="right")
+        return np.concatenate([[0, 1], inner, [len(cuts) + 2]]).astype(np.int32)
+
+
+class _Search:
+    """``np.searchsorted(cuts, values, side="right")``, quicker for few cuts and many values.
+
+    The range is divided into equal cells. A value's cell comes from one multiplication; ``before``
+    says how many cuts lie in earlier cells, and only the cuts of its own cell remain to compare.
+    The cell is a monotone function of the value, also after rounding, so the result is exact.
+    Values are not NaN.
+    """
+
+    _MOST_STEPS = 4
+
+    def __init__(self, cuts: Floats) -> None:
+        self.cuts = cuts
+        self.steps = -1
+        with np.errstate(over="ignore"):
+            span = cuts[-1] - cuts[0] if len(cuts) > 1 else np.inf
+        for cells in (1024, 8192, 65_536):
+            self.low, self.top, self.scale = cuts[:1], cells - 1, cells / span
+            if not np.isfinite(self.scale) or self.scale == 0:
+                return
+            counts = np.bincount(self._cells(cuts), minlength=cells)
+            if counts.max() <= self._MOST_STEPS:
+                self.steps = int(counts.max())
+                self.before = (np.cumsum(counts) - counts).astype(np.int32)
+                self.padded = np.append(cuts, np.full(self.steps, np.nan))  # which nothing passes
+                return
+
+    def _cells(self, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        with np.errstate(over="ignore"):  # a huge value lands in the last cell all the same
+            place = (values - self.low) * self.scale
+        cells: npt.NDArray[np.intp] = np.clip(place, 0.0, self.top).astype(np.intp)
+        return cells
+
+    def __call__(self, values: npt.NDArray[Any]) -> Bins:
+        if self.steps < 0:
+            plain: Bins = np.searchsorted(self.cuts, values, side="right").astype(np.int32)
+            return plain
+        found: Bins = self.before[self._cells(values)]
+        for _ in range(self.steps):
+            # a value equal to or above the next cut passes it; the cuts ascend, so no step skips
+            found += values >= self.padded[found]
+        return found
+
+
+class Lookup:
+    """Log-odds and effects of a scorecard.
+
+    ``features`` gives the order of the columns that the methods take and return.
+    """
+
+    def __init__(self, card: Scorecard) -> None:
+        self.features = tuple(feature.name for feature in card.features)
+        self.intercept = card.intercept
+        self._axes = [Axis(feature, card.terms) for feature in card.features]
+        self._cuts = [None if axis.is_category else axis.cuts for axis in self._axes]
+        place = {name: i for i, name in enumerate(self.features)}
+        self._main: list[tuple[int, Floats]] = []
+        self._pairs: list[tuple[int, int, Bins, Bins, Floats]] = []
+        for term in card.terms:
+            table = np.array(term.scores, dtype=np.float64)
+            maps = [
+                self._axes[place[name]].places(cuts)
+                for name, cuts in zip(term.features, term.cuts, strict=True)
+            ]
+            if len(term.features) == 1:
+                self._main.append((place[term.features[0]], table[maps[0]]))
+            else:
+                first, second = (place[name] for name in term.features)
+                width = np.int32(term_shape(card, term)[1])
+                self._pairs.append((first, second, maps[0] * width, maps[1], table))
+        # the same tables as Python lists: one row is quicker without numpy
+        self._main_lists = [(i, table.tolist()) for i, table in self._main]
+        self._pair_lists = [
+            (i, j, rows.tolist(), columns.tolist(), table.tolist())
+            for i, j, rows, columns, table in self._pairs
+        ]
+
+    def log_odds(self, values: Mapping[str, npt.NDArray[Any]]) -> Floats:
+        """Log-odds of churn (n,) of columns (n,) each, keyed by feature."""
+        columns = [values[name] for name in self.features]
+        n = len(columns[0])
+        if n <= _FEW:
+            rows_of_few = zip(*(column.tolist() for column in columns), strict=True)
+            return np.array([self.log_odds_one(row) for row in rows_of_few], dtype=np.float64)
+        result = np.empty(n)
+        for start in range(0, n, _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            result[rows] = self._log_odds([column[rows] for column in columns])
+        return result
+
+    def _log_odds(self, columns: Sequence[npt.NDArray[Any]]) -> Floats:
+        bins = self._bins(columns)
+        total = np.full(len(columns[0]), self.intercept)
+        for i, table in self._main:
+            total += table[bins[i]]
+        for i, j, rows, width, table in self._pairs:
+            total += table[rows[bins[i]] + width[bins[j]]]
+        return total
+
+    def effects(self, values: Mapping[str, npt.NDArray[Any]]) -> Floats:
+        """Each feature's share of the log-odds (n, features); a pair's is split evenly.
+
+        ``intercept + effects.sum(axis=1)`` is the log-odds.
+        """
+        columns = [values[name] for name in self.features]
+        bins = self._bins(columns)
+        result = np.zeros((len(columns[0]), len(columns)))
+        for i, table in self._main:
+            result[:, i] += table[bins[i]]
+        for i, j, rows, width, table in self._pairs:
+            half = table[rows[bins[i]] + width[bins[j]]] / 2
+            result[:, i] += half
+            result[:, j] += half
+        return result
+
+    def log_odds_one(self, values: Sequence[float | None]) -> float:
+        """Log-odds of one row, its values in the order of ``features``."""
+        bins = self._bins_of_one(values)
+        total = self.intercept
+        for i, table in self._main_lists:
+            total += table[bins[i]]
+        for i, j, rows, columns, table in self._pair_lists:
+            total += table[rows[bins[i]] + columns[bins[j]]]
+        return total
+
+    def effects_one(self, values: Sequence[float | None]) -> list[float]:
+        """Each feature's share of one row's log-odds."""
+        bins = self._bins_of_one(values)
+        result = [0.0] * len(bins)
+        for i, table in self._main_lists:
+            result[i] += table[bins[i]]
+        for i, j, rows, columns, table in self._pair_lists:
+            half = table[rows[bins[i]] + columns[bins[j]]] / 2
+            result[i] += half
+            result[j] += half
+        return result
+
+    def _bins_of_one(self, values: Sequence[float | None]) -> list[int]:
+        """The bins of numbers (None or NaN for missing), and of category codes."""
+        return [
+            0
+            if value is None or value != value
+            else 1 + (int(value) if cuts is None else bisect_right(cuts, value))
+            for cuts, value in zip(self._cuts, values, strict=True)
+        ]
+
+    def _bins(self, columns: Sequence[npt.NDArray[Any]]) -> list[Bins]:
+        return [axis.bins(column) for axis, column in zip(self._axes, columns, strict=True)]

@@ -1,0 +1,329 @@
+"""Scorer: check -> look up -> decide. Every way of scoring a customer ends here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import ValidationError
+
+from churn_model.dates import as_texts, day_of, scoring_day
+from churn_model.errors import (
+    FieldError,
+    InvalidParameter,
+    SchemaError,
+    ScorecardError,
+    by_row,
+)
+from churn_model.schema import RecordSchema
+from churn_model.scoring.lookup import Lookup
+from churn_model.scoring.scorecard import Scorecard
+from churn_model.validation import Checked, check_columns, check_frame, check_records
+
+MOST_REASONS = 3
+
+Customers: TypeAlias = (
+    pd.DataFrame | Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
+)
+OnInvalid: TypeAlias = Literal["raise", "report"]
+AsOf: TypeAlias = date | str | None
+"""The day that dates are aged to; None is today (UTC)."""
+Reason: TypeAlias = dict[str, Any]
+"""``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
+
+
+class Score(NamedTuple):
+    """One customer's score; ``reasons`` is None unless asked for."""
+
+    identifiers: dict[str, Any]
+    prediction: int
+    probability: float
+    reasons: list[Reason] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of n customers, in the order they came.
+
+    ``probability`` (n,) of churn, NaN where the row is invalid. ``prediction`` (n,) is 1 where the
+    probability reaches the threshold, else 0, and -1 where the row is invalid. ``reasons``: a list
+    a row, or None unless asked for. ``errors``: ordered by row.
+    """
+
+    identifiers: Mapping[str, Any]
+    prediction: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float64]
+    valid: npt.NDArray[np.bool_]
+    errors: tuple[FieldError, ...]
+    reasons: list[list[Reason]] | None = None
+
+    def row(self, position: int) -> Score:
+        """One customer's score."""
+        return Score(
+            {name: values[position] for name, values in self.identifiers.items()},
+            int(self.prediction[position]),
+            float(self.probability[position]),
+            None if self.reasons is None else self.reasons[position],
+        )
+
+    def to_frame(self, index: pd.Index[Any] | None = None) -> pd.DataFrame:
+        """The scores as a table: identifiers, churn_prediction, churn_probability, reasons."""
+        columns: dict[str, Any] = dict(self.identifiers)
+        columns["churn_prediction"] = self.prediction
+        columns["churn_probability"] = self.probability
+        if self.reasons is not None:
+            columns["reasons"] = pd.Series(self.reasons, index=index, dtype=object)
+        return pd.DataFrame(columns, index=index)
+
+    def error_texts(self) -> list[str | None]:
+        """What is wrong with each row (n,), None where nothing is."""
+        return by_row(self.errors, len(self.valid))
+
+
+class Scorer:
+    """A scorecard and the schema of the records that it scores."""
+
+    def __init__(self, scorecard: Scorecard, schema: RecordSchema) -> None:
+        _refuse_mismatch(scorecard, schema)
+        self.scorecard = scorecard
+        self.schema = schema
+        self.lookup = Lookup(scorecard)
+        self.row_validator = schema.row_model.__pydantic_validator__
+        keys = dict(zip((c.name for c in schema), schema.row_model.model_fields, strict=True))
+        self._feature_keys = tuple(keys[name] for name in self.lookup.features)
+        self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
+        self._kinds = {column.name: column.kind for column in schema.features}
+        self._choices = {
+            c.name: {choice: code for code, choice in enumerate(c.choices)}
+            for c in schema.features
+            if c.kind == "category"
+        }
+        self._dates = [i for i, n in enumerate(self.lookup.features) if self._kinds[n] == "date"]
+
+    @classmethod
+    def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
+        """Read both files of a registered model. Raises ScorecardError or SchemaError."""
+        try:
+            document = json.loads(Path(schema_file).read_bytes())
+        except OSError as error:
+            raise SchemaError(f"{schema_file}: cannot be read ({error.strerror})") from None
+        except ValueError:
+            raise SchemaError(f"{schema_file}: is cut off or no JSON") from None
+        if not isinstance(document, dict):
+            raise SchemaError(f"{schema_file}: is no JSON Schema of a record")
+        return cls(Scorecard.load(scorecard_file), RecordSchema.from_json_schema(document))
+
+    def score(
+        self,
+        customers: Customers,
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        on_invalid: OnInvalid = "raise",
+        as_of: AsOf = None,
+    ) -> Scores:
+        """Score n customers: a DataFrame, a sequence of records, or columns of equal length.
+
+        ``threshold`` (0..1) replaces the scorecard's own. ``as_of``: the day that dates are aged
+        to, today (UTC) by default. Raises InvalidRecords if a row breaks the
+        schema, unless ``on_invalid`` is ``"report"``: then it keeps its place without a score.
+        Raises InvalidParameter for an option outside its range.
+        """
+        if on_invalid not in ("raise", "report"):
+            raise InvalidParameter("on_invalid is 'raise' or 'report'")
+        limit = self._threshold(threshold)
+        checked = self._check(customers)
+        if on_invalid == "raise":
+            checked.raise_if_invalid()
+        return self.score_columns(checked, threshold=limit, explain=explain, as_of=as_of)
+
+    def score_one(
+        self,
+        customer: Mapping[str, object],
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        as_of: AsOf = None,
+    ) -> Score:
+        """Score one record, without pandas or numpy. Raises as ``score`` does."""
+        try:
+            fields = self.row_validator.validate_python(customer).__dict__
+        except ValidationError:
+            # the vectorised checks name rule and field in this project's words
+            # (and take numpy's scalars, which pydantic does not)
+            scores = self.score([customer], threshold=threshold, explain=explain, as_of=as_of)
+            return scores.row(0)
+        return self.score_checked(fields, threshold=threshold, explain=explain, as_of=as_of)
+
+    def score_checked(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        as_of: AsOf = None,
+    ) -> Score:
+        """Score the fields of a ``schema.row_model`` instance, which are known to be valid."""
+        limit = self._threshold(threshold)
+        values = [fields[key] for key in self._feature_keys]
+        inputs = self._codes(values) if self._choices else values
+        if self._dates:
+            inputs = self._ages(inputs, scoring_day(as_of))
+        probability = _sigmoid(self.lookup.log_odds_one(inputs))
+        return Score(
+            {name: fields[key] for name, key in self._identifier_keys.items()},
+            int(probability >= limit),
+            probability,
+            self._reasons(_as_written(values), self.lookup.effects_one(inputs))
+            if explain
+            else None,
+        )
+
+    def _codes(self, values: list[Any]) -> list[Any]:
+        return [
+            self._choices[name].get(value, len(self._choices[name]))
+            if name in self._choices and value is not None
+            else value
+            for name, value in zip(self.lookup.features, values, strict=True)
+        ]
+
+    def _ages(self, values: Sequence[Any], today: int) -> list[Any]:
+        aged = list(values)
+        for i in self._dates:
+            aged[i] = None if aged[i] is None else today - day_of(aged[i])
+        return aged
+
+    def _threshold(self, threshold: float | None) -> float:
+        if threshold is None:
+            return self.scorecard.threshold
+        if not 0 <= threshold <= 1:
+            raise InvalidParameter("threshold is a number from 0 to 1")
+        return threshold
+
+    def score_columns(
+        self,
+        checked: Checked,
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        as_of: AsOf = None,
+    ) -> Scores:
+        """Score n rows that have been checked; those with an error keep their place, unscored."""
+        limit = self._threshold(threshold)
+        values = self._inputs(checked, as_of)
+        probability = _sigmoids(self.lookup.log_odds(values))
+        prediction = (probability >= limit).astype(np.int64)
+        if checked.errors:
+            probability[~checked.valid] = np.nan
+            prediction[~checked.valid] = -1
+        return Scores(
+            checked.identifiers,
+            prediction,
+            probability,
+            checked.valid,
+            checked.errors,
+            self._all_reasons(checked, values) if explain else None,
+        )
+
+    def effects(self, customers: Customers, *, as_of: AsOf = None) -> pd.DataFrame:
+        """Each feature's exact share of the log-odds (n rows, a column a feature).
+
+        The scorecard's intercept and a row's effects add up to its log-odds; a pair's effect is
+        split evenly between its two features. Raises as ``score`` does.
+        """
+        checked = self._check(customers)
+        checked.raise_if_invalid()
+        index = customers.index if isinstance(customers, pd.DataFrame) else None
+        found = self.lookup.effects(self._inputs(checked, as_of))
+        return pd.DataFrame(found, index=index, columns=list(self.lookup.features))
+
+    def _check(self, customers: Customers) -> Checked:
+        if isinstance(customers, pd.DataFrame):
+            return check_frame(customers, self.schema)
+        if isinstance(customers, Mapping):
+            n = max(map(len, customers.values()), default=0)
+            return check_columns(customers, n, self.schema)
+        return check_records(customers, self.schema)
+
+    def _inputs(self, checked: Checked, as_of: AsOf) -> Mapping[str, Any]:
+        """The columns (n,) that the scorecard looks up: dates as their age in days."""
+        if not self._dates:
+            return checked.values
+        today = scoring_day(as_of)
+        names = [self.lookup.features[i] for i in self._dates]
+        return {**checked.values, **{name: today - checked.values[name] for name in names}}
+
+    def _all_reasons(self, checked: Checked, inputs: Mapping[str, Any]) -> list[list[Reason]]:
+        effects = self.lookup.effects(inputs).tolist()
+        values = zip(
+            *(self._as_sent(name, checked) for name in self.lookup.features),
+            strict=True,
+        )
+        return [
+            self._reasons(row, row_effects) if valid else []
+            for row, row_effects, valid in zip(values, effects, checked.valid, strict=True)
+        ]
+
+    def _as_sent(self, name: str, checked: Checked) -> list[Any]:
+        """A column's checked values (n,) as the caller would write them."""
+        kind = self._kinds[name]
+        values = checked.values[name]
+        if name in checked.texts:
+            texts = checked.texts[name]
+            return [None if code < 0 else texts[row] for row, code in enumerate(values.tolist())]
+        if kind == "category":
+            choices = [*self._choices[name], None]
+            return [choices[code] for code in values.tolist()]
+        if kind == "date":
+            return as_texts(values)
+        known = [None if value != value else value for value in values.tolist()]
+        if kind == "number":
+            return known
+        cast = bool if kind == "boolean" else int
+        return [None if value is None else cast(value) for value in known]
+
+    def _reasons(self, values: Sequence[Any], effects: Sequence[float]) -> list[Reason]:
+        """The features that push the risk up most, at most three, the strongest first."""
+        order = sorted(range(len(effects)), key=lambda i: -effects[i])[:MOST_REASONS]
+        return [
+            {"feature": self.lookup.features[i], "value": values[i], "effect": effects[i]}
+            for i in order
+            if effects[i] > 0
+        ]
+
+
+def _as_written(values: Sequence[Any]) -> list[Any]:
+    """One record's values as JSON has them: dates as texts."""
+    return [value.isoformat() if isinstance(value, date) else value for value in values]
+
+
+def _refuse_mismatch(scorecard: Scorecard, schema: RecordSchema) -> None:
+    columns = {column.name: column for column in schema.features}
+    for feature in scorecard.features:
+        column = columns.get(feature.name)
+        if column is None:
+            raise ScorecardError(f"the scorecard uses {feature.name!r}, which the schema lacks")
+        if (feature.kind == "category") != (column.kind == "category"):
+            raise ScorecardError(f"{feature.name!r} is a {feature.kind} in the scorecard only")
+        if tuple(feature.categories) != column.choices:
+            raise ScorecardError(f"scorecard and schema list other categories for {feature.name!r}")
+
+
+def _sigmoid(log_odds: float) -> float:
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)
+
+
+def _sigmoids(log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    odds = np.exp(-np.abs(log_odds))
+    return np.where(log_odds >= 0, 1.0, odds) / (1.0 + odds)

@@ -1,0 +1,8 @@
+"""Validation: tables, records and columns checked against a schema, column by column.
+
+``Checked`` holds the typed columns, which rows are valid, and an error for each invalid cell.
+"""
+
+from churn_model.validation.checks import Checked, check_columns, check_frame, check_records
+
+__all__ = ["Checked", "check_columns", "check_frame", "check_records"]

@@ -1,0 +1,42 @@
+"""The registered model's signature, derived from its record schema."""
+
+from __future__ import annotations
+
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+from churn_model.schema import Kind, RecordSchema
+
+MLFLOW_TYPES: dict[Kind, DataType] = {
+    "integer": DataType.long,
+    "number": DataType.double,
+    "boolean": DataType.boolean,
+    "date": DataType.string,  # as JSON has it; MLflow's datetime takes anything that looks like one
+    "category": DataType.string,
+    "identifier": DataType.string,
+}
+
+
+def signature(schema: RecordSchema) -> ModelSignature:
+    """The registered model's signature: the schema's columns in, scores out, and the params.
+
+    A model that scores dates has one more param, the day that they are aged to.
+    """
+    params = [
+        ParamSpec("threshold", DataType.double, None),
+        ParamSpec("explain", DataType.boolean, False),
+        ParamSpec("on_invalid", DataType.string, "raise"),
+    ]
+    if schema.dates:
+        params.append(ParamSpec("as_of", DataType.string, None))
+    return ModelSignature(
+        inputs=Schema([ColSpec(MLFLOW_TYPES[c.kind], c.name, c.required) for c in schema]),
+        outputs=Schema(
+            [
+                *(ColSpec(DataType.string, c.name) for c in schema.identifiers),
+                ColSpec(DataType.long, "churn_prediction"),
+                ColSpec(DataType.double, "churn_probability"),
+            ]
+        ),
+        params=ParamSchema(params),
+    )

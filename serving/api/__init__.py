@@ -1,0 +1,1 @@
+"""The API: routes, request and reply formats, and the OpenAPI documentation."""

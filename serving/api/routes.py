@@ -1,0 +1,309 @@
+"""The routes: what each answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
+
+import numpy as np
+import orjson
+from mlflow.version import VERSION
+from pydantic import ValidationError
+
+from churn_model.scoring import Score, Scores
+from serving.api import protocol, tabular
+from serving.api.docs import Docs
+from serving.api.protocol import Params, Request
+from serving.http.asgi import Call, Patience, Receive, Scope, Send, reply
+from serving.http.errors import ApiError, unavailable
+from serving.http.executor import Work
+from serving.http.rate_limit import Throttle
+from serving.http.request_log import Ledger
+from serving.model import Holder, Served
+from serving.settings import Settings
+
+Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_JSON = "application/json"
+
+
+class Routes:
+    """The ASGI app at the centre: finds the handler, or says 404 or 405."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        holder: Holder,
+        work: Work,
+        throttle: Throttle,
+        ledger: Ledger,
+        patience: Patience,
+        docs: Docs,
+    ) -> None:
+        self.settings = settings
+        self.holder = holder
+        self.work = work
+        self.throttle = throttle
+        self.ledger = ledger
+        self.patience = patience
+        self.docs = docs
+        self.table: dict[str, dict[str, Handler]] = {
+            "/predict/single": {"POST": self.predict_single},
+            "/predict": {"POST": self.predict},
+            "/invocations": {"POST": self.invocations},
+            "/ping": {"GET": self.ping},
+            "/health": {"GET": self.health},
+            "/version": {"GET": self.version},
+            "/metrics": {"GET": self.show_metrics},
+            "/openapi.json": {"GET": self.openapi},
+            **{path: {"GET": self.document} for path in docs.paths},
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        path: str = scope["path"]
+        methods = self.table.get(path)
+        if methods is None:
+            raise ApiError(404, "no such route; GET /docs lists them")
+        scope["call"].route = path
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        handler = methods.get(method)
+        if handler is None:
+            allowed = ", ".join(methods)
+            raise ApiError(405, f"{path} takes {allowed}", headers=[(b"allow", allowed.encode())])
+        await handler(scope, receive, send)
+
+    # --- scoring ------------------------------------------------------------------------------
+
+    async def predict_single(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One customer -> one score."""
+        served, body = await self._begin(scope, receive)
+        _require_json(scope)
+        params = _query(scope)
+        await self.throttle.count_rows(scope, 1)
+        score = _score_body(served, body, params)
+        content = orjson.dumps(_single(score))
+        scope["call"].probability = score.probability
+        await self._scored(scope, send, served, content, 1)
+
+    async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``{"customers": [...]}`` -> predictions and probabilities in request order."""
+        served, body = await self._begin(scope, receive)
+        _require_json(scope)
+        params = _query(scope)
+        request = await self.work.run(len(body), _read_customers, body, params)
+        await self._admit(scope, request.n)
+        content, probability = await self.work.run(len(body), _predict, served, request)
+        scope["call"].probability = probability
+        await self._scored(scope, send, served, content, request.n)
+
+    async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """MLflow's protocol."""
+        served, body = await self._begin(scope, receive)
+        mime, content_type = _media_type(scope)
+        if mime in (tabular.CSV, tabular.PARQUET):
+            await self._admit(scope, await self.work.run(len(body), tabular.count, body, mime))
+            # always off the event loop: MLflow's own parsing costs milliseconds even for one row
+            size = self.settings.inline_bytes + 1
+            content, found = await self.work.run(size, tabular.score, served, body, content_type)
+            scope["call"].probability = np.array(found)
+            await self._scored(scope, send, served, content, len(found))
+            return
+        _require_json(scope)
+        request = await self.work.run(len(body), protocol.read_invocation, body)
+        await self._admit(scope, request.n)
+        content, probability = await self.work.run(len(body), _invoke, served, request)
+        scope["call"].probability = probability
+        await self._scored(scope, send, served, content, request.n)
+
+    async def _begin(self, scope: Scope, receive: Receive) -> tuple[Served, bytes]:
+        """The model, one for the whole request, and the body."""
+        call: Call = scope["call"]
+        served = self.holder.current
+        if served is None:
+            raise unavailable("no model is loaded yet; try again in a moment")
+        call.version = served.version
+        body = await self.patience.read_body(call, receive, self.settings.max_body)
+        return served, body
+
+    async def _admit(self, scope: Scope, rows: int) -> None:
+        if rows > self.settings.max_rows:
+            raise ApiError(413, f"{rows} customers are over the {self.settings.max_rows} a request")
+        await self.throttle.count_rows(scope, rows)
+
+    async def _scored(
+        self, scope: Scope, send: Send, served: Served, content: bytes, rows: int
+    ) -> None:
+        scope["call"].rows = rows
+        version = (served.version or "").encode()
+        await reply(send, 200, content, headers=[(b"x-model-version", version)])
+
+    # --- about the server ---------------------------------------------------------------------
+
+    async def ping(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 with a model, 503 without; the body is MLflow's."""
+        await reply(send, 200 if self.holder.current else 503, b"\n")
+
+    async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same, and which model."""
+        served = self.holder.current
+        content: dict[str, Any] = {
+            "status": "ok" if served else "no model",
+            "model_loaded": served is not None,
+            "model": served.info() if served else None,
+        }
+        if self.holder.problem is not None:
+            content["reload_problem"] = self.holder.problem
+        await reply(send, 200 if served else 503, orjson.dumps(content))
+
+    async def version(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """MLflow's version, as MLflow's server gives it."""
+        await reply(send, 200, VERSION.encode())
+
+    async def show_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Prometheus' text format."""
+        self.ledger.flush()
+        content, content_type = self.ledger.metrics.exposition()
+        await reply(send, 200, content, content_type.encode())
+
+    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The description of all this."""
+        served = self.holder.current
+        if served is None:
+            raise unavailable("no model is loaded yet; try again in a moment")
+        await reply(send, 200, self.docs.openapi(served))
+
+    async def document(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The interactive documentation and what it loads."""
+        content, content_type = self.docs.file(scope["path"])
+        await reply(send, 200, content, content_type)
+
+
+# --- a body, and what is replied to it --------------------------------------------------------
+
+
+def _score_body(served: Served, body: bytes, params: Params) -> Score:
+    """One customer's JSON, read and checked in one step by pydantic."""
+    scorer = served.scorer
+    try:
+        fields = scorer.row_validator.validate_json(body).__dict__
+    except ValidationError:
+        # the checks of many rows say what is wrong in this project's words
+        fields = protocol.read_object(body)
+        return scorer.score_one(fields, **params.how)
+    return scorer.score_checked(fields, **params.how)
+
+
+def _single(score: Score) -> dict[str, Any]:
+    content = {
+        **score.identifiers,
+        "churn_prediction": score.prediction,
+        "churn_probability": score.probability,
+    }
+    if score.reasons is not None:
+        content["reasons"] = score.reasons
+    return content
+
+
+def _read_customers(body: bytes, params: Params) -> Request:
+    customers = protocol.records(protocol.read_object(body).get("customers"), "customers")
+    return Request(customers, len(customers), params)
+
+
+def _predict(served: Served, request: Request) -> tuple[bytes, Any]:
+    scores = _score(served, request)
+    if isinstance(scores, Score):
+        columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
+    else:
+        columns = scores.prediction.tolist(), scores.probability.tolist(), scores.reasons
+    content: dict[str, Any] = {
+        "success": True,
+        "predictions": columns[0],
+        "probabilities": columns[1],
+        "model_version": served.version,
+        "error": None,
+    }
+    if request.params.explain:
+        content["reasons"] = columns[2]
+    return orjson.dumps(content), scores.probability
+
+
+def _invoke(served: Served, request: Request) -> tuple[bytes, Any]:
+    scores = _score(served, request)
+    rows = [_single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
+    return orjson.dumps({"predictions": rows}), scores.probability
+
+
+def _score(served: Served, request: Request) -> Score | Scores:
+    """One customer the quick way, more of them vectorised."""
+    params = request.params
+    one = _only(request) if params.on_invalid == "raise" else None
+    if one is not None:
+        return served.scorer.score_one(one, **params.how)
+    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.how)
+
+
+def _only(request: Request) -> Mapping[str, Any] | None:
+    """The only record of a request, None where there are more or it is no record."""
+    if request.n != 1:
+        return None
+    if isinstance(request.customers, Mapping):
+        return {name: cells[0] for name, cells in request.customers.items()}
+    first = request.customers[0]
+    return first if isinstance(first, Mapping) else None
+
+
+def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
+    columns: dict[str, Any] = {name: list(ids) for name, ids in scores.identifiers.items()}
+    columns["churn_prediction"] = scores.prediction.tolist()
+    columns["churn_probability"] = scores.probability.tolist()
+    if scores.reasons is not None:
+        columns["reasons"] = scores.reasons
+    if params.on_invalid == "report":
+        columns["error"] = scores.error_texts()
+        for row in np.flatnonzero(~scores.valid).tolist():
+            columns["churn_prediction"][row] = columns["churn_probability"][row] = None
+    names = tuple(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+# --- what comes beside the body ---------------------------------------------------------------
+
+
+def _media_type(scope: Scope) -> tuple[str, str]:
+    call: Call = scope["call"]
+    content_type = call.headers.get(b"content-type", b"").decode("latin-1")
+    return content_type.partition(";")[0].strip().lower(), content_type
+
+
+def _require_json(scope: Scope) -> None:
+    """415 for anything but JSON in UTF-8; a quick look first, since nearly all callers send it."""
+    call: Call = scope["call"]
+    if call.headers.get(b"content-type") == b"application/json":
+        return
+    mime, content_type = _media_type(scope)
+    if mime != _JSON:
+        raise ApiError(415, f"send Content-Type: {_JSON} (CSV and Parquet go to /invocations)")
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() != "charset" or value.strip('"').lower() not in ("utf-8", "utf8"):
+            raise ApiError(415, "only UTF-8 is read")
+
+
+def _query(scope: Scope) -> Params:
+    """``?threshold=0.4&explain=true``."""
+    if not scope["query_string"]:
+        return Params()
+    given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    explain = given.get("explain", ["false"])[-1].lower()
+    if explain not in ("true", "false", "1", "0"):
+        raise ApiError(400, "explain is true or false")
+    threshold = None
+    if "threshold" in given:
+        try:
+            threshold = float(given["threshold"][-1])
+        except ValueError:
+            raise ApiError(400, "threshold is a number from 0 to 1") from None
+    as_of = given.get("as_of", [None])[-1]
+    return Params(threshold, explain in ("true", "1"), as_of=as_of)

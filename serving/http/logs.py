@@ -1,0 +1,82 @@
+"""JSON logs: one line a request on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+import orjson
+
+from serving.http.asgi import Call
+
+
+class JsonFormatter(logging.Formatter):
+    """A log record as a line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """``time``, ``level``, ``logger``, ``message`` and, of an exception, its kind and place.
+
+        Neither the exception's text nor its stack trace: both may hold a customer's values.
+        """
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if "request_id" in record.__dict__:
+            line["request_id"] = record.__dict__["request_id"]
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+            line["at"] = _places(record.exc_info[2])
+        return orjson.dumps(line).decode()
+
+
+def _places(trace: Any) -> list[str]:
+    places = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return places[-8:]
+
+
+def configure(level: str) -> None:
+    """Send all logging to standard error as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("mlflow", "alembic", "uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.propagate = True
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def write_requests(calls: list[Call]) -> None:
+    """Write a line for each finished request."""
+    lines = [
+        orjson.dumps(
+            {
+                "time": datetime.fromtimestamp(call.ended, timezone.utc),
+                "level": "info",
+                "logger": "serving.request",
+                "request_id": call.request_id.decode(),
+                "method": call.method,
+                "route": call.route,
+                "status": call.status,
+                "ms": round(call.seconds * 1e3, 3),
+                "rows": call.rows,
+                "client": call.client,
+                "model_version": call.version,
+            }
+        )
+        for call in calls
+    ]
+    sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,132 @@
+"""Rate limits, counted in this process or in a Redis that several share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from limits import parse
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, storage_from_string
+
+from churn_model.errors import InvalidParameter
+from serving.http.asgi import ANYBODY, App, Call, Receive, Scope, Send
+from serving.http.errors import ApiError, unavailable
+
+_SWEEP_SECONDS = 60.0
+
+
+class Windows(MemoryStorage):
+    """Counts in this process, for the event loop alone.
+
+    The library's own starts a thread a hundred times a second to drop what has expired, and every
+    request would wait for those threads; here that is done once a minute, in passing.
+    """
+
+    _swept = 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count, in a window that begins with its first request."""
+        now = time.time()
+        if self.expirations.get(key, 0.0) <= now:
+            if now > self._swept + _SWEEP_SECONDS:
+                self._sweep(now)
+            self.expirations[key] = now + expiry
+            self.storage[key] = 0
+        self.storage[key] += amount
+        return self.storage[key]
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        for key in [key for key, end in self.expirations.items() if end <= now]:
+            del self.expirations[key], self.storage[key]
+
+
+class Limit(NamedTuple):
+    """So many in so many seconds; ``prefix`` is that of the keys it is counted under."""
+
+    amount: int
+    seconds: int
+    text: str
+    prefix: str
+
+
+class Throttle:
+    """Rate limits of requests and of customers, by client or else by address."""
+
+    def __init__(
+        self, requests: str | None, rows: str | None, storage: str, free: Collection[str]
+    ) -> None:
+        self.requests = _limit("rate_limit", requests)
+        self.rows = _limit("rate_limit_rows", rows)
+        self.free = frozenset(free)
+        try:
+            # what is in this process needs no waiting for
+            self.waits = not storage.startswith("memory")
+            self.storage: Any = _shared(storage) if self.waits else Windows()
+        except Exception as error:
+            raise InvalidParameter(f"--rate-limit-storage: {error}") from None
+
+    def around(self, app: App) -> App:
+        """The middleware; the app itself where requests have no limit."""
+        limit = self.requests
+        if limit is None:
+            return app
+
+        async def throttled(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"] not in self.free:
+                await self._hit(limit, who(scope), 1)
+            await app(scope, receive, send)
+
+        return throttled
+
+    async def count_rows(self, scope: Scope, rows: int) -> None:
+        """Count the customers of a request. Raises ApiError 429 over the limit."""
+        if self.rows is not None and rows:
+            await self._hit(self.rows, who(scope), rows)
+
+    async def _hit(self, limit: Limit, client: str, cost: int) -> None:
+        """One fixed window: counted from its first request on, then begun anew."""
+        key = limit.prefix + client
+        try:
+            taken = self.storage.incr(key, limit.seconds, amount=cost)
+            if (await taken if self.waits else taken) <= limit.amount:
+                return
+            expiry = self.storage.get_expiry(key)
+            ends = await expiry if self.waits else expiry
+        except StorageError:
+            raise unavailable("requests cannot be counted at the moment; try again") from None
+        pause = max(1, round(ends - time.time() + 0.5))
+        raise ApiError(
+            429,
+            f"over the limit of {limit.text}; try again in {pause} s",
+            headers=[(b"retry-after", str(pause).encode())],
+        )
+
+
+def _shared(uri: str) -> Any:
+    """A storage outside this process. Raises InvalidParameter for any but Redis."""
+    if not uri.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise InvalidParameter("write it as memory:// or redis://host:port")
+    return storage_from_string(f"async+{uri}", implementation="redispy", wrap_exceptions=True)
+
+
+def _limit(setting: str, text: str | None) -> Limit | None:
+    if not text:
+        return None
+    flag = setting.replace("_", "-")
+    try:
+        item = parse(text)
+    except ValueError:
+        raise InvalidParameter(f"--{flag} {text}: write it as 600/minute") from None
+    return Limit(item.amount, item.get_expiry(), str(item), f"churn/{flag}/{item}/")
+
+
+def who(scope: Scope) -> str:
+    """Whom a limit counts: the key's client, else the address."""
+    call: Call = scope["call"]
+    if call.client != ANYBODY:
+        return call.client
+    address = scope.get("client")
+    return f"address:{address[0]}" if address else "address:unknown"

@@ -1,0 +1,1 @@
+"""Fitting: the scorecard, the baselines it is compared with, and the splits into folds."""

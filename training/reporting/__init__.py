@@ -1,0 +1,1 @@
+"""Reporting: figures, the HTML report, the model card, and what a run logs to MLflow."""
