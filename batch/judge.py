@@ -78,7 +78,7 @@ class Judged:
             return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())
         if column.kind == "category":
             missing = values < 0
-            return pa.array(column.choices, pa.string()).take(pa.array(values, mask=missing))
+            return pa.array(column.levels, pa.string()).take(pa.array(values, mask=missing))
         return _numbers(values, self.checked.valid, _ARROW[column.kind])
 
 

@@ -12,8 +12,8 @@
     ├── TrainingError           data or options that cannot be trained with (training)
     ├── BatchError              a batch that was not scored; there is no output then (batch)
     └── ClientError             a scoring server did not answer with scores
-        ├── RequestRefused      400, 404, 413, 415: the request itself was wrong
-        ├── KeyRefused          401, 403
+        ├── RequestRejected      400, 404, 413, 415: the request itself was wrong
+        ├── KeyRejected          401, 403
         ├── Unavailable         no connection, 429 or 503 after all retries
         ├── TimedOut            no answer in time, or 504
         └── ServerFailed        500, or an answer that is not a scoring reply
@@ -55,7 +55,7 @@ class FieldError:
         return {"loc": ["customers", self.row, self.field], "msg": self.msg, "type": self.type}
 
 
-def in_words(error: FieldError) -> str:
+def describe_error(error: FieldError) -> str:
     """What is wrong with a field of a row that the reader has in front of them."""
     return f"{error.field}: {error.msg}" if error.field else error.msg
 
@@ -63,7 +63,7 @@ def in_words(error: FieldError) -> str:
 def by_row(
     errors: Sequence[FieldError],
     n: int,
-    say: Callable[[FieldError], str] = in_words,
+    say: Callable[[FieldError], str] = describe_error,
     between: str = "; ",
 ) -> list[str | None]:
     """What is wrong with each of n rows; None where nothing is."""
@@ -143,11 +143,11 @@ class ClientError(ChurnError):
         return self.message + (f" (request {self.request_id})" if self.request_id else "")
 
 
-class RequestRefused(ClientError):
+class RequestRejected(ClientError):
     """The server refused the request itself (400, 404, 413, 415, ...)."""
 
 
-class KeyRefused(ClientError):
+class KeyRejected(ClientError):
     """The server wants an API key, or another one (401, 403)."""
 
 

@@ -20,7 +20,7 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.example import example
 from pyfunc import CHAMPION_URI, registry, serve
 from pyfunc import version as versions
-from training.__main__ import main as train
+from training.train import main as train
 
 _START_SECONDS = 120
 _STOP_SECONDS = 10

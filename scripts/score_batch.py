@@ -2,7 +2,7 @@
 
 import sys
 
-from batch.command import main
+from batch.score import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog="score_batch.py"))

@@ -10,9 +10,9 @@ from churn_model.errors import InvalidParameter
 from serving.http import api_keys
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "churn keys") -> int:
     """Print a new key, once; only its hash is kept."""
-    parser = argparse.ArgumentParser(prog="python -m serving.keys", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("name", help="of the client, as in the log and the metrics")
     parser.add_argument("--file", type=Path, help="keys file to add it to")
     options = parser.parse_args(arguments)
@@ -31,4 +31,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog="python -m serving.keys"))

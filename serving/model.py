@@ -14,7 +14,7 @@ from mlflow.pyfunc import PyFuncModel
 
 from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
 from churn_model.schema import RecordSchema
-from churn_model.schema.compatibility import refusals
+from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example
 from pyfunc import version as versions
@@ -77,7 +77,7 @@ def _warm_up(scorer: Scorer) -> None:
 
 
 def _refuse_narrower(version: str | None, new: RecordSchema, old: RecordSchema) -> None:
-    reasons = refusals(new, old)
+    reasons = incompatibilities(new, old)
     if reasons:
         raise SchemaError(
             f"version {version} would not do for today's callers: {'; '.join(reasons)}. Restart "

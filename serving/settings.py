@@ -120,10 +120,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "churn serve") -> argparse.ArgumentParser:
     """The command line: a flag for each setting."""
     made = argparse.ArgumentParser(
-        prog="python -m serving",
+        prog=prog,
         description="Serve a registered churn model at MLflow's scoring protocol.",
         add_help=False,  # -h is the host, as in `mlflow models serve`
         argument_default=argparse.SUPPRESS,
@@ -147,9 +147,9 @@ def _shown(default: Any) -> str:
     return "none" if default is None or default == "" else str(default)
 
 
-def read(arguments: list[str] | None = None) -> Settings:
+def read(arguments: list[str] | None = None, prog: str = "churn serve") -> Settings:
     """The settings of a command line. Raises InvalidParameter with one line."""
-    flags = vars(parser().parse_args(sys.argv[1:] if arguments is None else arguments))
+    flags = vars(parser(prog).parse_args(sys.argv[1:] if arguments is None else arguments))
     config = flags.pop("config", None)
     if config is not None:
         if not Path(config).is_file():

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
-from churn_model.schema.compatibility import refusals as narrowings
+from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.registry_errors import readable_errors
@@ -62,7 +62,7 @@ def examine(name: str, outcome: Outcome, read_table: ReadTable, gates: Gates, se
         verdicts = judge(gates.first, _with_alarms(name, outcome))
     else:
         champion = read(f"models:/{name}/{outcome.champion}").scorer
-        narrowed = narrowings(challenger.schema, champion.schema)
+        narrowed = incompatibilities(challenger.schema, champion.schema)
         if narrowed:
             outcome.reasons += [f"the champion's records would not do: {why}" for why in narrowed]
             return

@@ -25,10 +25,10 @@ _OFFER = {
 """Offer's fields and the flags that give them."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The flags of ``python -m training``."""
+def parser(prog: str = "churn train") -> argparse.ArgumentParser:
+    """The flags of ``churn train``."""
     made = argparse.ArgumentParser(
-        prog="python -m training",
+        prog=prog,
         description="Train a churn model and register it in MLflow (MLFLOW_TRACKING_URI, by "
         "default sqlite:///mlflow.db here). Without --data it trains on simulated customers.",
     )

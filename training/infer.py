@@ -11,14 +11,14 @@ from churn_model.errors import ChurnError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN
 from training import command
-from training.customers import question_of
 from training.data.files import layout_of, read_file
 from training.schema_inference.proposal import propose
+from training.training_data import question_of
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     try:
         csv = layout_of(options.table)
         raw = read_file(options.table, csv)
@@ -41,9 +41,9 @@ def _for_people(schema: RecordSchema) -> dict[str, Any]:
     return document
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="python -m training.infer",
+        prog=prog,
         description="Propose the JSON Schema of a table's customers: the schema goes to standard "
         "output, what was assumed and left out to standard error.",
     )
@@ -53,4 +53,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog="python -m training.infer"))

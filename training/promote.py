@@ -10,10 +10,10 @@ from churn_model.errors import ChurnError, TrainingError
 from churn_model.schema import RecordSchema
 from pyfunc import MODEL_NAME
 from training import command
-from training.customers import table_of
 from training.data.table import Table
 from training.evaluation.gates import load_gates
 from training.evaluation.metrics import HEADLINES
+from training.training_data import table_of
 
 if TYPE_CHECKING:
     from training.challenge import Outcome
@@ -23,9 +23,9 @@ REFUSED = 2
 _FRESH_SEED = 20_000  # customers that training's default seeds have not drawn
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int:
     """Run the command; returns the exit code (0 promoted or rolled back, 2 refused, 1 failed)."""
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     command.quiet()
     try:
         return _rollback(options.name) if options.rollback == "true" else _promote(options)
@@ -37,9 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="python -m training.promote",
+        prog=prog,
         description="Compare the challenger with the champion on fresh labelled customers and move "
         "the alias if it is better. Without --data on simulated customers.",
     )
@@ -136,4 +136,4 @@ def _print_end(name: str, outcome: Outcome, promoted: bool, forced: str) -> None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog="python -m training.promote"))

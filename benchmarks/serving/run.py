@@ -37,10 +37,10 @@ from pyfunc.logging import log_model
 from pyfunc.signature import signature
 from serving.http.api_keys import make
 from training import command
-from training.customers import customers_of
 from training.data.table import Table, built_in_table
 from training.fitting.baselines import BOOSTING, baselines
 from training.fitting.fit import feature_table, fit
+from training.training_data import read_training_data
 
 HERE = Path(__file__).parent
 OURS, BARE, FASTAPI, TUTORIAL = (
@@ -189,7 +189,7 @@ def main() -> None:
     table, schema = built_in_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
-        found = customers_of(command.parser().parse_args(flags))
+        found = read_training_data(command.parser().parse_args(flags))
         table, schema = found.table, found.schema
     frame = table.customers.head(1000)
     customers = frame.astype(object).where(frame.notna(), None).to_dict("records")

@@ -23,8 +23,8 @@ from churn_model.errors import (
     ClientError,
     FieldError,
     InvalidRecords,
-    KeyRefused,
-    RequestRefused,
+    KeyRejected,
+    RequestRejected,
     SchemaError,
     ServerFailed,
     TimedOut,
@@ -34,13 +34,13 @@ from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
-Customers: TypeAlias = pd.DataFrame | Sequence[Mapping[str, Any] | BaseModel]
+ClientInput: TypeAlias = pd.DataFrame | Sequence[Mapping[str, Any] | BaseModel]
 
 _CHUNK_ROWS = 10_000
 _LONGEST_PAUSE = 60  # seconds; a longer Retry-After is not waited for
 _STATUS_ERRORS: dict[int, type[ClientError]] = {
-    401: KeyRefused,
-    403: KeyRefused,
+    401: KeyRejected,
+    403: KeyRejected,
     408: TimedOut,
     429: Unavailable,
     502: Unavailable,
@@ -52,7 +52,7 @@ _STATUS_ERRORS: dict[int, type[ClientError]] = {
 class ChurnClient:
     """Scores customers over a server's ``/invocations``.
 
-    Customers are checked before they are sent, because ``mlflow models serve`` would cut a
+    ClientInput are checked before they are sent, because ``mlflow models serve`` would cut a
     fractional whole number to a whole one without a word.
 
     Args:
@@ -61,7 +61,7 @@ class ChurnClient:
         timeout: Seconds for a reply to each request, or (seconds to connect, seconds for a reply).
         retries: How often a request is repeated that found no server, 429 or 503. The pause grows
             from half a second on, or is what ``Retry-After`` says.
-        chunk_rows: Customers a request; more are sent one chunk after the other, in order.
+        chunk_rows: ClientInput a request; more are sent one chunk after the other, in order.
         schema: The record's schema; None leaves all checks to the server. By default it is what the
             server publishes (``python -m serving`` does), else CustomerRecord's: behind ``mlflow
             models serve`` a model of another record needs its schema named here.
@@ -134,7 +134,7 @@ class ChurnClient:
 
     def predict(
         self,
-        customers: Customers,
+        customers: ClientInput,
         *,
         threshold: float | None = None,
         explain: bool = False,
@@ -221,7 +221,7 @@ class ChurnClient:
         try:
             data = json.dumps(body, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
-            raise RequestRefused(f"these customers cannot be written as JSON: {error}") from None
+            raise RequestRejected(f"these customers cannot be written as JSON: {error}") from None
         reply = self._request(
             "POST", "/invocations", data=data, headers={"Content-Type": "application/json"}
         )
@@ -288,7 +288,7 @@ class ChurnClient:
         except requests.ConnectionError:
             raise Unavailable(f"{self.url} cannot be reached; is the server running?") from None
         except requests.RequestException as error:
-            raise RequestRefused(f"{self.url}{path}: {error}") from None
+            raise RequestRejected(f"{self.url}{path}: {error}") from None
 
 
 class _Retry(Retry):
@@ -337,7 +337,7 @@ def _errors(
     return check_records(customers, schema).errors
 
 
-def _rows(customers: Customers) -> list[dict[str, Any]]:
+def _rows(customers: ClientInput) -> list[dict[str, Any]]:
     if isinstance(customers, pd.DataFrame):
         if not customers.columns.is_unique:
             raise SchemaError("the DataFrame has two columns of the same name; keep one")
@@ -373,7 +373,7 @@ def _error(reply: requests.Response, positions: list[int]) -> ClientError | Inva
     if errors:
         return InvalidRecords(errors, body.get("error_count"))
     status = reply.status_code
-    kind = _STATUS_ERRORS.get(status, ServerFailed if status >= 500 else RequestRefused)
+    kind = _STATUS_ERRORS.get(status, ServerFailed if status >= 500 else RequestRejected)
     message = str(body.get("message") or reply.reason).rsplit("\nError: ", 1)[-1]
     return kind(f"{status}: {message}", status, reply.headers.get("X-Request-ID"))
 

@@ -29,7 +29,7 @@ class Column:
 
     Bounds are inclusive (``minimum``, ``maximum``) or exclusive; None means unbounded. Integers
     always have both inclusive bounds, at least those of 64 bits. An open category also takes texts
-    that are none of its ``choices``; a scorecard has one entry for all of them. A date is scored by
+    that are none of its ``levels``; a scorecard has one entry for all of them. A date is scored by
     its age: the days from it to the day of scoring.
     """
 
@@ -40,8 +40,8 @@ class Column:
     maximum: float | None = None
     exclusive_minimum: float | None = None
     exclusive_maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    is_open: bool = False
+    levels: tuple[str, ...] = ()
+    allows_unlisted: bool = False
     description: str = ""
     unit: str = ""
     role: str = ""
@@ -54,14 +54,14 @@ class Column:
         return f"{words} ({self.unit})" if self.unit else words
 
 
-def in_words(column: Column, most_choices: int | None = None) -> str:
+def describe_column(column: Column, most_levels: int | None = None) -> str:
     """What a column takes, for people: ``whole number, 0 to 120``."""
     words = _KINDS.get(column.kind, column.kind)
     if column.kind == "category":
-        listed = ", ".join(column.choices[:most_choices])
-        more = ", ..." if most_choices is not None and len(column.choices) > most_choices else ""
+        listed = ", ".join(column.levels[:most_levels])
+        more = ", ..." if most_levels is not None and len(column.levels) > most_levels else ""
         words = f"one of: {listed}{more}"
-        words += " (or another)" if column.is_open else ""
+        words += " (or another)" if column.allows_unlisted else ""
     words += _range_in_words(column)
     return words if column.required else f"{words}; may be missing"
 

@@ -9,7 +9,7 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 
 
-def refusals(new: RecordSchema, old: RecordSchema) -> list[str]:
+def incompatibilities(new: RecordSchema, old: RecordSchema) -> list[str]:
     """Why callers who send records of ``old`` would be refused, or missed, by ``new``.
 
     Empty where they need not know that anything changed. A feature that is no longer used is no
@@ -39,11 +39,11 @@ def _narrowed(new: Column, old: Column) -> Iterator[str]:
         yield f"could be as low as {_lowest(old)[0]:g} and has a higher minimum"
     if _highest(new) < _highest(old):
         yield f"could be as high as {_highest(old)[0]:g} and has a lower maximum"
-    if old.is_open and not new.is_open:
+    if old.allows_unlisted and not new.allows_unlisted:
         yield "could be any category and takes only those it lists"
-    if new.is_open:
+    if new.allows_unlisted:
         return
-    gone = [choice for choice in old.choices if choice not in new.choices]
+    gone = [choice for choice in old.levels if choice not in new.levels]
     if gone:
         yield f"no longer has the choices {gone}"
 

@@ -37,7 +37,9 @@ def read_property(
     name: str, spec: Mapping[str, Any], required: bool, definitions: Mapping[str, Any]
 ) -> Column:
     """One property of a record's JSON Schema as a column. Raises SchemaError."""
-    inner, nullable, is_open = _alternatives(name, _resolved(spec, definitions), definitions)
+    inner, nullable, allows_unlisted = _alternatives(
+        name, _resolved(spec, definitions), definitions
+    )
     if required and nullable:
         raise SchemaError(f"{name}: may be null, so it needs the default None")
     if spec.get("default") is not None:
@@ -60,8 +62,8 @@ def read_property(
         name=name,
         kind=kind,
         required=required,
-        choices=_choices(name, inner),
-        is_open=is_open,
+        levels=_levels(name, inner),
+        allows_unlisted=allows_unlisted,
         description=str(spec.get("description", "")),
         unit=str(spec.get("unit", "")),
         **(bounds | read_hints(name, kind, spec)),
@@ -75,14 +77,14 @@ def write_property(column: Column) -> dict[str, Any]:
     inner: dict[str, Any] = {"type": column.kind if column.kind in _KINDS else "string"}
     if column.kind == "date":
         inner["format"] = "date"
-    if column.choices:
-        inner["enum"] = list(column.choices)
+    if column.levels:
+        inner["enum"] = list(column.levels)
     limits = {key: getattr(column, own) for key, own in BOUNDS.items()}
     inner |= {key: limit for key, limit in limits.items() if limit is not None}
-    parts = [inner] + [{"type": "string"}] * column.is_open
+    parts = [inner] + [{"type": "string"}] * column.allows_unlisted
     if not column.required:
         return {"anyOf": [*parts, {"type": "null"}], "default": None} | outer
-    return {"anyOf": parts} | outer if column.is_open else inner | outer
+    return {"anyOf": parts} | outer if column.allows_unlisted else inner | outer
 
 
 def _resolved(spec: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,12 +109,14 @@ def _alternatives(
         return spec, False, False
     parts = [_resolved(part, definitions) for part in spec["anyOf"] if part.get("type") != "null"]
     listed = [part for part in parts if part != {"type": "string"}]
-    is_open = len(parts) == 2 and len(listed) == 1 and bool({"enum", "const"} & set(listed[0]))
-    if len(parts) != 1 and not is_open:
+    allows_unlisted = (
+        len(parts) == 2 and len(listed) == 1 and bool({"enum", "const"} & set(listed[0]))
+    )
+    if len(parts) != 1 and not allows_unlisted:
         raise SchemaError(f"{name}: a union of types has no column; choose one")
     rest = {key: value for key, value in spec.items() if key != "anyOf"}
-    chosen = listed[0] if is_open else parts[0]
-    return {**rest, **chosen}, len(parts) < len(spec["anyOf"]), is_open
+    chosen = listed[0] if allows_unlisted else parts[0]
+    return {**rest, **chosen}, len(parts) < len(spec["anyOf"]), allows_unlisted
 
 
 def _kind(name: str, spec: Mapping[str, Any]) -> Kind:
@@ -132,10 +136,10 @@ def _bound(name: str, key: str, value: Any) -> float:
     return value
 
 
-def _choices(name: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
-    choices = tuple(spec["enum"] if "enum" in spec else [spec["const"]] if "const" in spec else ())
-    if not all(isinstance(choice, str) for choice in choices):
+def _levels(name: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    levels = tuple(spec["enum"] if "enum" in spec else [spec["const"]] if "const" in spec else ())
+    if not all(isinstance(choice, str) for choice in levels):
         raise SchemaError(f"{name}: categories are texts; write the others as text too")
-    if len(set(choices)) < len(choices):
+    if len(set(levels)) < len(levels):
         raise SchemaError(f"{name}: a category is listed twice")
-    return choices
+    return levels

@@ -114,8 +114,8 @@ def row_class(title: str, columns: Sequence[Column]) -> type[BaseModel]:
 def _field(column: Column) -> tuple[Any, Any]:
     """The column as ``create_model`` takes it: a type and a FieldInfo."""
     inner: Any = _TYPES.get(column.kind, str)
-    if column.choices and not column.is_open:
-        inner = Literal[column.choices]
+    if column.levels and not column.allows_unlisted:
+        inner = Literal[column.levels]
     found = {theirs: getattr(column, own) for own, theirs in _LIMITS.items()}
     limits: dict[str, Any] = {name: limit for name, limit in found.items() if limit is not None}
     inner = Annotated[inner, Field(**limits)] if limits else inner

@@ -76,12 +76,13 @@ class RecordSchema:
         columns = (replace(c, kind="integer", unit=unit) if c.kind == "date" else c for c in self)
         return replace(self, columns=tuple(columns))
 
-    def with_unseen(self, unseen: str) -> RecordSchema:
+    def with_unlisted(self, unseen: str) -> RecordSchema:
         """The schema with its categories open (``"unknown"``) or closed (``"refuse"``)."""
         if unseen not in ("refuse", "unknown"):
             raise SchemaError("an unseen category is a reason to 'refuse', or it is 'unknown'")
         columns = (
-            replace(c, is_open=unseen == "unknown") if c.kind == "category" else c for c in self
+            replace(c, allows_unlisted=unseen == "unknown") if c.kind == "category" else c
+            for c in self
         )
         return replace(self, columns=tuple(columns))
 

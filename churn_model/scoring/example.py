@@ -25,7 +25,7 @@ def _middle(column: Column, known: FeatureProfile) -> Any:
     if column.kind == "identifier":
         return "C-1001"
     if column.kind == "category":
-        return max(column.choices, key=lambda choice: known.shares.get(choice, 0.0))
+        return max(column.levels, key=lambda choice: known.shares.get(choice, 0.0))
     value = known.quantiles[len(known.quantiles) // 2] if known.quantiles else 1.0
     if column.kind == "date":
         return as_texts(np.array([scoring_day(None) - round(value)]))[0]

@@ -30,7 +30,7 @@ from churn_model.validation import Checked, check_columns, check_frame, check_re
 
 MOST_REASONS = 3
 
-Customers: TypeAlias = (
+ScoringInput: TypeAlias = (
     pd.DataFrame | Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
 )
 OnInvalid: TypeAlias = Literal["raise", "report"]
@@ -101,8 +101,8 @@ class Scorer:
         self._feature_keys = tuple(keys[name] for name in self.lookup.features)
         self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
         self._kinds = {column.name: column.kind for column in schema.features}
-        self._choices = {
-            c.name: {choice: code for code, choice in enumerate(c.choices)}
+        self._levels = {
+            c.name: {choice: code for code, choice in enumerate(c.levels)}
             for c in schema.features
             if c.kind == "category"
         }
@@ -123,7 +123,7 @@ class Scorer:
 
     def score(
         self,
-        customers: Customers,
+        customers: ScoringInput,
         *,
         threshold: float | None = None,
         explain: bool = False,
@@ -174,7 +174,7 @@ class Scorer:
         """Score the fields of a ``schema.row_model`` instance, which are known to be valid."""
         limit = self._threshold(threshold)
         values = [fields[key] for key in self._feature_keys]
-        inputs = self._codes(values) if self._choices else values
+        inputs = self._codes(values) if self._levels else values
         if self._dates:
             inputs = self._ages(inputs, scoring_day(as_of))
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
@@ -189,8 +189,8 @@ class Scorer:
 
     def _codes(self, values: list[Any]) -> list[Any]:
         return [
-            self._choices[name].get(value, len(self._choices[name]))
-            if name in self._choices and value is not None
+            self._levels[name].get(value, len(self._levels[name]))
+            if name in self._levels and value is not None
             else value
             for name, value in zip(self.lookup.features, values, strict=True)
         ]
@@ -233,7 +233,7 @@ class Scorer:
             self._all_reasons(checked, values) if explain else None,
         )
 
-    def effects(self, customers: Customers, *, as_of: AsOf = None) -> pd.DataFrame:
+    def effects(self, customers: ScoringInput, *, as_of: AsOf = None) -> pd.DataFrame:
         """Each feature's exact share of the log-odds (n rows, a column a feature).
 
         The scorecard's intercept and a row's effects add up to its log-odds; a pair's effect is
@@ -245,7 +245,7 @@ class Scorer:
         found = self.lookup.effects(self._inputs(checked, as_of))
         return pd.DataFrame(found, index=index, columns=list(self.lookup.features))
 
-    def _check(self, customers: Customers) -> Checked:
+    def _check(self, customers: ScoringInput) -> Checked:
         if isinstance(customers, pd.DataFrame):
             return check_frame(customers, self.schema)
         if isinstance(customers, Mapping):
@@ -280,8 +280,8 @@ class Scorer:
             texts = checked.texts[name]
             return [None if code < 0 else texts[row] for row, code in enumerate(values.tolist())]
         if kind == "category":
-            choices = [*self._choices[name], None]
-            return [choices[code] for code in values.tolist()]
+            levels = [*self._levels[name], None]
+            return [levels[code] for code in values.tolist()]
         if kind == "date":
             return as_texts(values)
         known = [None if value != value else value for value in values.tolist()]
@@ -313,7 +313,7 @@ def _refuse_mismatch(scorecard: Scorecard, schema: RecordSchema) -> None:
             raise ScorecardError(f"the scorecard uses {feature.name!r}, which the schema lacks")
         if (feature.kind == "category") != (column.kind == "category"):
             raise ScorecardError(f"{feature.name!r} is a {feature.kind} in the scorecard only")
-        if tuple(feature.categories) != column.choices:
+        if tuple(feature.categories) != column.levels:
             raise ScorecardError(f"scorecard and schema list other categories for {feature.name!r}")
 
 

@@ -5,7 +5,7 @@ nullable integer column may have become float64. ``read_objects`` takes Python v
 is guessed: ``30.0`` is no whole number, ``True`` is no number, NaN is no charge.
 
 In the arrays a missing or unreadable cell is NaN (numbers), -1 (category codes) or None (texts). A
-category that is none of an open column's choices has the code after the last one. Dates are days.
+category that is none of an open column's levels has the code after the last one. Dates are days.
 """
 
 from __future__ import annotations
@@ -188,11 +188,11 @@ def _text_array(column: Column, values: Any) -> Cells:
 
 def _category_array(column: Column, values: Any) -> Cells:
     texts = np.asarray(values, dtype=object)
-    codes = pd.Index(column.choices, dtype=object).get_indexer(pd.Index(texts, dtype=object))
+    codes = pd.Index(column.levels, dtype=object).get_indexer(pd.Index(texts, dtype=object))
     missing = np.asarray(pd.isna(texts))
     cells = Cells(codes, missing if missing.any() else None)
-    if column.is_open:
-        codes[(codes < 0) & ~missing] = len(column.choices)
+    if column.allows_unlisted:
+        codes[(codes < 0) & ~missing] = len(column.levels)
         cells.texts = texts
     cells.refuse(codes < 0, _type_rule(column))
     return cells
@@ -218,7 +218,7 @@ def read_objects(column: Column, values: Sequence[object]) -> Cells:
     one; only a column that mixes types is looked at cell by cell.
     """
     cells = _read_values(column, values)
-    if column.is_open:
+    if column.allows_unlisted:
         cells.texts = values
     return cells
 
@@ -240,13 +240,13 @@ def _read_values(column: Column, values: Sequence[object]) -> Cells:
         if column.kind == "identifier":
             return Cells(values)
         if column.kind == "category":
-            return _read_choices(column, values)
+            return _read_levels(column, values)
     return _read_cells(column, values)
 
 
-def _read_choices(column: Column, texts: Sequence[object]) -> Cells:
-    codes: dict[object, int] = {choice: code for code, choice in enumerate(column.choices)}
-    other = len(column.choices) if column.is_open else -1
+def _read_levels(column: Column, texts: Sequence[object]) -> Cells:
+    codes: dict[object, int] = {choice: code for code, choice in enumerate(column.levels)}
+    other = len(column.levels) if column.allows_unlisted else -1
     cells = Cells(np.array([codes.get(text, other) for text in texts], dtype=np.intp))
     cells.refuse(cells.values < 0, _type_rule(column))
     return cells
@@ -307,10 +307,10 @@ def _date_cell(column: Column, value: object) -> int | Rule:
 
 
 def _category_cell(column: Column, value: object) -> int | Rule:
-    if isinstance(value, str) and value in column.choices:
-        return column.choices.index(value)
-    if column.is_open and isinstance(value, str):
-        return len(column.choices) if _is_unicode([value]) else _UNICODE
+    if isinstance(value, str) and value in column.levels:
+        return column.levels.index(value)
+    if column.allows_unlisted and isinstance(value, str):
+        return len(column.levels) if _is_unicode([value]) else _UNICODE
     return _type_rule(column)
 
 
@@ -341,9 +341,9 @@ def _refuse_infinite(cells: Cells) -> None:
 
 def _type_rule(column: Column) -> Rule:
     """What a column demands of a cell before any bound."""
-    if column.kind == "category" and not column.is_open:
-        listed = ", ".join(map(repr, column.choices[:10]))
-        return "literal_error", f"must be one of {listed}" + ", ..." * (len(column.choices) > 10)
+    if column.kind == "category" and not column.allows_unlisted:
+        listed = ", ".join(map(repr, column.levels[:10]))
+        return "literal_error", f"must be one of {listed}" + ", ..." * (len(column.levels) > 10)
     return _TYPE_RULES[column.kind]
 
 

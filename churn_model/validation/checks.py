@@ -31,7 +31,7 @@ class Checked:
     """A table after its checks.
 
     ``values``: one array (n,) a feature; numbers as int64 or float64 with NaN for missing,
-    categories as codes into the column's ``choices`` with -1 for missing, ``len(choices)`` for a
+    categories as codes into the column's ``levels`` with -1 for missing, ``len(levels)`` for a
     text that an open column does not list. ``texts``: the cells (n,) of each open column as they
     came. ``identifiers``: one
     sequence (n,) each. What a row with an error holds there is of no meaning. ``valid``: (n,).

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from churn_model.schema import RecordSchema
-from churn_model.schema.column import in_words
+from churn_model.schema.column import describe_column
 from churn_model.scoring.example import example
 from serving.http.asgi import JSON
 from serving.model import Served
@@ -181,7 +181,7 @@ def _fields(schema: RecordSchema) -> str:
     lines = ["| field | takes | |", "| --- | --- | --- |"]
     for column in schema:
         about = f"{column.description} ({column.unit})" if column.unit else column.description
-        cells = (column.name, in_words(column), about)
+        cells = (column.name, describe_column(column), about)
         lines.append("| " + " | ".join(map(_plain_text, cells)) + " |")
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ import pytest
 from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
 from pyfunc.logging import _as_signed
-from tests.unit.training.test_proposal import ASKED, ROWS, base, drawn
+from tests.unit.training.schema_inference.test_proposal import ASKED, ROWS, base, drawn
 from training.data.files import layout_of, read_file
 from training.data.table import check_table
 from training.evaluation.alarms import alarms

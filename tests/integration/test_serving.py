@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from churn_model.client import ChurnClient
-from churn_model.errors import InvalidRecords, RequestRefused
+from churn_model.errors import InvalidRecords, RequestRejected
 from pyfunc import registry as models
 from tests.integration.conftest import serving
 from training.data.simulator import simulate
@@ -115,7 +115,7 @@ def test_a_bad_row_is_a_400_with_row_and_field_for_people_and_machines(server, c
     with ChurnClient(server, schema=None) as client:
         with pytest.raises(InvalidRecords, match="row 3, age: must be at most 120"):
             client.predict(spoiled)
-        with pytest.raises(RequestRefused, match="threshold is a number from 0 to 1"):
+        with pytest.raises(RequestRejected, match="threshold is a number from 0 to 1"):
             client.predict(customers, threshold=3.0)
 
 

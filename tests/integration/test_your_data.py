@@ -18,8 +18,8 @@ from churn_model.schema import RecordSchema
 from pyfunc import version
 from tests.integration.conftest import ROOT, Registry, assert_one_line, run
 from tests.integration.serving.conftest import our_server
-from training.__main__ import main as train
 from training.promote import main as promote
+from training.train import main as train
 
 ROWS = 1500
 PRICE, PLAN, SIGNED = 'Price "net" ($)', "Größe `客户`", "Signed a.b; DROP TABLE"
@@ -177,7 +177,7 @@ def test_a_schema_is_proposed_reviewed_and_trained_with(tmp_path):
     kept = json.loads(next((tmp_path / "mlruns").rglob("data/schema.json")).read_text())
     columns = {column.name: column for column in RecordSchema.from_json_schema(kept)}
     assert list(columns) == ["Id", "Months", PRICE, PLAN]
-    assert not columns[PLAN].is_open
+    assert not columns[PLAN].allows_unlisted
     wrong = run("-m", "training.infer", "raw.csv", "--target", "Left=1", cwd=tmp_path)
     assert wrong.returncode == 1
     assert_one_line(wrong.stderr)

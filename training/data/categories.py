@@ -17,8 +17,8 @@ POOL = "\N{SYMBOL FOR NULL}other"
 """What stands for a rare or unlisted category while a model is fitted; no table holds it."""
 
 
-def pooled(values: pd.Series[Any], choices: Collection[str]) -> pd.Series[Any]:
-    """The categories (n,) with one name for all that are rare or none of ``choices``."""
+def pooled(values: pd.Series[Any], levels: Collection[str]) -> pd.Series[Any]:
+    """The categories (n,) with one name for all that are rare or none of ``levels``."""
     counts = values.value_counts()
-    common = [choice for choice in choices if counts.get(choice, 0) >= RARE]
+    common = [choice for choice in levels if counts.get(choice, 0) >= RARE]
     return values.where(values.isna() | values.isin(common), POOL)

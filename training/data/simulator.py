@@ -76,7 +76,7 @@ def _at_random(column: Column, rng: np.random.Generator, rows: int) -> Any:
     if column.kind == "identifier":
         return [f"{column.name} {number}" for number in range(1, rows + 1)]
     if column.kind == "category":
-        return rng.choice(np.array(column.choices, dtype=object), rows)
+        return rng.choice(np.array(column.levels, dtype=object), rows)
     if column.kind == "boolean":
         return rng.random(rows) < 0.5
     if column.kind == "date":

@@ -105,7 +105,7 @@ def single_auc(column: Column, values: pd.Series[Any], churned: Labels) -> float
     """The AUC of one feature by itself, whichever direction and wherever its missing values go."""
     if column.kind in ("category", "boolean"):
         if column.kind == "category":
-            values = pooled(values.astype(object), column.choices)
+            values = pooled(values.astype(object), column.levels)
         score = pd.Series(churned).groupby(values.to_numpy(), dropna=False).transform("mean")
         return float(roc_auc_score(churned, score))
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -66,12 +66,12 @@ def groups(
     missing = values.isna().to_numpy()
     other = np.zeros(len(values), dtype=bool)
     if column.kind in ("category", "boolean"):
-        known: list[Any] = list(column.choices) or [False, True]
+        known: list[Any] = list(column.levels) or [False, True]
         found = [
             (str(choice), (values == choice).to_numpy(dtype=bool, na_value=False))
             for choice in known
         ]
-        if column.is_open:
+        if column.allows_unlisted:
             other = ~missing & ~values.isin(known).to_numpy()
     else:
         found = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))

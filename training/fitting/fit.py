@@ -109,7 +109,7 @@ def fit(
         table = feature_table(customers, schema)
         for column in features:
             if column.kind == "category":
-                table[column.name] = pooled(table[column.name], column.choices)
+                table[column.name] = pooled(table[column.name], column.levels)
         classifier.fit(table, churned, sample_weight=weights)
     card = _scorecard(classifier, customers, churned, features, weights)
     spread = [term.scores for term in _terms(classifier, classifier.standard_deviations_, features)]
@@ -163,7 +163,7 @@ def _scorecard(
             Feature(
                 name=column.name,
                 kind="category" if column.kind == "category" else "number",
-                categories=list(column.choices),
+                categories=list(column.levels),
             )
             for column in features
         ],
@@ -200,7 +200,7 @@ def _term(
             cuts.append([])
             unknown = size - 1
             others = bins.get(POOL, unknown)
-            known = [bins.get(choice, others) for choice in features[place].choices]
+            known = [bins.get(choice, others) for choice in features[place].levels]
             entries.append(np.array([0, *known, others]))
         else:
             cuts.append([float(cut) for cut in bins])
@@ -218,7 +218,7 @@ def _profile(column: Column, values: pd.Series[Any]) -> FeatureProfile:
     if column.kind == "category":
         shares = known.value_counts(normalize=True)
         return FeatureProfile(
-            missing=missing, shares={c: float(shares.get(c, 0.0)) for c in column.choices}
+            missing=missing, shares={c: float(shares.get(c, 0.0)) for c in column.levels}
         )
     numbers = known.to_numpy(dtype=np.float64)
     quantiles = np.quantile(numbers, _QUANTILES) if len(numbers) else np.array([])

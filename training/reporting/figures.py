@@ -323,7 +323,7 @@ def _bar_names(column: Column, term: Term, profile: FeatureProfile) -> list[str]
     """What the bars are called, where a feature is drawn with a bar for each value."""
     if column.kind == "boolean" and len(term.cuts[0]) == 1:
         return ["no", "yes"]
-    names = [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.choices]
+    names = [f"{c} ({profile.shares.get(c, 0.0):.0%})" for c in column.levels]
     others = _others(column, profile)
     return [*names, f"{OTHER} ({others:.0%})"] if others else names
 
@@ -331,7 +331,7 @@ def _bar_names(column: Column, term: Term, profile: FeatureProfile) -> list[str]
 def _others(column: Column, profile: FeatureProfile) -> float:
     """The share (0..1) of the customers with a category that an open column does not list."""
     share = 1.0 - sum(profile.shares.values())
-    return share if column.is_open and share > 1e-9 else 0.0
+    return share if column.allows_unlisted and share > 1e-9 else 0.0
 
 
 def _bar_effect(
@@ -363,7 +363,7 @@ def _pair_effect(
     limits: Mapping[str, tuple[float, float]],
 ) -> None:
     sizes = [
-        len(column.choices) + 2 if column.kind == "category" else len(cuts) + 3
+        len(column.levels) + 2 if column.kind == "category" else len(cuts) + 3
         for column, cuts in zip(columns, term.cuts, strict=True)
     ]
     inner = np.reshape(term.scores, sizes)[1:-1, 1:-1]
@@ -374,7 +374,7 @@ def _pair_effect(
     axes.grid(visible=False)
     for axis, column in ((axes.xaxis, columns[0]), (axes.yaxis, columns[1])):
         if column.kind == "category":
-            axis.set_ticks(np.arange(len(column.choices)) + 0.5, column.choices)
+            axis.set_ticks(np.arange(len(column.levels)) + 0.5, column.levels)
     if columns[0].kind == "category":
         axes.tick_params(axis="x", rotation=30)
     both = " and ".join(column.name.replace("_", " ") for column in columns)
@@ -386,7 +386,7 @@ def _axis(
 ) -> Floats:
     """The edges of a table's entries along one axis, without missing and unknown."""
     if column.kind == "category":
-        return np.arange(len(column.choices) + 1, dtype=np.float64)
+        return np.arange(len(column.levels) + 1, dtype=np.float64)
     low, high = limits.get(column.name, (0.0, 1.0))
     edges: Floats = np.clip(np.array([low, *cuts, high]), low, max(high, low))
     return edges

@@ -202,5 +202,5 @@ def _category(name: str, counts: _Counts, numeric: float) -> Found:
             why=f"has {len(counts.known):,} categories, and those of {fewest} customers or more "
             f"have only {share:.0%} of all; take larger groups"
         )
-    choices = tuple(sorted(map(str, common.index)))
-    return Found(Column(name, "category", counts.required, choices=choices, is_open=True))
+    levels = tuple(sorted(map(str, common.index)))
+    return Found(Column(name, "category", counts.required, levels=levels, allows_unlisted=True))

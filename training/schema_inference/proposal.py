@@ -14,7 +14,7 @@ import pandas as pd
 
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
-from churn_model.schema.column import Column, in_words
+from churn_model.schema.column import Column, describe_column
 from churn_model.tables.descriptor import Csv
 from churn_model.tables.texts import check_texts
 from training.data.dataset import Dataset
@@ -23,7 +23,7 @@ from training.evaluation.alarms import alarms
 from training.schema_inference.kinds import MISSING, find_kind
 
 _LEAKS = ("answer", "missing", "identifier")
-_SHOWN_CHOICES = 6
+_SHOWN_LEVELS = 6
 _LOOKED_AT = 100_000  # rows, when leaks are looked for
 _PANDAS_MISSING = {"None", "n/a", "nan", "<NA>", "#N/A", "#NA"}
 _ODD_ZEROS = 0.01  # share of zeros from which they are worth a remark
@@ -63,7 +63,8 @@ class Proposal:
         width = max(len(column.name) for column in self.schema)
         lines = [f"{len(self.schema.features)} features:"]
         lines += [
-            f"  {column.name:{width}}  {in_words(column, _SHOWN_CHOICES)}" for column in self.schema
+            f"  {column.name:{width}}  {describe_column(column, _SHOWN_LEVELS)}"
+            for column in self.schema
         ]
         if self.left_out:
             lines += ["left out:", *(f"  {name!r} {why}" for name, why in self.left_out.items())]
@@ -161,7 +162,7 @@ def _remarks(raw: pd.DataFrame, columns: Sequence[Column], identifier: str) -> I
     if same:
         yield f"{same:,} rows are copies of others: what is held out may have been learnt from"
     for column in columns:
-        read_as_missing = sorted(_PANDAS_MISSING & set(column.choices))
+        read_as_missing = sorted(_PANDAS_MISSING & set(column.levels))
         if read_as_missing:
             yield (
                 f"{column.name}: {read_as_missing[0]!r} is a category, and pandas.read_csv takes "

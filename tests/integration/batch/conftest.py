@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from batch.command import main
+from batch.score import main
 
 
 @pytest.fixture(scope="session")

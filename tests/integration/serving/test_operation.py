@@ -10,7 +10,7 @@ import time
 import pytest
 
 from churn_model.client import ChurnClient
-from churn_model.errors import KeyRefused
+from churn_model.errors import KeyRejected
 from serving.http.api_keys import add, make
 from tests.integration.conftest import (
     assert_one_line,
@@ -55,7 +55,7 @@ def test_the_client_sends_its_key_and_says_when_it_is_refused(guarded):
     with ChurnClient(server.url, keys["billing"]) as client:
         assert client.predict_one(CUSTOMER)["customer_id"] == "C1"
     for key in (None, "wrong"):
-        with ChurnClient(server.url, key) as client, pytest.raises(KeyRefused, match="401"):
+        with ChurnClient(server.url, key) as client, pytest.raises(KeyRejected, match="401"):
             client.predict_one(CUSTOMER)
 
 

@@ -8,7 +8,7 @@ from batch.judge import LINE, Judge, arrow_schema
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.descriptor import Layout
-from tests.unit.test_schema import Rich
+from tests.unit.churn_model.test_schema import Rich
 
 PLAIN = Layout.plain(CUSTOMER_SCHEMA)
 

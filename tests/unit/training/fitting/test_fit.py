@@ -7,7 +7,7 @@ import pytest
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import Scorer
-from tests.unit.test_schema import Rich
+from tests.unit.churn_model.test_schema import Rich
 from training.data.simulator import simulate
 from training.data.table import built_in_table
 from training.evaluation.selection import candidates

@@ -156,7 +156,7 @@ def test_what_has_no_column_check_is_refused(model):
 def test_an_enum_of_texts_is_a_category(optional):
     model = _class_with(_Colour | None, None) if optional else _class_with(_Colour)
     column = RecordSchema.from_model(model).columns[0]
-    assert (column.kind, column.choices) == ("category", ("red", "dark blue"))
+    assert (column.kind, column.levels) == ("category", ("red", "dark blue"))
     assert column.required is not optional
 
 

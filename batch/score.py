@@ -1,4 +1,4 @@
-"""``scripts/score_batch.py``: score a table into a folder, every row accounted for."""
+"""``churn score``: score a table into a folder, every row accounted for."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _FORMS: dict[str, Form] = {"parquet": "typed", "table": "typed", "csv": "text", 
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "churn score") -> int:
     """Run the command: 0 scored, 2 nothing scored or too many rejected, 1 failed."""
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(prog).parse_args(arguments)
     except SystemExit as ended:  # argparse's 2 for wrong usage means something else here
         return 1 if ended.code else 0
     logging.getLogger("mlflow").setLevel(logging.ERROR)
@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     return _code(summary, options.max_rejected)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="score_batch.py",
+        prog=prog,
         description="Score a table with a registered churn model. Writes OUT/scored and "
         "OUT/rejected; rows read = scored + rejected.",
     )

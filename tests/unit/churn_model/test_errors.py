@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from churn_model import errors
-from churn_model.errors import ChurnError, ClientError, FieldError, InvalidRecords, KeyRefused
+from churn_model.errors import ChurnError, ClientError, FieldError, InvalidRecords, KeyRejected
 
 EVERY = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, ChurnError)]
 
@@ -18,7 +18,7 @@ def test_the_familys_docstring_names_every_member(kind):
     "error",
     [
         InvalidRecords([FieldError(3, "age", "missing", "is required")], 7),
-        KeyRefused("401: wrong key", 401, "req-1"),
+        KeyRejected("401: wrong key", 401, "req-1"),
         ChurnError("text"),
     ],
 )

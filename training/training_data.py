@@ -19,7 +19,7 @@ from training.schema_inference.proposal import Question, propose
 
 
 @dataclass(frozen=True)
-class Customers:
+class TrainingData:
     """What to train on. ``assumed``: what was inferred, in words; empty where nothing was."""
 
     schema: RecordSchema
@@ -37,19 +37,19 @@ def question_of(options: argparse.Namespace) -> Question:
     return Question(target, options.id.strip(), exclude, options.as_of)
 
 
-def customers_of(options: argparse.Namespace) -> Customers:
+def read_training_data(options: argparse.Namespace) -> TrainingData:
     """The table and its schema: described, matched or inferred. Raises ChurnError."""
     if options.data is None or options.schema or not any(options.target):
         schema = _as_asked(load_schema(options.schema), options)
         table = table_of(options, schema)
-        return Customers(schema, table, _matched(table) if options.dataset is None else "")
+        return TrainingData(schema, table, _matched(table) if options.dataset is None else "")
     _refuse_two_descriptions(options)
     csv = layout_of(options.data)
     raw = read_file(options.data, csv)
     proposal = propose(raw, csv, options.data.stem, question_of(options))
     schema = _as_asked(proposal.schema, options)
     table = check_table(raw, options.data, proposal.dataset, schema, **_how(options))
-    return Customers(schema, _at_prior(table, options), proposal.summary())
+    return TrainingData(schema, _at_prior(table, options), proposal.summary())
 
 
 def _as_asked(schema: RecordSchema, options: argparse.Namespace) -> RecordSchema:
@@ -60,7 +60,7 @@ def _as_asked(schema: RecordSchema, options: argparse.Namespace) -> RecordSchema
         directions[name or text] = direction if name else ""
     if directions:
         schema = schema.with_monotone(directions)
-    return schema.with_unseen(options.unseen) if options.unseen else schema
+    return schema.with_unlisted(options.unseen) if options.unseen else schema
 
 
 def _matched(table: Table) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from churn_model.errors import InvalidRecords, SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
 from churn_model.validation import check_frame, check_records
-from tests.unit.test_schema import Dated
+from tests.unit.churn_model.test_schema import Dated
 
 RICH = RecordSchema.from_model(Dated)
 TWO_DECIMALS = pa.decimal128(10, 2)

@@ -13,8 +13,8 @@ from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example
 from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
-from tests.unit.test_schema import Dated, Rich
-from tests.unit.test_validation import GOOD_RICH
+from tests.unit.churn_model.test_schema import Dated, Rich
+from tests.unit.churn_model.test_validation import GOOD_RICH
 from training.data.simulator import simulate
 
 

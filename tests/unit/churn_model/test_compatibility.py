@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, Field, create_model
 
 from churn_model.schema import RecordSchema
-from churn_model.schema.compatibility import refusals
+from churn_model.schema.compatibility import incompatibilities
 
 
 class Old(BaseModel):
@@ -34,7 +34,7 @@ OLD = RecordSchema.from_model(Old)
     ],
 )
 def test_a_schema_that_takes_more_takes_the_old_records(fields):
-    assert refusals(changed(**fields), OLD) == []
+    assert incompatibilities(changed(**fields), OLD) == []
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_a_schema_that_takes_more_takes_the_old_records(fields):
     ],
 )
 def test_one_that_takes_less_says_what(fields, reason):
-    assert any(each.startswith(reason) for each in refusals(changed(**fields), OLD))
+    assert any(each.startswith(reason) for each in incompatibilities(changed(**fields), OLD))
 
 
 def test_an_identifier_must_still_be_carried_through():
     new = RecordSchema(OLD.title, tuple(c for c in OLD if c.kind != "identifier"))
-    assert refusals(new, OLD) == ["key is no longer carried through"]
+    assert incompatibilities(new, OLD) == ["key is no longer carried through"]
     without = RecordSchema(OLD.title, tuple(c for c in OLD if c.name != "note"))
-    assert refusals(without, OLD) == []
+    assert incompatibilities(without, OLD) == []

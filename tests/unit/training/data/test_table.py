@@ -3,7 +3,7 @@ import pytest
 
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from tests.unit.test_schema import Rich
+from tests.unit.churn_model.test_schema import Rich
 from training.data.dataset import Dataset, load_dataset
 from training.data.table import describe_rejected, read_table
 

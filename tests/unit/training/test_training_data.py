@@ -5,9 +5,9 @@ from churn_model.errors import TableError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import Column
 from training import command
-from training.customers import customers_of
 from training.data.dataset import load_dataset, match
 from training.data.simulator import simulate
+from training.training_data import read_training_data
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def table(tmp_path):
 
 
 def read(*arguments):
-    return customers_of(command.parser().parse_args([*map(str, arguments)]))
+    return read_training_data(command.parser().parse_args([*map(str, arguments)]))
 
 
 DEFAULT = "churn_model.schema:CustomerRecord"
@@ -76,9 +76,13 @@ def test_unseen_categories_are_as_the_schema_says_or_as_the_user_does(table):
     frame["Plan"] = ["basic", "plus"] * 200
     frame.to_csv(table, index=False)
     asked = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
-    for flags, is_open in ([], True), (["--unseen", "refuse"], False), (["--unseen", ""], True):
+    for flags, allows_unlisted in (
+        ([], True),
+        (["--unseen", "refuse"], False),
+        (["--unseen", ""], True),
+    ):
         plan = {c.name: c for c in read(*asked, *flags).schema}["Plan"]
-        assert plan.is_open is is_open
+        assert plan.allows_unlisted is allows_unlisted
     with pytest.raises(SystemExit):
         read(*asked, "--unseen", "guess")
 

@@ -4,13 +4,13 @@ import pytest
 
 from churn_model.errors import SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from tests.unit.test_schema import Rich
+from tests.unit.churn_model.test_schema import Rich
 from training.data.schema_source import load_schema
 
 
 def test_a_schema_comes_from_a_class_a_file_or_is_the_default(tmp_path):
     rich = RecordSchema.from_model(Rich)
-    assert load_schema("tests.unit.test_schema:Rich") == rich
+    assert load_schema("tests.unit.churn_model.test_schema:Rich") == rich
     (tmp_path / "rich.json").write_text(json.dumps(rich.to_json_schema()))
     assert load_schema(str(tmp_path / "rich.json")) == rich
     assert load_schema("") is CUSTOMER_SCHEMA

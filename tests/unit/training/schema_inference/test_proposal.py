@@ -148,7 +148,7 @@ def test_bounds_follow_the_cells():
 def test_rare_categories_are_not_listed_and_the_others_are_open():
     values = np.array([*["red"] * 300, *["blue"] * 290, *["mauve"] * 10], dtype=object)
     found = column_of(np.random.default_rng(0).permutation(values))
-    assert (found.choices, found.is_open) == (("blue", "red"), True)
+    assert (found.levels, found.allows_unlisted) == (("blue", "red"), True)
 
 
 def test_a_mark_for_missing_numbers_is_one_in_numbers_only():
@@ -156,7 +156,7 @@ def test_a_mark_for_missing_numbers_is_one_in_numbers_only():
     found = proposed(table)
     kinds = {c.name: c for c in found.schema}
     assert not kinds["x"].required
-    assert "None" in kinds["Offer"].choices
+    assert "None" in kinds["Offer"].levels
     assert "Offer: 'None' is a category, and pandas.read_csv takes it" in "\n".join(found.remarks)
     checked = check_table(table, "t.csv", found.dataset, found.schema, 0.0)
     assert checked.customers["x"].isna().sum() == (table["x"] == "?").sum()

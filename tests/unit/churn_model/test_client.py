@@ -20,8 +20,8 @@ from pydantic import BaseModel
 from churn_model.client import ChurnClient
 from churn_model.errors import (
     InvalidRecords,
-    KeyRefused,
-    RequestRefused,
+    KeyRejected,
+    RequestRejected,
     SchemaError,
     ServerFailed,
     TimedOut,
@@ -209,11 +209,11 @@ def test_the_servers_own_field_errors_count_rows_as_the_caller_does(server, cust
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, RequestRefused),
-        (401, KeyRefused),
-        (403, KeyRefused),
-        (404, RequestRefused),
-        (413, RequestRefused),
+        (400, RequestRejected),
+        (401, KeyRejected),
+        (403, KeyRejected),
+        (404, RequestRejected),
+        (413, RequestRejected),
         (500, ServerFailed),
         (502, Unavailable),
         (504, TimedOut),
@@ -268,7 +268,7 @@ def test_nobody_there_is_unavailable(customers):
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://"])
 def test_a_url_that_is_none_is_a_client_error(url):
-    with ChurnClient(url) as client, pytest.raises(RequestRefused):
+    with ChurnClient(url) as client, pytest.raises(RequestRejected):
         client.ping()
 
 
@@ -302,7 +302,7 @@ def test_without_a_schema_the_server_alone_decides(server, customers):
         sent = server.requests[0][1]["dataframe_split"]
         assert sent["columns"] == list(customers)
         assert sent["data"][0][1] == 30.5
-        with pytest.raises(RequestRefused, match="cannot be written as JSON"):
+        with pytest.raises(RequestRejected, match="cannot be written as JSON"):
             client.predict(customers.assign(extra=pd.Timedelta(0)))
 
 

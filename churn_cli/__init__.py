@@ -1,0 +1,1 @@
+"""The ``churn`` program: one command line over training, serving and batch scoring."""
