@@ -13,14 +13,18 @@ from starlette.middleware.cors import CORSMiddleware
 from serving.api.docs import Docs
 from serving.api.routes import Routes
 from serving.http import api_keys
-from serving.http.asgi import App, Patience, Receive, Scope, Send
-from serving.http.executor import Capacity, Work
+from serving.http.asgi import App, Receive, RequestBodyReader, Scope, Send
+from serving.http.executor import Capacity, ScoringExecutor
 from serving.http.logs import configure
 from serving.http.metrics import Metrics
-from serving.http.middleware import Guard, Outermost, Turnstile
-from serving.http.rate_limit import Throttle
-from serving.http.request_log import Ledger
-from serving.model import Holder, Served, load
+from serving.http.middleware import (
+    ApiKeyMiddleware,
+    ConcurrencyLimitMiddleware,
+    RequestContextMiddleware,
+)
+from serving.http.rate_limit import RateLimiter
+from serving.http.request_log import RequestLog
+from serving.served_model import ModelHolder, ServedModel, load
 from serving.settings import PREFIX, Settings
 
 _ALWAYS_OPEN = ("/ping", "/health")
@@ -33,22 +37,22 @@ RESOLVED = f"{PREFIX}RESOLVED"
 """Environment variable by which worker processes get the settings that the parent has read."""
 
 
-def create_app(settings: Settings, served: Served | None = None) -> App:
+def create_app(settings: Settings, served: ServedModel | None = None) -> App:
     """The whole ASGI application.
 
     ``served`` is the model to begin with; without one every scoring route replies 503 until the
     watch has found it. Raises InvalidParameter for settings that cannot work.
     """
     metrics = Metrics()
-    ledger = Ledger(metrics)
-    holder = Holder(
+    request_log = RequestLog(metrics)
+    holder = ModelHolder(
         settings.model_uri,
         lambda new: metrics.model(new.name, new.version),
         any_schema=settings.allow_schema_change,
     )
     capacity = Capacity(settings.max_concurrency)
-    work = Work(capacity, settings.threads, settings.inline_bytes, settings.timeout)
-    throttle = Throttle(
+    executor = ScoringExecutor(capacity, settings.threads, settings.inline_bytes, settings.timeout)
+    rate_limiter = RateLimiter(
         settings.rate_limit,
         settings.rate_limit_rows,
         settings.rate_limit_storage,
@@ -56,14 +60,14 @@ def create_app(settings: Settings, served: Served | None = None) -> App:
     )
     known = api_keys.load(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(known), root_path=settings.root_path)
-    patience = Patience(settings.timeout)
-    app: App = Routes(settings, holder, work, throttle, ledger, patience, docs)
-    app = Turnstile(app, capacity, free=_ALWAYS_OPEN)
-    app = throttle.around(app)
+    body_reader = RequestBodyReader(settings.timeout)
+    app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
+    app = ConcurrencyLimitMiddleware(app, capacity, free=_ALWAYS_OPEN)
+    app = rate_limiter.around(app)
     if known:
         public = [path for name in settings.public for path in _PUBLIC[name]]
-        app = Guard(app, known, open_paths=(*_ALWAYS_OPEN, *public))
-    app = Outermost(app, ledger)
+        app = ApiKeyMiddleware(app, known, open_paths=(*_ALWAYS_OPEN, *public))
+    app = RequestContextMiddleware(app, request_log)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,
@@ -74,7 +78,7 @@ def create_app(settings: Settings, served: Served | None = None) -> App:
         )
     if served is not None:
         holder.start(served)
-    return Lifespan(app, settings, holder, work, ledger, patience)
+    return Lifespan(app, settings, holder, executor, request_log, body_reader)
 
 
 class Lifespan:
@@ -84,17 +88,17 @@ class Lifespan:
         self,
         app: App,
         settings: Settings,
-        holder: Holder,
-        work: Work,
-        ledger: Ledger,
-        patience: Patience,
+        holder: ModelHolder,
+        executor: ScoringExecutor,
+        request_log: RequestLog,
+        body_reader: RequestBodyReader,
     ) -> None:
-        self.patience = patience
+        self.body_reader = body_reader
         self.app = app
         self.settings = settings
         self.holder = holder
-        self.work = work
-        self.ledger = ledger
+        self.executor = executor
+        self.request_log = request_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -113,24 +117,24 @@ class Lifespan:
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
-        self.work.close()
-        self.ledger.flush()
+        self.executor.close()
+        self.request_log.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _watches(self) -> Iterator[Coroutine[Any, Any, None]]:
-        yield self.patience.watch()
+        yield self.body_reader.watch()
         yield self._gauge()
         interval = self.settings.reload_interval
         if self.holder.current is None:
             interval = min(interval, 2.0) or 2.0  # until there is a model somebody must look
         elif not interval or self.holder.current.alias is None:
             return
-        yield self.holder.watch(interval, self.ledger.metrics.reload_failures.inc)
+        yield self.holder.watch(interval, self.request_log.metrics.reload_failures.inc)
 
     async def _gauge(self) -> None:
         """How many requests are at work, once a second."""
         while True:
-            self.ledger.metrics.in_flight.set(self.work.capacity.taken)
+            self.request_log.metrics.in_flight.set(self.executor.capacity.taken)
             await asyncio.sleep(1)
 
 

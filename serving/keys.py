@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None, prog: str = "churn keys") -> int:
     try:
         if options.file is None:
             key, stored = api_keys.make()
-            api_keys.Keys({options.name: stored})
+            api_keys.ApiKeys({options.name: stored})
             print(f"{options.name}={stored}", file=sys.stderr)
         else:
             key = api_keys.add(options.file, options.name)

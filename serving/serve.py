@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 
 from churn_model.errors import ChurnError, InvalidParameter
-from serving.http.connection import Connection
 from serving.http.metrics import FOLDER
+from serving.http.protocol import BufferedHttpProtocol
 from serving.settings import Settings, read
 
 
@@ -64,7 +64,7 @@ def _run(settings: Settings, listener: socket.socket) -> int:
     # imported here: prometheus-client looks for its folder when it is first loaded
     from serving.app import RESOLVED, create_app, worker
     from serving.http.logs import configure
-    from serving.model import load
+    from serving.served_model import load
 
     configure(settings.log_level)
     served = None
@@ -102,7 +102,7 @@ def _run(settings: Settings, listener: socket.socket) -> int:
 def _uvicorn_options(settings: Settings) -> dict[str, Any]:
     return {
         "loop": "uvloop",
-        "http": Connection,
+        "http": BufferedHttpProtocol,
         "ws": "none",
         "lifespan": "on",
         "log_config": None,

@@ -7,7 +7,7 @@ from importlib import resources
 import orjson
 
 from serving.api.openapi import document
-from serving.model import Served
+from serving.served_model import ServedModel
 
 _ASSETS = {
     "/docs/swagger-ui.css": ("swagger-ui.css", b"text/css; charset=utf-8"),
@@ -62,6 +62,6 @@ class Docs:
         """One of ``paths``: its content and content type."""
         return self._files[path]
 
-    def openapi(self, served: Served) -> bytes:
+    def openapi(self, served: ServedModel) -> bytes:
         """The OpenAPI document for the model that is served now."""
         return orjson.dumps(document(served, keys=self._keys, root_path=self._root_path))

@@ -9,10 +9,10 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import describe_column
 from churn_model.scoring.example import example
 from serving.http.asgi import JSON
-from serving.model import Served
+from serving.served_model import ServedModel
 
 
-def document(served: Served, *, keys: bool, root_path: str = "") -> dict[str, Any]:
+def document(served: ServedModel, *, keys: bool, root_path: str = "") -> dict[str, Any]:
     """What the server takes and answers, for the model that it serves now."""
     schema = served.scorer.schema
     found = {

@@ -12,15 +12,15 @@ from mlflow.version import VERSION
 from pydantic import ValidationError
 
 from churn_model.scoring import Score, Scores
-from serving.api import protocol, tabular
+from serving.api import requests, tabular
 from serving.api.docs import Docs
-from serving.api.protocol import Params, Request
-from serving.http.asgi import Call, Patience, Receive, Scope, Send, reply
+from serving.api.requests import Params, Request
+from serving.http.asgi import Receive, RequestBodyReader, RequestContext, Scope, Send, reply
 from serving.http.errors import ApiError, unavailable
-from serving.http.executor import Work
-from serving.http.rate_limit import Throttle
-from serving.http.request_log import Ledger
-from serving.model import Holder, Served
+from serving.http.executor import ScoringExecutor
+from serving.http.rate_limit import RateLimiter
+from serving.http.request_log import RequestLog
+from serving.served_model import ModelHolder, ServedModel
 from serving.settings import Settings
 
 Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -34,19 +34,19 @@ class Routes:
     def __init__(
         self,
         settings: Settings,
-        holder: Holder,
-        work: Work,
-        throttle: Throttle,
-        ledger: Ledger,
-        patience: Patience,
+        holder: ModelHolder,
+        executor: ScoringExecutor,
+        rate_limiter: RateLimiter,
+        request_log: RequestLog,
+        body_reader: RequestBodyReader,
         docs: Docs,
     ) -> None:
         self.settings = settings
         self.holder = holder
-        self.work = work
-        self.throttle = throttle
-        self.ledger = ledger
-        self.patience = patience
+        self.executor = executor
+        self.rate_limiter = rate_limiter
+        self.request_log = request_log
+        self.body_reader = body_reader
         self.docs = docs
         self.table: dict[str, dict[str, Handler]] = {
             "/predict/single": {"POST": self.predict_single},
@@ -66,7 +66,7 @@ class Routes:
         methods = self.table.get(path)
         if methods is None:
             raise ApiError(404, "no such route; GET /docs lists them")
-        scope["call"].route = path
+        scope["context"].route = path
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         handler = methods.get(method)
         if handler is None:
@@ -81,10 +81,10 @@ class Routes:
         served, body = await self._begin(scope, receive)
         _require_json(scope)
         params = _query(scope)
-        await self.throttle.count_rows(scope, 1)
+        await self.rate_limiter.count_rows(scope, 1)
         score = _score_body(served, body, params)
         content = orjson.dumps(_single(score))
-        scope["call"].probability = score.probability
+        scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,10 +92,10 @@ class Routes:
         served, body = await self._begin(scope, receive)
         _require_json(scope)
         params = _query(scope)
-        request = await self.work.run(len(body), _read_customers, body, params)
+        request = await self.executor.run(len(body), _read_customers, body, params)
         await self._admit(scope, request.n)
-        content, probability = await self.work.run(len(body), _predict, served, request)
-        scope["call"].probability = probability
+        content, probability = await self.executor.run(len(body), _predict, served, request)
+        scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,39 +103,41 @@ class Routes:
         served, body = await self._begin(scope, receive)
         mime, content_type = _media_type(scope)
         if mime in (tabular.CSV, tabular.PARQUET):
-            await self._admit(scope, await self.work.run(len(body), tabular.count, body, mime))
+            await self._admit(scope, await self.executor.run(len(body), tabular.count, body, mime))
             # always off the event loop: MLflow's own parsing costs milliseconds even for one row
             size = self.settings.inline_bytes + 1
-            content, found = await self.work.run(size, tabular.score, served, body, content_type)
-            scope["call"].probability = np.array(found)
+            content, found = await self.executor.run(
+                size, tabular.score, served, body, content_type
+            )
+            scope["context"].probability = np.array(found)
             await self._scored(scope, send, served, content, len(found))
             return
         _require_json(scope)
-        request = await self.work.run(len(body), protocol.read_invocation, body)
+        request = await self.executor.run(len(body), requests.read_invocation, body)
         await self._admit(scope, request.n)
-        content, probability = await self.work.run(len(body), _invoke, served, request)
-        scope["call"].probability = probability
+        content, probability = await self.executor.run(len(body), _invoke, served, request)
+        scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
-    async def _begin(self, scope: Scope, receive: Receive) -> tuple[Served, bytes]:
+    async def _begin(self, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
         """The model, one for the whole request, and the body."""
-        call: Call = scope["call"]
+        context: RequestContext = scope["context"]
         served = self.holder.current
         if served is None:
             raise unavailable("no model is loaded yet; try again in a moment")
-        call.version = served.version
-        body = await self.patience.read_body(call, receive, self.settings.max_body)
+        context.version = served.version
+        body = await self.body_reader.read_body(context, receive, self.settings.max_body)
         return served, body
 
     async def _admit(self, scope: Scope, rows: int) -> None:
         if rows > self.settings.max_rows:
             raise ApiError(413, f"{rows} customers are over the {self.settings.max_rows} a request")
-        await self.throttle.count_rows(scope, rows)
+        await self.rate_limiter.count_rows(scope, rows)
 
     async def _scored(
-        self, scope: Scope, send: Send, served: Served, content: bytes, rows: int
+        self, scope: Scope, send: Send, served: ServedModel, content: bytes, rows: int
     ) -> None:
-        scope["call"].rows = rows
+        scope["context"].rows = rows
         version = (served.version or "").encode()
         await reply(send, 200, content, headers=[(b"x-model-version", version)])
 
@@ -163,8 +165,8 @@ class Routes:
 
     async def show_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Prometheus' text format."""
-        self.ledger.flush()
-        content, content_type = self.ledger.metrics.exposition()
+        self.request_log.flush()
+        content, content_type = self.request_log.metrics.exposition()
         await reply(send, 200, content, content_type.encode())
 
     async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -183,14 +185,14 @@ class Routes:
 # --- a body, and what is replied to it --------------------------------------------------------
 
 
-def _score_body(served: Served, body: bytes, params: Params) -> Score:
+def _score_body(served: ServedModel, body: bytes, params: Params) -> Score:
     """One customer's JSON, read and checked in one step by pydantic."""
     scorer = served.scorer
     try:
         fields = scorer.row_validator.validate_json(body).__dict__
     except ValidationError:
         # the checks of many rows say what is wrong in this project's words
-        fields = protocol.read_object(body)
+        fields = requests.read_object(body)
         return scorer.score_one(fields, **params.how)
     return scorer.score_checked(fields, **params.how)
 
@@ -207,11 +209,11 @@ def _single(score: Score) -> dict[str, Any]:
 
 
 def _read_customers(body: bytes, params: Params) -> Request:
-    customers = protocol.records(protocol.read_object(body).get("customers"), "customers")
+    customers = requests.records(requests.read_object(body).get("customers"), "customers")
     return Request(customers, len(customers), params)
 
 
-def _predict(served: Served, request: Request) -> tuple[bytes, Any]:
+def _predict(served: ServedModel, request: Request) -> tuple[bytes, Any]:
     scores = _score(served, request)
     if isinstance(scores, Score):
         columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
@@ -229,13 +231,13 @@ def _predict(served: Served, request: Request) -> tuple[bytes, Any]:
     return orjson.dumps(content), scores.probability
 
 
-def _invoke(served: Served, request: Request) -> tuple[bytes, Any]:
+def _invoke(served: ServedModel, request: Request) -> tuple[bytes, Any]:
     scores = _score(served, request)
     rows = [_single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
     return orjson.dumps({"predictions": rows}), scores.probability
 
 
-def _score(served: Served, request: Request) -> Score | Scores:
+def _score(served: ServedModel, request: Request) -> Score | Scores:
     """One customer the quick way, more of them vectorised."""
     params = request.params
     one = _only(request) if params.on_invalid == "raise" else None
@@ -272,15 +274,15 @@ def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
 
 
 def _media_type(scope: Scope) -> tuple[str, str]:
-    call: Call = scope["call"]
-    content_type = call.headers.get(b"content-type", b"").decode("latin-1")
+    context: RequestContext = scope["context"]
+    content_type = context.headers.get(b"content-type", b"").decode("latin-1")
     return content_type.partition(";")[0].strip().lower(), content_type
 
 
 def _require_json(scope: Scope) -> None:
     """415 for anything but JSON in UTF-8; a quick look first, since nearly all callers send it."""
-    call: Call = scope["call"]
-    if call.headers.get(b"content-type") == b"application/json":
+    context: RequestContext = scope["context"]
+    if context.headers.get(b"content-type") == b"application/json":
         return
     mime, content_type = _media_type(scope)
     if mime != _JSON:

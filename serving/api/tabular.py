@@ -12,7 +12,7 @@ from mlflow.pyfunc.scoring_server import CONTENT_TYPE_CSV, CONTENT_TYPE_PARQUET,
 
 from churn_model.errors import FieldError
 from serving.http.errors import ApiError
-from serving.model import Served
+from serving.served_model import ServedModel
 
 _invocations: Any = invocations
 CSV, PARQUET = CONTENT_TYPE_CSV, CONTENT_TYPE_PARQUET
@@ -28,7 +28,7 @@ def count(body: bytes, mime: str) -> int:
         raise ApiError(400, "the body is no Parquet file") from None
 
 
-def score(served: Served, body: bytes, content_type: str) -> tuple[bytes, list[float]]:
+def score(served: ServedModel, body: bytes, content_type: str) -> tuple[bytes, list[float]]:
     """The reply, as ``mlflow models serve`` gives it, and the probability of each customer.
 
     Raises ApiError: what MLflow refuses is refused in words that repeat nothing of the body.
@@ -44,7 +44,7 @@ def score(served: Served, body: bytes, content_type: str) -> tuple[bytes, list[f
     return reply.response.encode(), [row["churn_probability"] for row in rows]
 
 
-def _refusal(error: MlflowException, served: Served) -> ApiError:
+def _refusal(error: MlflowException, served: ServedModel) -> ApiError:
     if error.error_code == "INTERNAL_ERROR":
         return ApiError(500, "internal error")
     listed = error.json_kwargs.get("errors")

@@ -22,7 +22,7 @@ _SCHEME = "sha256:"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class Keys:
+class ApiKeys:
     """The clients that may call.
 
     A key has 256 random bits, so a plain SHA-256 of it cannot be guessed back. All hashes are
@@ -50,15 +50,15 @@ class Keys:
         return found
 
 
-def load(file: Path | None, pairs: Iterable[str] = ()) -> Keys:
-    """Keys of a file and of ``name=sha256:...`` pairs. Raises InvalidParameter with one line."""
+def load(file: Path | None, pairs: Iterable[str] = ()) -> ApiKeys:
+    """ApiKeys of a file and of ``name=sha256:...`` pairs. Raises InvalidParameter with one line."""
     clients = _read(file) if file is not None else {}
     for pair in pairs:
         name, _, stored = pair.partition("=")
         clients[name] = stored
     if file is not None and not clients:
         raise InvalidParameter(f"{file}: holds no keys; make one with python -m serving.keys")
-    return Keys(clients)
+    return ApiKeys(clients)
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -88,7 +88,7 @@ def add(file: Path, name: str) -> str:
     if name in clients:
         raise InvalidParameter(f"{file}: {name} has a key; take the line out to make another")
     key, stored = make()
-    Keys({name: stored})
+    ApiKeys({name: stored})
     lines = "".join(f'{n} = "{s}"\n' for n, s in {**clients, name: stored}.items())
     partial = file.with_name(file.name + ".partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

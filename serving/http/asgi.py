@@ -20,16 +20,16 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON = b"application/json"
-ANYBODY = "-"
+ANONYMOUS = "-"
 _random = random.Random()
-_WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
 class Disconnected(Exception):
     """The caller went away before the request was whole."""
 
 
-class Call:
+class RequestContext:
     """The facts of one request, filled in on its way; the log and the metrics read them."""
 
     __slots__ = (
@@ -53,7 +53,7 @@ class Call:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
         self.method: str = scope["method"]
-        self.client = ANYBODY
+        self.client = ANONYMOUS
         self.route = "other"
         self.rows = 0
         self.status = 0
@@ -72,14 +72,14 @@ class Call:
 def _request_id(sent: bytes | None) -> bytes:
     """The caller's own id where it is well-formed, else a new one of 128 random bits.
 
-    Nothing is guarded by an id, so the bits come without a system call.
+    Nothing is guarded by an id, so the bits come without a system context.
     """
-    if sent is not None and _WELL_FORMED.fullmatch(sent):
+    if sent is not None and _VALID_REQUEST_ID.fullmatch(sent):
         return sent
     return b"%032x" % _random.getrandbits(128)
 
 
-class Patience:
+class RequestBodyReader:
     """Ends the wait for bodies that do not arrive.
 
     One watch for all requests looks once a second, because a timer for each would cost more than
@@ -103,7 +103,7 @@ class Patience:
                     del self._waiting[task]
                     task.cancel()
 
-    async def read_body(self, call: Call, receive: Receive, most: int) -> bytes:
+    async def read_body(self, context: RequestContext, receive: Receive, most: int) -> bytes:
         """The whole body.
 
         Raises ApiError 413 over ``most`` bytes, declared or streamed (a length may be absent, or a
@@ -112,9 +112,9 @@ class Patience:
         # named, because finding the running loop costs a system call before Python 3.12
         task = asyncio.current_task(self._loop)
         assert task is not None
-        self._waiting[task] = call.started
+        self._waiting[task] = context.started
         try:
-            return await _read_body(call, receive, most)
+            return await _read_body(context, receive, most)
         except asyncio.CancelledError:
             if task in self._waiting:
                 raise  # somebody else's cancellation: the server is ending
@@ -125,8 +125,8 @@ class Patience:
             self._waiting.pop(task, None)
 
 
-async def _read_body(call: Call, receive: Receive, most: int) -> bytes:
-    declared = call.headers.get(b"content-length", b"0")
+async def _read_body(context: RequestContext, receive: Receive, most: int) -> bytes:
+    declared = context.headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > most:
         raise _too_large(most)
     parts: list[bytes] = []

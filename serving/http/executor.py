@@ -30,7 +30,7 @@ class Capacity:
         self.taken -= 1
 
 
-class Work:
+class ScoringExecutor:
     """Runs a request's CPU work."""
 
     def __init__(self, capacity: Capacity, threads: int, inline_bytes: int, seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from serving.http.asgi import Call
+from serving.http.asgi import RequestContext
 
 
 class JsonFormatter(logging.Formatter):
@@ -58,25 +58,25 @@ def configure(level: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def write_requests(calls: list[Call]) -> None:
+def write_requests(contexts: list[RequestContext]) -> None:
     """Write a line for each finished request."""
     lines = [
         orjson.dumps(
             {
-                "time": datetime.fromtimestamp(call.ended, timezone.utc),
+                "time": datetime.fromtimestamp(context.ended, timezone.utc),
                 "level": "info",
                 "logger": "serving.request",
-                "request_id": call.request_id.decode(),
-                "method": call.method,
-                "route": call.route,
-                "status": call.status,
-                "ms": round(call.seconds * 1e3, 3),
-                "rows": call.rows,
-                "client": call.client,
-                "model_version": call.version,
+                "request_id": context.request_id.decode(),
+                "method": context.method,
+                "route": context.route,
+                "status": context.status,
+                "ms": round(context.seconds * 1e3, 3),
+                "rows": context.rows,
+                "client": context.client,
+                "model_version": context.version,
             }
         )
-        for call in calls
+        for context in contexts
     ]
     sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
     sys.stdout.buffer.flush()

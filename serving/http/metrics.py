@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from serving.http.asgi import Call
+from serving.http.asgi import RequestContext
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -61,22 +61,22 @@ class Metrics:
             "churn_model_reload_failures", "Versions that could not be loaded", **shared
         )
 
-    def requests(self, calls: Sequence[Call]) -> None:
+    def requests(self, contexts: Sequence[RequestContext]) -> None:
         """Count finished requests, with what was scored and refused in them."""
         seconds: dict[str, list[float]] = {}
         single: list[float] = []
         for (route, status, client), n in Tally(
-            (call.route, call.status, call.client) for call in calls
+            (context.route, context.status, context.client) for context in contexts
         ).items():
             self._requests.labels(route, str(status), client).inc(n)
-        for call in calls:
-            seconds.setdefault(call.route, []).append(call.seconds)
-            if call.probability is not None:
-                if isinstance(call.probability, float):
-                    single.append(call.probability)
+        for context in contexts:
+            seconds.setdefault(context.route, []).append(context.seconds)
+            if context.probability is not None:
+                if isinstance(context.probability, float):
+                    single.append(context.probability)
                 else:
-                    self._score(call.probability)
-            for error in call.refused:
+                    self._score(context.probability)
+            for error in context.refused:
                 self._refused.labels(error.field, error.type).inc()
         for route, values in seconds.items():
             _observe(self._seconds.labels(route), _SECONDS, np.array(values))

@@ -11,13 +11,13 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 
 from churn_model.errors import InvalidParameter
-from serving.http.asgi import ANYBODY, App, Call, Receive, Scope, Send
+from serving.http.asgi import ANONYMOUS, App, Receive, RequestContext, Scope, Send
 from serving.http.errors import ApiError, unavailable
 
 _SWEEP_SECONDS = 60.0
 
 
-class Windows(MemoryStorage):
+class InMemoryCounters(MemoryStorage):
     """Counts in this process, for the event loop alone.
 
     The library's own starts a thread a hundred times a second to drop what has expired, and every
@@ -52,7 +52,7 @@ class Limit(NamedTuple):
     prefix: str
 
 
-class Throttle:
+class RateLimiter:
     """Rate limits of requests and of customers, by client or else by address."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Throttle:
         try:
             # what is in this process needs no waiting for
             self.waits = not storage.startswith("memory")
-            self.storage: Any = _shared(storage) if self.waits else Windows()
+            self.storage: Any = _shared(storage) if self.waits else InMemoryCounters()
         except Exception as error:
             raise InvalidParameter(f"--rate-limit-storage: {error}") from None
 
@@ -125,8 +125,8 @@ def _limit(setting: str, text: str | None) -> Limit | None:
 
 def who(scope: Scope) -> str:
     """Whom a limit counts: the key's client, else the address."""
-    call: Call = scope["call"]
-    if call.client != ANYBODY:
-        return call.client
+    context: RequestContext = scope["context"]
+    if context.client != ANONYMOUS:
+        return context.client
     address = scope.get("client")
     return f"address:{address[0]}" if address else "address:unknown"

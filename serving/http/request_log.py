@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from serving.http.asgi import Call
+from serving.http.asgi import RequestContext
 from serving.http.logs import write_requests
 from serving.http.metrics import Metrics
 
@@ -12,17 +12,17 @@ _SECONDS = 0.01
 _MOST = 1000
 
 
-class Ledger:
+class RequestLog:
     """Collects finished requests; a hundred times a second the log and the metrics get them."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
-        self._calls: list[Call] = []
+        self._calls: list[RequestContext] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def note(self, call: Call) -> None:
+    def note(self, context: RequestContext) -> None:
         """Add a finished request."""
-        self._calls.append(call)
+        self._calls.append(context)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_SECONDS, self.flush)
         elif len(self._calls) >= _MOST:
@@ -32,7 +32,7 @@ class Ledger:
     def flush(self) -> None:
         """Write and count what is waiting."""
         self._timer = None
-        calls, self._calls = self._calls, []
-        if calls:
-            self.metrics.requests(calls)
-            write_requests(calls)
+        contexts, self._calls = self._calls, []
+        if contexts:
+            self.metrics.requests(contexts)
+            write_requests(contexts)

@@ -1,4 +1,4 @@
-"""Keys, limits, start-up, metrics: what operating the server relies on."""
+"""ApiKeys, limits, start-up, metrics: what operating the server relies on."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.http.api_keys import Keys, add, load, make
+from serving.http.api_keys import ApiKeys, add, load, make
 from serving.keys import main
 
 
 def test_a_key_belongs_to_its_client_and_to_nobody_else():
     (first, first_stored), (second, second_stored) = make(), make()
-    keys = Keys({"billing": first_stored, "marketing": second_stored})
+    keys = ApiKeys({"billing": first_stored, "marketing": second_stored})
     assert keys.client(first.encode()) == "billing"
     assert keys.client(second.encode()) == "marketing"
     for wrong in (b"", b"churn_", first.encode()[:-1], first_stored.encode()):
@@ -61,6 +61,6 @@ def test_the_command_prints_the_key_on_its_own(capsys):
     assert main(["billing"]) == 0
     printed = capsys.readouterr()
     name, _, stored = printed.err.strip().partition("=")
-    assert Keys({name: stored}).client(printed.out.strip().encode()) == "billing"
+    assert ApiKeys({name: stored}).client(printed.out.strip().encode()) == "billing"
     assert main(["no good"]) == 1
     assert printed.out.count("\n") == 1

@@ -2,13 +2,13 @@ import asyncio
 
 import pytest
 
-from serving.http.asgi import Call, Disconnected, Patience
+from serving.http.asgi import Disconnected, RequestBodyReader, RequestContext
 from serving.http.errors import ApiError
 
 
 def call(**headers):
     encoded = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
-    return Call({"headers": encoded, "method": "POST"})
+    return RequestContext({"headers": encoded, "method": "POST"})
 
 
 def read(messages, request=None, most=10, seconds=30.0):
@@ -21,7 +21,7 @@ def read(messages, request=None, most=10, seconds=30.0):
         await asyncio.sleep(60)
 
     async def run():
-        patience = Patience(seconds)
+        patience = RequestBodyReader(seconds)
         watch = asyncio.create_task(patience.watch())
         await asyncio.sleep(0)
         try:
@@ -66,7 +66,7 @@ def test_a_caller_that_goes_away_is_no_error_of_the_server():
 
 def test_a_cancellation_from_elsewhere_stays_one():
     async def run():
-        patience = Patience(30)
+        patience = RequestBodyReader(30)
         task = asyncio.create_task(patience.read_body(call(), asyncio.Event().wait, 10))
         await asyncio.sleep(0.01)
         task.cancel()

@@ -4,11 +4,11 @@ import threading
 import pytest
 
 from serving.http.errors import ApiError
-from serving.http.executor import Capacity, Work
+from serving.http.executor import Capacity, ScoringExecutor
 
 
 def work(most=4, threads=1, inline_bytes=10, seconds=0.05):
-    return Work(Capacity(most), threads, inline_bytes, seconds)
+    return ScoringExecutor(Capacity(most), threads, inline_bytes, seconds)
 
 
 def test_small_work_stays_on_the_event_loop_and_large_work_leaves_it():

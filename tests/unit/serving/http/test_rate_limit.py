@@ -4,15 +4,15 @@ import time
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.http.asgi import Call
+from serving.http.asgi import RequestContext
 from serving.http.errors import ApiError
-from serving.http.rate_limit import Throttle
+from serving.http.rate_limit import RateLimiter
 
 
 def scope(client="-", address="10.0.0.1"):
     made = {"type": "http", "path": "/predict", "headers": [], "method": "POST"}
     made["client"] = (address, 1)
-    made["call"] = Call(made)
+    made["call"] = RequestContext(made)
     made["call"].client = client
     return made
 
@@ -39,7 +39,7 @@ def answered(throttle, callers):
 
 
 def limits(requests=None, rows=None, free=()):
-    return Throttle(requests, rows, "memory://", free)
+    return RateLimiter(requests, rows, "memory://", free)
 
 
 def test_clients_are_counted_by_name_and_strangers_by_address():
@@ -85,4 +85,4 @@ def test_free_routes_are_not_counted():
 )
 def test_a_limit_or_storage_that_is_none_is_refused_at_once(arguments):
     with pytest.raises(InvalidParameter, match="--rate-limit"):
-        Throttle(*arguments, ())
+        RateLimiter(*arguments, ())

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.validation import check_records
-from serving.api.protocol import Params, read_invocation, read_object
+from serving.api.requests import Params, read_invocation, read_object
 from serving.http.errors import ApiError
 from tests.unit.churn_model.test_validation import GOOD, any_record
 

@@ -25,7 +25,7 @@ _logger = logging.getLogger("serving.model")
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """One version, ready to score. ``pyfunc`` takes the formats that only MLflow parses."""
 
     name: str | None
@@ -45,19 +45,19 @@ class Served:
         }
 
 
-def load(uri: str) -> Served:
+def load(uri: str) -> ServedModel:
     """Load and warm up a model. Raises RegistryError, ScorecardError or SchemaError.
 
     Only the version's data is read (scorecard and schema); no code of the artifact runs.
     """
     read = versions.read(uri)
-    model = PyFuncModel(model_meta=read.card, model_impl=_Impl(read.scorer))
+    model = PyFuncModel(model_meta=read.card, model_impl=_ModelImplementation(read.scorer))
     _warm_up(read.scorer)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Served(read.name, read.number, read.alias, now, read.scorer, model)
+    return ServedModel(read.name, read.number, read.alias, now, read.scorer, model)
 
 
-class _Impl:
+class _ModelImplementation:
     """What MLflow calls for CSV and Parquet: our own model code, never the artifact's."""
 
     def __init__(self, scorer: Scorer) -> None:
@@ -85,7 +85,7 @@ def _refuse_narrower(version: str | None, new: RecordSchema, old: RecordSchema) 
         )
 
 
-class Holder:
+class ModelHolder:
     """The current model, and the watch that replaces it.
 
     ``current`` is None until there is one. A version that cannot be loaded leaves the old one
@@ -96,18 +96,18 @@ class Holder:
     def __init__(
         self,
         uri: str,
-        on_swap: Callable[[Served], None] = lambda served: None,
+        on_swap: Callable[[ServedModel], None] = lambda served: None,
         *,
         any_schema: bool = False,
     ) -> None:
         self.uri = uri
         self._any_schema = any_schema
-        self.current: Served | None = None
+        self.current: ServedModel | None = None
         self.problem: str | None = None
         self._on_swap = on_swap
         self._refused: str | None = None
 
-    def start(self, served: Served) -> None:
+    def start(self, served: ServedModel) -> None:
         """Serve this one from now on."""
         self.current = served
         self.problem = None
@@ -126,7 +126,7 @@ class Holder:
                 self._note(error)
                 on_failure()
 
-    def _newer(self) -> Served | None:
+    def _newer(self) -> ServedModel | None:
         """The model that the URI points at now, where that is another one."""
         with readable_errors(self.uri):
             _, version, _ = versions.resolve(self.uri)

@@ -1,6 +1,6 @@
 import asyncio
 
-from serving.http.connection import Gathering
+from serving.http.protocol import BufferedTransport
 
 
 class Recorder:
@@ -22,7 +22,7 @@ class Recorder:
 def sent(at_work, *, close=False, turns=1):
     async def run():
         recorder = Recorder()
-        gathering = Gathering(recorder, asyncio.get_running_loop(), at_work)
+        gathering = BufferedTransport(recorder, asyncio.get_running_loop(), at_work)
         for turn in range(turns):
             gathering.write(b"head%d " % turn)
             gathering.write(b"body%d " % turn)

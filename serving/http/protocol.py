@@ -9,7 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class Gathering:
+class BufferedTransport:
     """A transport that, under load, sends what was written in one turn of the event loop at once.
 
     uvicorn writes the head and the body of a reply apart, as soon as they are there. That is two
@@ -50,10 +50,10 @@ class Gathering:
             self._transport.write(b"".join(parts))
 
 
-class Connection(HttpToolsProtocol):
+class BufferedHttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools, with replies that leave together."""
 
     def connection_made(self, transport: Any) -> None:
         """Asyncio."""
-        gathering: Any = Gathering(transport, self.loop, self.tasks)
+        gathering: Any = BufferedTransport(transport, self.loop, self.tasks)
         super().connection_made(gathering)
