@@ -13,7 +13,8 @@ from starlette.middleware.cors import CORSMiddleware
 from serving.api.docs import Docs
 from serving.api.routes import Routes
 from serving.http import api_keys
-from serving.http.asgi import App, Receive, RequestBodyReader, Scope, Send
+from serving.http.asgi import App, Receive, Scope, Send
+from serving.http.body_reader import RequestBodyReader
 from serving.http.executor import Capacity, ScoringExecutor
 from serving.http.logs import configure
 from serving.http.metrics import Metrics

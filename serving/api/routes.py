@@ -15,10 +15,12 @@ from churn_model.scoring import Score, Scores
 from serving.api import requests, tabular
 from serving.api.docs import Docs
 from serving.api.requests import Params, Request
-from serving.http.asgi import Receive, RequestBodyReader, RequestContext, Scope, Send, reply
+from serving.http.asgi import Receive, Scope, Send, reply
+from serving.http.body_reader import RequestBodyReader
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
+from serving.http.request_context import RequestContext
 from serving.http.request_log import RequestLog
 from serving.served_model import ModelHolder, ServedModel
 from serving.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from serving.http.asgi import RequestContext
+from serving.http.request_context import RequestContext
 
 
 class JsonFormatter(logging.Formatter):

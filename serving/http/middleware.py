@@ -8,18 +8,11 @@ from collections.abc import Collection
 from churn_model.errors import ChurnError
 from serving.http import errors
 from serving.http.api_keys import ApiKeys
-from serving.http.asgi import (
-    App,
-    Disconnected,
-    Message,
-    Receive,
-    RequestContext,
-    Scope,
-    Send,
-    reply,
-)
+from serving.http.asgi import App, Message, Receive, Scope, Send, reply
+from serving.http.body_reader import Disconnected
 from serving.http.errors import ApiError
 from serving.http.executor import Capacity
+from serving.http.request_context import RequestContext
 from serving.http.request_log import RequestLog
 
 _logger = logging.getLogger("serving")

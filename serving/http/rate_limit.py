@@ -11,8 +11,9 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 
 from churn_model.errors import InvalidParameter
-from serving.http.asgi import ANONYMOUS, App, Receive, RequestContext, Scope, Send
+from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.errors import ApiError, unavailable
+from serving.http.request_context import ANONYMOUS, RequestContext
 
 _SWEEP_SECONDS = 60.0
 

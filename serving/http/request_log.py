@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from serving.http.asgi import RequestContext
 from serving.http.logs import write_requests
 from serving.http.metrics import Metrics
+from serving.http.request_context import RequestContext
 
 _SECONDS = 0.01
 _MOST = 1000

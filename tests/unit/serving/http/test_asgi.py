@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from serving.http.asgi import Disconnected, RequestBodyReader, RequestContext
+from serving.http.body_reader import Disconnected, RequestBodyReader
 from serving.http.errors import ApiError
+from serving.http.request_context import RequestContext
 
 
 def call(**headers):

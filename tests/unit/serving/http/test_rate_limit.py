@@ -4,16 +4,16 @@ import time
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.http.asgi import RequestContext
 from serving.http.errors import ApiError
 from serving.http.rate_limit import RateLimiter
+from serving.http.request_context import RequestContext
 
 
 def scope(client="-", address="10.0.0.1"):
     made = {"type": "http", "path": "/predict", "headers": [], "method": "POST"}
     made["client"] = (address, 1)
-    made["call"] = RequestContext(made)
-    made["call"].client = client
+    made["context"] = RequestContext(made)
+    made["context"].client = client
     return made
 
 
