@@ -23,7 +23,7 @@ from serving.http.middleware import (
     ConcurrencyLimitMiddleware,
     RequestContextMiddleware,
 )
-from serving.http.rate_limit import RateLimiter
+from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
 from serving.served_model import ModelHolder, ServedModel, load
 from serving.settings import PREFIX, Settings
@@ -57,14 +57,14 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
         settings.rate_limit,
         settings.rate_limit_rows,
         settings.rate_limit_storage,
-        free=_ALWAYS_OPEN,
     )
     known = api_keys.load(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(known), root_path=settings.root_path)
     body_reader = RequestBodyReader(settings.timeout)
     app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
-    app = ConcurrencyLimitMiddleware(app, capacity, free=_ALWAYS_OPEN)
-    app = rate_limiter.around(app)
+    app = ConcurrencyLimitMiddleware(app, capacity, exempt_paths=_ALWAYS_OPEN)
+    if settings.rate_limit:
+        app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_ALWAYS_OPEN)
     if known:
         public = [path for name in settings.public for path in _PUBLIC[name]]
         app = ApiKeyMiddleware(app, known, open_paths=(*_ALWAYS_OPEN, *public))
@@ -135,7 +135,7 @@ class Lifespan:
     async def _gauge(self) -> None:
         """How many requests are at work, once a second."""
         while True:
-            self.request_log.metrics.in_flight.set(self.executor.capacity.taken)
+            self.request_log.metrics.in_flight.set(self.executor.capacity.in_use)
             await asyncio.sleep(1)
 
 

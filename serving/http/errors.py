@@ -1,4 +1,4 @@
-"""Refusals, and the one error body that every route replies with."""
+"""API errors, and the error body that every route replies with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from churn_model.errors import (
 )
 
 RETRY_SECONDS = 1
-"""What a 503 tells callers to wait."""
+"""``Retry-After`` of a 503 reply."""
 
 # the names that MLflow's own clients know, by status
 ERROR_CODES = {
@@ -34,9 +34,9 @@ ERROR_CODES = {
 
 
 class ApiError(Exception):
-    """A request that gets ``status`` and a reason instead of scores.
+    """An error reply with ``status`` and ``message``.
 
-    ``message`` is for the caller: it holds no value of a customer and nothing of the inside.
+    ``message`` is sent to the caller: it contains no customer data and no internals.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, message, headers=[(b"retry-after", str(RETRY_SECONDS).encode())])
 
 
-def refusal(error: ChurnError) -> ApiError:
-    """What the domain refuses, as a reply."""
+def to_api_error(error: ChurnError) -> ApiError:
+    """A domain error as a reply: 400 for invalid input, 500 for everything else."""
     if isinstance(error, InvalidRecords):
         return ApiError(400, str(error), errors=error.errors, count=error.count)
     if isinstance(error, InvalidParameter):

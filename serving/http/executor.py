@@ -1,4 +1,4 @@
-"""CPU work: small pieces on the event loop, large ones in a bounded pool of threads."""
+"""CPU work: small bodies on the event loop, large ones in a bounded thread pool."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ T = TypeVar("T")
 
 
 class Capacity:
-    """How much is at work: requests, and work that outlived its request."""
+    """How many requests are handled, counting work that goes on after its request timed out."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.taken = 0
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.in_use = 0
 
-    def take(self) -> None:
-        """One more. Raises ApiError 503 where there is no room."""
-        if self.taken >= self.most:
+    def acquire(self) -> None:
+        """Count one more. Raises ApiError 503 at the limit."""
+        if self.in_use >= self.limit:
             raise unavailable("the server is busy; try again in a moment")
-        self.taken += 1
+        self.in_use += 1
 
-    def give_back(self, _: Any = None) -> None:
-        """One less."""
-        self.taken -= 1
+    def release(self, _: Any = None) -> None:
+        """Count one fewer."""
+        self.in_use -= 1
 
 
 class ScoringExecutor:
-    """Runs a request's CPU work."""
+    """Runs the CPU work of requests: short work directly, long work in a thread pool."""
 
     def __init__(self, capacity: Capacity, threads: int, inline_bytes: int, seconds: float) -> None:
         self.capacity = capacity
@@ -51,8 +51,8 @@ class ScoringExecutor:
         try:
             return await asyncio.wait_for(asyncio.shield(future), self.seconds)
         except asyncio.TimeoutError:
-            self.capacity.taken += 1
-            future.add_done_callback(self.capacity.give_back)
+            self.capacity.in_use += 1
+            future.add_done_callback(self.capacity.release)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise ApiError(
                 504, f"scoring took over {self.seconds:g} s; send fewer customers"

@@ -76,7 +76,7 @@ class Metrics:
                     single.append(context.probability)
                 else:
                     self._score(context.probability)
-            for error in context.refused:
+            for error in context.field_errors:
                 self._refused.labels(error.field, error.type).inc()
         for route, values in seconds.items():
             _observe(self._seconds.labels(route), _SECONDS, np.array(values))

@@ -1,4 +1,4 @@
-"""What surrounds the routes, outermost first; each is a small plain-ASGI class."""
+"""The middleware, outermost first. Each is a small, plain ASGI class."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from serving.http.request_context import RequestContext
 from serving.http.request_log import RequestLog
 
 _logger = logging.getLogger("serving")
-_GONE = 499  # nobody is there to read a status; this one is for the log
+_CLIENT_DISCONNECTED = 499  # appears in the log only; the client is gone
 
 
 class RequestContextMiddleware:
-    """Request id, one log line, metrics; and every error as the one error body."""
+    """Adds the request id, a log line and metrics; turns every exception into the error body."""
 
     def __init__(self, app: App, request_log: RequestLog) -> None:
         self.app = app
@@ -43,7 +43,7 @@ class RequestContextMiddleware:
             await self._run(scope, receive, send_with_id, context)
         finally:
             context.end()
-            self.request_log.note(context)
+            self.request_log.add(context)
 
     async def _run(
         self, scope: Scope, receive: Receive, send: Send, context: RequestContext
@@ -52,29 +52,29 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         except Disconnected:
-            context.status = _GONE
+            context.status = _CLIENT_DISCONNECTED
             return
         except ApiError as error:
-            refused = error
+            rejection = error
         except ChurnError as error:
-            refused = errors.refusal(error)
-            if refused.status == 500:
+            rejection = errors.to_api_error(error)
+            if rejection.status == 500:
                 self._log_fault(context)
         except Exception:
-            refused = ApiError(500, "internal error")
+            rejection = ApiError(500, "internal error")
             self._log_fault(context)
         if context.status:
-            return  # it began to reply before it failed: nothing more can be said
-        context.refused = refused.errors
-        content = errors.body(refused, context.request_id.decode())
-        await reply(send, refused.status, content, headers=refused.headers)
+            return  # the reply has begun, so the status cannot change
+        context.field_errors = rejection.errors
+        content = errors.body(rejection, context.request_id.decode())
+        await reply(send, rejection.status, content, headers=rejection.headers)
 
     def _log_fault(self, context: RequestContext) -> None:
         _logger.exception("request failed", extra={"request_id": context.request_id.decode()})
 
 
 class ApiKeyMiddleware:
-    """API keys: ``X-API-Key`` or ``Authorization: Bearer``, on all routes but the open ones."""
+    """Requires an API key (``X-API-Key`` or ``Authorization: Bearer``) except on open paths."""
 
     def __init__(self, app: App, keys: ApiKeys, open_paths: Collection[str]) -> None:
         self.app = app
@@ -90,10 +90,8 @@ class ApiKeyMiddleware:
             if found is not None:
                 context.client = found
             elif scope["path"] not in self.open_paths:
-                said = (
-                    "send an API key as X-API-Key" if key is None else "this API key is not known"
-                )
-                raise ApiError(401, said, headers=[(b"www-authenticate", b"Bearer")])
+                message = "send an API key as X-API-Key" if key is None else "unknown API key"
+                raise ApiError(401, message, headers=[(b"www-authenticate", b"Bearer")])
         await self.app(scope, receive, send)
 
 
@@ -106,20 +104,20 @@ def _key(context: RequestContext) -> bytes | None:
 
 
 class ConcurrencyLimitMiddleware:
-    """At most so many requests at work at once; the next one gets 503 at once."""
+    """Limits how many requests are handled at once; the next one gets 503 immediately."""
 
-    def __init__(self, app: App, capacity: Capacity, free: Collection[str]) -> None:
+    def __init__(self, app: App, capacity: Capacity, exempt_paths: Collection[str]) -> None:
         self.app = app
         self.capacity = capacity
-        self.free = frozenset(free)
+        self.exempt_paths = frozenset(exempt_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or scope["path"] in self.free:
+        if scope["type"] != "http" or scope["path"] in self.exempt_paths:
             await self.app(scope, receive, send)
             return
-        self.capacity.take()
+        self.capacity.acquire()
         try:
             await self.app(scope, receive, send)
         finally:
-            self.capacity.give_back()
+            self.capacity.release()

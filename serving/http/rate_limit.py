@@ -45,7 +45,7 @@ class InMemoryCounters(MemoryStorage):
 
 
 class Limit(NamedTuple):
-    """So many in so many seconds; ``prefix`` is that of the keys it is counted under."""
+    """At most ``amount`` in ``seconds``; the keys of its counters begin with ``prefix``."""
 
     amount: int
     seconds: int
@@ -54,50 +54,39 @@ class Limit(NamedTuple):
 
 
 class RateLimiter:
-    """Rate limits of requests and of customers, by client or else by address."""
+    """Rate limits of requests and of rows, by client, or by IP address without an API key."""
 
-    def __init__(
-        self, requests: str | None, rows: str | None, storage: str, free: Collection[str]
-    ) -> None:
+    def __init__(self, requests: str | None, rows: str | None, storage: str) -> None:
         self.requests = _limit("rate_limit", requests)
         self.rows = _limit("rate_limit_rows", rows)
-        self.free = frozenset(free)
         try:
-            # what is in this process needs no waiting for
-            self.waits = not storage.startswith("memory")
-            self.storage: Any = _shared(storage) if self.waits else InMemoryCounters()
+            # only a storage outside this process is awaited
+            self.is_async = not storage.startswith("memory")
+            self.storage: Any = _redis_storage(storage) if self.is_async else InMemoryCounters()
         except Exception as error:
             raise InvalidParameter(f"--rate-limit-storage: {error}") from None
 
-    def around(self, app: App) -> App:
-        """The middleware; the app itself where requests have no limit."""
-        limit = self.requests
-        if limit is None:
-            return app
-
-        async def throttled(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] not in self.free:
-                await self._hit(limit, who(scope), 1)
-            await app(scope, receive, send)
-
-        return throttled
+    async def count_request(self, scope: Scope) -> None:
+        """Count a request. Raises ApiError 429 over the limit."""
+        if self.requests is not None:
+            await self._hit(self.requests, rate_limit_key(scope), 1)
 
     async def count_rows(self, scope: Scope, rows: int) -> None:
         """Count the customers of a request. Raises ApiError 429 over the limit."""
         if self.rows is not None and rows:
-            await self._hit(self.rows, who(scope), rows)
+            await self._hit(self.rows, rate_limit_key(scope), rows)
 
     async def _hit(self, limit: Limit, client: str, cost: int) -> None:
-        """One fixed window: counted from its first request on, then begun anew."""
+        """Count in a fixed window, which starts with its first request."""
         key = limit.prefix + client
         try:
-            taken = self.storage.incr(key, limit.seconds, amount=cost)
-            if (await taken if self.waits else taken) <= limit.amount:
+            count = self.storage.incr(key, limit.seconds, amount=cost)
+            if (await count if self.is_async else count) <= limit.amount:
                 return
             expiry = self.storage.get_expiry(key)
-            ends = await expiry if self.waits else expiry
+            ends = await expiry if self.is_async else expiry
         except StorageError:
-            raise unavailable("requests cannot be counted at the moment; try again") from None
+            raise unavailable("the rate limit storage is not available; try again") from None
         pause = max(1, round(ends - time.time() + 0.5))
         raise ApiError(
             429,
@@ -106,7 +95,7 @@ class RateLimiter:
         )
 
 
-def _shared(uri: str) -> Any:
+def _redis_storage(uri: str) -> Any:
     """A storage outside this process. Raises InvalidParameter for any but Redis."""
     if not uri.startswith(("redis://", "rediss://", "redis+unix://")):
         raise InvalidParameter("write it as memory:// or redis://host:port")
@@ -124,10 +113,25 @@ def _limit(setting: str, text: str | None) -> Limit | None:
     return Limit(item.amount, item.get_expiry(), str(item), f"churn/{flag}/{item}/")
 
 
-def who(scope: Scope) -> str:
-    """Whom a limit counts: the key's client, else the address."""
+def rate_limit_key(scope: Scope) -> str:
+    """What a limit counts by: the client of the API key, or else the IP address."""
     context: RequestContext = scope["context"]
     if context.client != ANONYMOUS:
         return context.client
     address = scope.get("client")
     return f"address:{address[0]}" if address else "address:unknown"
+
+
+class RateLimitMiddleware:
+    """Counts each request before it is handled; ``exempt_paths`` are not counted."""
+
+    def __init__(self, app: App, limiter: RateLimiter, exempt_paths: Collection[str]) -> None:
+        self.app = app
+        self.limiter = limiter
+        self.exempt_paths = frozenset(exempt_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http" and scope["path"] not in self.exempt_paths:
+            await self.limiter.count_request(scope)
+        await self.app(scope, receive, send)

@@ -23,10 +23,10 @@ class RequestContext:
     __slots__ = (
         "client",
         "ended",
+        "field_errors",
         "headers",
         "method",
         "probability",
-        "refused",
         "request_id",
         "route",
         "rows",
@@ -47,7 +47,7 @@ class RequestContext:
         self.status = 0
         self.version: str | None = None
         self.probability: Any = None
-        self.refused: tuple[FieldError, ...] = ()
+        self.field_errors: tuple[FieldError, ...] = ()
         self.ended = self.seconds = 0.0
 
     def end(self) -> None:

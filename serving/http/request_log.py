@@ -1,4 +1,4 @@
-"""What is noted of finished requests, written in batches off the requests' own time."""
+"""Collects finished requests and writes them to the log and the metrics in batches."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _MOST = 1000
 
 
 class RequestLog:
-    """Collects finished requests; a hundred times a second the log and the metrics get them."""
+    """Writes finished requests to the log and the metrics, a hundred times a second."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
         self._calls: list[RequestContext] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def note(self, context: RequestContext) -> None:
+    def add(self, context: RequestContext) -> None:
         """Add a finished request."""
         self._calls.append(context)
         if self._timer is None:
@@ -30,7 +30,7 @@ class RequestLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write and count what is waiting."""
+        """Write and count the requests collected so far."""
         self._timer = None
         contexts, self._calls = self._calls, []
         if contexts:

@@ -35,24 +35,24 @@ def test_work_that_outlives_its_request_takes_up_capacity_until_it_ends():
     async def run():
         with pytest.raises(ApiError) as caught:
             await machine.run(100, ended.wait)
-        taken = machine.capacity.taken
+        taken = machine.capacity.in_use
         ended.set()
         for _ in range(200):
             await asyncio.sleep(0.01)
-            if machine.capacity.taken == 0:
+            if machine.capacity.in_use == 0:
                 break
-        return caught.value.status, taken, machine.capacity.taken
+        return caught.value.status, taken, machine.capacity.in_use
 
     assert asyncio.run(run()) == (504, 1, 0)
 
 
 def test_over_its_capacity_the_next_request_is_told_to_come_back():
     capacity = Capacity(2)
-    capacity.take()
-    capacity.take()
+    capacity.acquire()
+    capacity.acquire()
     with pytest.raises(ApiError) as caught:
-        capacity.take()
+        capacity.acquire()
     assert caught.value.status == 503
     assert dict(caught.value.headers)[b"retry-after"]
-    capacity.give_back()
-    capacity.take()
+    capacity.release()
+    capacity.acquire()

@@ -5,7 +5,7 @@ import pytest
 
 from churn_model.errors import InvalidParameter
 from serving.http.errors import ApiError
-from serving.http.rate_limit import RateLimiter
+from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_context import RequestContext
 
 
@@ -17,72 +17,72 @@ def scope(client="-", address="10.0.0.1"):
     return made
 
 
-def answered(throttle, callers):
-    """Whether each of these requests got through, and the last refusal."""
+def answered(limiter, callers, exempt_paths=()):
+    """Whether each of these requests was handled, and the last rejection."""
 
     async def app(scope, receive, send):
         pass
 
     async def run():
-        around = throttle.around(app)
-        through, refusal = [], None
+        middleware = RateLimitMiddleware(app, limiter, exempt_paths)
+        handled, rejection = [], None
         for caller in callers:
             try:
-                await around(caller, None, None)
-                through.append(True)
+                await middleware(caller, None, None)
+                handled.append(True)
             except ApiError as error:
-                through.append(False)
-                refusal = error
-        return through, refusal
+                handled.append(False)
+                rejection = error
+        return handled, rejection
 
     return asyncio.run(run())
 
 
-def limits(requests=None, rows=None, free=()):
-    return RateLimiter(requests, rows, "memory://", free)
+def limits(requests=None, rows=None):
+    return RateLimiter(requests, rows, "memory://")
 
 
-def test_clients_are_counted_by_name_and_strangers_by_address():
-    throttle = limits("2/minute")
+def test_clients_are_counted_by_name_and_requests_without_a_key_by_address():
+    limiter = limits("2/minute")
     billing = [scope("billing", f"10.0.0.{i}") for i in range(3)]
-    assert answered(throttle, billing)[0] == [True, True, False]
-    assert answered(throttle, [scope(), scope(), scope()])[0] == [True, True, False]
-    assert answered(throttle, [scope(address="10.0.0.9")])[0] == [True]
+    assert answered(limiter, billing)[0] == [True, True, False]
+    assert answered(limiter, [scope(), scope(), scope()])[0] == [True, True, False]
+    assert answered(limiter, [scope(address="10.0.0.9")])[0] == [True]
 
 
-def test_a_refusal_says_when_to_come_back_and_then_it_is_answered():
-    throttle = limits("1/second")
-    through, refusal = answered(throttle, [scope(), scope()])
-    assert through == [True, False]
-    pause = int(dict(refusal.headers)[b"retry-after"])
+def test_a_429_says_when_to_retry_and_the_retry_succeeds():
+    limiter = limits("1/second")
+    handled, rejection = answered(limiter, [scope(), scope()])
+    assert handled == [True, False]
+    pause = int(dict(rejection.headers)[b"retry-after"])
     assert 1 <= pause <= 2
     time.sleep(pause)
-    assert answered(throttle, [scope()])[0] == [True]
+    assert answered(limiter, [scope()])[0] == [True]
 
 
 def test_rows_have_a_limit_of_their_own():
-    throttle = limits("100/minute", "50/minute")
+    limiter = limits("100/minute", "50/minute")
 
     async def run():
-        await throttle.count_rows(scope(), 40)
-        await throttle.count_rows(scope(), 10)
+        await limiter.count_rows(scope(), 40)
+        await limiter.count_rows(scope(), 10)
         with pytest.raises(ApiError) as caught:
-            await throttle.count_rows(scope(), 1)
-        await throttle.count_rows(scope(), 0)
+            await limiter.count_rows(scope(), 1)
+        await limiter.count_rows(scope(), 0)
         return caught.value.status
 
     assert asyncio.run(run()) == 429
 
 
-def test_free_routes_are_not_counted():
-    throttle = limits("1/minute", free=["/predict"])
-    assert answered(throttle, [scope()] * 3)[0] == [True] * 3
+def test_exempt_routes_are_not_counted():
+    limiter = limits("1/minute")
+    assert answered(limiter, [scope()] * 3, ["/predict"])[0] == [True] * 3
 
 
 @pytest.mark.parametrize(
     "arguments",
     [("often", None, "memory://"), (None, "x", "memory://"), (None, None, "nothing://")],
 )
-def test_a_limit_or_storage_that_is_none_is_refused_at_once(arguments):
+def test_an_invalid_limit_or_storage_is_rejected_at_start_up(arguments):
     with pytest.raises(InvalidParameter, match="--rate-limit"):
-        RateLimiter(*arguments, ())
+        RateLimiter(*arguments)
