@@ -69,11 +69,10 @@ def _help() -> str:
 
 
 def _unknown(name: str) -> str:
-    from difflib import get_close_matches
+    from churn_model.suggestions import did_you_mean
 
-    near = get_close_matches(name, COMMANDS, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"error: {name!r} is not a command{hint} Commands: {', '.join(COMMANDS)}"
+    hint = did_you_mean(name, COMMANDS)
+    return f"error: {name!r} is not a command.{hint} The commands are {', '.join(COMMANDS)}"
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@
     ChurnError
     ├── SchemaError             a record class or JSON Schema that has no columnar form
     ├── ScorecardError          a scorecard file that is missing, damaged or of another version
+    ├── InvalidJson             text or a file that is not the JSON that is needed
     ├── InvalidParameter        a threshold or option outside its range
+    ├── MissingExtra            an optional dependency that a command needs is not installed
     ├── InvalidRecords          customers that break the schema (row, field and rule of each)
     ├── RegistryError           the MLflow registry cannot be reached or has no such model (pyfunc)
     ├── TableError              a table or its descriptor that cannot be read (training, batch)
     ├── TrainingError           data or options that cannot be trained with (training)
     ├── BatchError              a batch that was not scored; there is no output then (batch)
     └── ClientError             a scoring server did not answer with scores
-        ├── RequestRejected      400, 404, 413, 415: the request itself was wrong
-        ├── KeyRejected          401, 403
+        ├── RequestRejected     400, 404, 413, 415: the request itself was wrong
+        ├── KeyRejected         401, 403
         ├── Unavailable         no connection, 429 or 503 after all retries
         ├── TimedOut            no answer in time, or 504
         └── ServerFailed        500, or an answer that is not a scoring reply
@@ -86,8 +88,16 @@ class ScorecardError(ChurnError):
     """A scorecard file that cannot be used."""
 
 
+class InvalidJson(ChurnError):
+    """Text or a file that is not valid JSON, or not a JSON object."""
+
+
 class InvalidParameter(ChurnError):
     """A scoring option outside its range."""
+
+
+class MissingExtra(ChurnError):
+    """An optional dependency that a command needs is not installed."""
 
 
 class InvalidRecords(ChurnError):

@@ -29,7 +29,15 @@ REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic")
 """All that scoring needs; logged with the versions that the model was made with."""
 
 CODE = {
-    churn_model: ("__init__.py", "dates.py", "errors.py", "schema", "scoring", "validation"),
+    churn_model: (
+        "__init__.py",
+        "dates.py",
+        "errors.py",
+        "json_text.py",
+        "schema",
+        "scoring",
+        "validation",
+    ),
     pyfunc: ("__init__.py", "model.py"),
 }
 """The files and folders of each package that scoring needs; they travel with the model."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ from pydantic import ValidationError
 from churn_model.dates import as_texts, day_of, scoring_day
 from churn_model.errors import (
     FieldError,
+    InvalidJson,
     InvalidParameter,
     SchemaError,
     ScorecardError,
     by_row,
 )
+from churn_model.json_text import parse_object, read_object
 from churn_model.schema import RecordSchema
 from churn_model.scoring.lookup import Lookup
 from churn_model.scoring.scorecard import Scorecard
@@ -96,7 +97,7 @@ class Scorer:
         self.scorecard = scorecard
         self.schema = schema
         self.lookup = Lookup(scorecard)
-        self.row_validator = schema.row_model.__pydantic_validator__
+        self._row_validator = schema.row_model.__pydantic_validator__
         keys = dict(zip((c.name for c in schema), schema.row_model.model_fields, strict=True))
         self._feature_keys = tuple(keys[name] for name in self.lookup.features)
         self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
@@ -112,13 +113,9 @@ class Scorer:
     def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
         """Read both files of a registered model. Raises ScorecardError or SchemaError."""
         try:
-            document = json.loads(Path(schema_file).read_bytes())
-        except OSError as error:
-            raise SchemaError(f"{schema_file}: cannot be read ({error.strerror})") from None
-        except ValueError:
-            raise SchemaError(f"{schema_file}: is cut off or no JSON") from None
-        if not isinstance(document, dict):
-            raise SchemaError(f"{schema_file}: is no JSON Schema of a record")
+            document = read_object(schema_file)
+        except InvalidJson as error:
+            raise SchemaError(str(error)) from None
         return cls(Scorecard.load(scorecard_file), RecordSchema.from_json_schema(document))
 
     def score(
@@ -155,15 +152,35 @@ class Scorer:
     ) -> Score:
         """Score one record, without pandas or numpy. Raises as ``score`` does."""
         try:
-            fields = self.row_validator.validate_python(customer).__dict__
+            fields = self._row_validator.validate_python(customer).__dict__
         except ValidationError:
             # the vectorised checks name rule and field in this project's words
             # (and take numpy's scalars, which pydantic does not)
             scores = self.score([customer], threshold=threshold, explain=explain, as_of=as_of)
             return scores.row(0)
-        return self.score_checked(fields, threshold=threshold, explain=explain, as_of=as_of)
+        return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
 
-    def score_checked(
+    def score_json(
+        self,
+        body: bytes,
+        *,
+        threshold: float | None = None,
+        explain: bool = False,
+        as_of: AsOf = None,
+    ) -> Score:
+        """Score one record that is a JSON object, parsed and validated in one step.
+
+        Raises InvalidJson for anything but a JSON object, otherwise as ``score`` does.
+        """
+        try:
+            fields = self._row_validator.validate_json(body).__dict__
+        except ValidationError:
+            # as in score_one: the vectorised checks give the error messages
+            record = parse_object(body)
+            return self.score_one(record, threshold=threshold, explain=explain, as_of=as_of)
+        return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
+
+    def _score_fields(
         self,
         fields: Mapping[str, Any],
         *,
@@ -171,7 +188,7 @@ class Scorer:
         explain: bool = False,
         as_of: AsOf = None,
     ) -> Score:
-        """Score the fields of a ``schema.row_model`` instance, which are known to be valid."""
+        """Score the fields of a valid ``schema.row_model`` instance."""
         limit = self._threshold(threshold)
         values = [fields[key] for key in self._feature_keys]
         inputs = self._codes(values) if self._levels else values

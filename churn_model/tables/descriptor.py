@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from churn_model.suggestions import did_you_mean
+from churn_model.toml_file import read_toml
 
 STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -45,7 +41,6 @@ class Layout(BaseModel):
 
 
 L = TypeVar("L", bound=Layout)
-M = TypeVar("M", bound=BaseModel)
 
 
 def load(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
@@ -55,27 +50,14 @@ def load(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
     return layout
 
 
-def read_toml(path: str | Path, kind: type[M]) -> M:
-    """Read a TOML file of one kind. Raises TableError with one line that says what to correct."""
-    try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: is no TOML ({error})") from None
-    try:
-        return kind.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise TableError(f"{path}: {place}: {first['msg']}") from None
-
-
 def _check_fields(path: str | Path, layout: Layout, schema: RecordSchema) -> None:
     known = [column.name for column in schema]
     for name in layout.columns:
         if name not in known:
-            raise TableError(f"{path}: [columns] {name} is no field; fields are {known}")
+            raise TableError(
+                f"{path}: [columns] {name!r} is not a field.{did_you_mean(name, known)} "
+                f"The fields are {', '.join(known)}"
+            )
     for column in schema:
         if column.required and column.name not in layout.columns:
             raise TableError(

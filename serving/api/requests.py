@@ -47,7 +47,7 @@ def read_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ApiError(
-            400, f"the body is no JSON: line {error.lineno}, column {error.colno}"
+            400, f"the body is not valid JSON: line {error.lineno}, column {error.colno}"
         ) from None
 
 
@@ -68,7 +68,7 @@ def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[s
     """The JSON object of a body."""
     document = read(body)
     if not isinstance(document, dict):
-        raise ApiError(400, "the body is a JSON object")
+        raise ApiError(400, "the body must be a JSON object")
     return document
 
 

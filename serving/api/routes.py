@@ -9,7 +9,6 @@ from urllib.parse import parse_qs
 import numpy as np
 import orjson
 from mlflow.version import VERSION
-from pydantic import ValidationError
 
 from churn_model.scoring import Score, Scores
 from serving.api import requests, tabular
@@ -84,7 +83,7 @@ class Routes:
         _require_json(scope)
         params = _query(scope)
         await self.rate_limiter.count_rows(scope, 1)
-        score = _score_body(served, body, params)
+        score = served.scorer.score_json(body, **params.how)
         content = orjson.dumps(_single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
@@ -185,18 +184,6 @@ class Routes:
 
 
 # --- a body, and what is replied to it --------------------------------------------------------
-
-
-def _score_body(served: ServedModel, body: bytes, params: Params) -> Score:
-    """One customer's JSON, read and checked in one step by pydantic."""
-    scorer = served.scorer
-    try:
-        fields = scorer.row_validator.validate_json(body).__dict__
-    except ValidationError:
-        # the checks of many rows say what is wrong in this project's words
-        fields = requests.read_object(body)
-        return scorer.score_one(fields, **params.how)
-    return scorer.score_checked(fields, **params.how)
 
 
 def _single(score: Score) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from churn_model.errors import (
     LISTED_ERRORS,
     ChurnError,
     FieldError,
+    InvalidJson,
     InvalidParameter,
     InvalidRecords,
 )
@@ -65,7 +66,7 @@ def to_api_error(error: ChurnError) -> ApiError:
     """A domain error as a reply: 400 for invalid input, 500 for everything else."""
     if isinstance(error, InvalidRecords):
         return ApiError(400, str(error), errors=error.errors, count=error.count)
-    if isinstance(error, InvalidParameter):
+    if isinstance(error, InvalidJson | InvalidParameter):
         return ApiError(400, str(error))
     return ApiError(500, "internal error")
 

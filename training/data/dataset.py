@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +11,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
+from churn_model.suggestions import plain_name
 from churn_model.tables.descriptor import STRICT, Layout, load
-
-_PUNCTUATION = re.compile(r"[\W_]+")
 
 
 def _text(value: Any) -> Any:
@@ -74,12 +72,12 @@ def match(
     """
     alike: dict[str, list[str]] = {}
     for name in columns:
-        alike.setdefault(_plain(name), []).append(name)
+        alike.setdefault(plain_name(name), []).append(name)
     found: dict[str, str] = {}
     if identifier and len(schema.identifiers) == 1:
         found[schema.identifiers[0].name] = identifier
     for column in schema:
-        near = alike.get(_plain(column.name), [])
+        near = alike.get(plain_name(column.name), [])
         if column.name in columns:
             found.setdefault(column.name, column.name)
         elif len(near) == 1:
@@ -91,7 +89,3 @@ def match(
                 f"{listed}; say which is which with --dataset"
             )
     return found
-
-
-def _plain(name: str) -> str:
-    return _PUNCTUATION.sub("", name.casefold()) or name

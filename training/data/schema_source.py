@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from churn_model.errors import SchemaError
+from churn_model.errors import InvalidJson, SchemaError
+from churn_model.json_text import read_object
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 
 
 def load_schema(name: str) -> RecordSchema:
-    """Read ``package.module:ClassName`` or ``customer.schema.json``; empty: the default record.
+    """Read ``package.module:ClassName`` or ``customer.schema.json``; by default, CustomerRecord.
 
     Raises SchemaError with one line that says which field cannot be used, and what to do.
     """
@@ -29,13 +29,9 @@ def load_schema(name: str) -> RecordSchema:
 
 def _from_file(path: Path) -> RecordSchema:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SchemaError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise SchemaError(f"{path}: is no JSON") from None
-    if not isinstance(document, dict):
-        raise SchemaError(f"{path}: a record's JSON Schema is an object with properties")
+        document = read_object(path)
+    except InvalidJson as error:
+        raise SchemaError(str(error)) from None
     return RecordSchema.from_json_schema(document)
 
 
@@ -47,5 +43,5 @@ def _class(module: str, attribute: str) -> type[BaseModel]:
     except AttributeError:
         raise SchemaError(f"{module}: has no class {attribute!r}") from None
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        raise SchemaError(f"{module}:{attribute}: is no pydantic class")
+        raise SchemaError(f"{module}:{attribute}: is not a pydantic class")
     return found

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from churn_model.tables.descriptor import STRICT, read_toml
+from churn_model.tables.descriptor import STRICT
+from churn_model.toml_file import read_toml
 
 DEFAULT = Path(__file__).with_name("gates.toml")
 

@@ -23,7 +23,7 @@ def test_a_schema_comes_from_a_class_a_file_or_is_the_default(tmp_path):
         ("somewhere", "neither package.module:ClassName nor a .json file"),
         ("no.such.module:Class", "cannot be imported"),
         ("json:Nothing", "has no class 'Nothing'"),
-        ("json:JSONDecoder", "is no pydantic class"),
+        ("json:JSONDecoder", "is not a pydantic class"),
     ],
 )
 def test_anything_else_is_refused_in_one_line(name, complaint):
@@ -31,7 +31,10 @@ def test_anything_else_is_refused_in_one_line(name, complaint):
         load_schema(name)
 
 
-@pytest.mark.parametrize(("text", "complaint"), [("{", "is no JSON"), ("[]", "an object with")])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("{", "not valid JSON: line 1, column 1"), ("[]", "must be a JSON object")],
+)
 def test_a_file_that_is_no_schema_is_refused(tmp_path, text, complaint):
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(SchemaError, match=complaint):

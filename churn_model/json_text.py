@@ -1,0 +1,40 @@
+"""JSON parsed strictly, with errors that name line and column and never repeat the content."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from churn_model.errors import InvalidJson
+
+_POSITION = re.compile(r"line (\d+) column (\d+)")
+
+
+def parse_json(text: bytes, name: str = "the body") -> Any:
+    """The value of JSON in UTF-8, without NaN and infinity. Raises InvalidJson."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        found = _POSITION.search(str(error))
+        where = f": line {found[1]}, column {found[2]}" if found else ""
+        raise InvalidJson(f"{name} is not valid JSON{where}") from None
+
+
+def parse_object(text: bytes, name: str = "the body") -> dict[str, Any]:
+    """The JSON object of a text. Raises InvalidJson for any other value."""
+    value = parse_json(text, name)
+    if not isinstance(value, dict):
+        raise InvalidJson(f"{name} must be a JSON object")
+    return value
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """The JSON object of a file. Raises InvalidJson where it cannot be read."""
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidJson(f"{path}: cannot be read ({error.strerror})") from None
+    return parse_object(text, str(path))
