@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from batch.judge import Judge
-from pyfunc.version import Version
+from pyfunc.loaded_version import LoadedVersion
 
 Format = Literal["parquet", "csv", "json", "table"]
 
@@ -19,7 +19,7 @@ class Job:
     ``started`` (UTC) is the scoring time of all its rows, ``as_of`` the day that dates are aged to.
     """
 
-    version: Version
+    version: LoadedVersion
     judge: Judge
     source: str
     source_format: Format

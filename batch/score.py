@@ -20,8 +20,7 @@ from churn_model.dates import as_date
 from churn_model.errors import BatchError, ChurnError
 from churn_model.schema.column import OUTPUT_COLUMNS
 from churn_model.tables.descriptor import Layout, load
-from pyfunc import CHAMPION_URI
-from pyfunc import version as versions
+from pyfunc import CHAMPION_URI, loaded_version
 
 _FORMS: dict[str, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
@@ -94,7 +93,7 @@ def _share(text: str) -> float:
 
 
 def _score(options: argparse.Namespace) -> dict[str, Any]:
-    version = versions.read(options.model_uri)
+    version = loaded_version.read_version(options.model_uri)
     kind: Format = options.format or _told_by(options.input)
     schema = version.scorer.schema
     layout = load(options.columns, Layout, schema) if options.columns else Layout.plain(schema)

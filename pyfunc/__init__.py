@@ -4,3 +4,7 @@ MODEL_NAME = "churn"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 CHAMPION_URI = f"models:/{MODEL_NAME}@{CHAMPION}"
+
+DATA_TAG = "data"
+SIMULATED = "simulated"
+"""A version with ``data: simulated`` was trained on simulated customers: it is a placeholder."""

@@ -1,7 +1,8 @@
-"""Environment variables that MLflow reads, set for the duration of a call."""
+"""How MLflow behaves in our commands: environment variables that it reads, and what it logs."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,3 +19,14 @@ def environment_variable(name: str, value: str) -> Iterator[None]:
         yield
     finally:
         del os.environ[name]
+
+
+def quiet_mlflow() -> None:
+    """Keep progress bars, migrations and links of MLflow off the terminal; errors still show.
+
+    Settings that the user has made in the environment stay.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -9,6 +9,7 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -20,6 +21,7 @@ import pyfunc
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
+from pyfunc import DATA_TAG, SIMULATED
 from pyfunc.environment import environment_variable
 from pyfunc.model import SCHEMA, SCORECARD
 from pyfunc.registry_errors import readable_errors
@@ -43,8 +45,13 @@ CODE = {
 """The files and folders of each package that scoring needs; they travel with the model."""
 
 
-def log_model(scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame) -> ModelInfo:
-    """Log the model to the active run. ``example``: a few valid customers, as scored later.
+def log_model(
+    scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame, *, simulated: bool = False
+) -> ModelInfo:
+    """Log the model to the active run.
+
+    ``example``: a few valid customers, as they are scored later. ``simulated``: whether the model
+    was trained on simulated customers.
 
     Raises RegistryError if MLflow kept no signature, because its server would then accept anything.
     """
@@ -60,6 +67,9 @@ def log_model(scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame)
         files[SCHEMA].write_text(json.dumps(schema.to_json_schema(), indent=1), encoding="utf-8")
         # a hint at what the signature already says: whole numbers cannot be missing
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
+        metadata: dict[str, Any] = {"record_schema": schema.to_json_schema()}
+        if simulated:
+            metadata[DATA_TAG] = SIMULATED
         info: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(_folder(pyfunc) / "model.py"),
@@ -68,7 +78,7 @@ def log_model(scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame)
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             signature=signature(schema),
             input_example=_as_signed(example, schema),
-            metadata={"record_schema": schema.to_json_schema()},
+            metadata=metadata,
         )
     if info.signature is None:
         raise RegistryError("MLflow logged the model without its signature; nothing is registered")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mlflow import MlflowClient
 
 from churn_model.errors import RegistryError
-from pyfunc import CHAMPION, MODEL_NAME
+from pyfunc import CHAMPION, DATA_TAG, MODEL_NAME, SIMULATED
 from pyfunc.registry import version_of_alias
 from pyfunc.registry_errors import readable_errors
 
@@ -38,6 +38,13 @@ def promote(
         if forced:
             client.set_model_version_tag(name, version, FORCED, forced)
         client.set_registered_model_alias(name, CHAMPION, version)
+
+
+def is_simulated(name: str, version: str) -> bool:
+    """Whether a version was trained on simulated customers, and so is a placeholder."""
+    with readable_errors():
+        tags = MlflowClient().get_model_version(name, version).tags
+    return bool(tags.get(DATA_TAG) == SIMULATED)
 
 
 def rollback(name: str = MODEL_NAME) -> tuple[str, str]:

@@ -18,8 +18,7 @@ from churn_model.errors import ChurnError, ServerFailed, TimedOut, Unavailable
 from churn_model.schema import EXAMPLES
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example
-from pyfunc import CHAMPION_URI, registry, serve
-from pyfunc import version as versions
+from pyfunc import CHAMPION_URI, loaded_version, registry, serve
 from training.train import main as train
 
 _START_SECONDS = 120
@@ -57,7 +56,7 @@ def _tour(port: int, leave: bool) -> int:
         print(f"\n1. use the registered {CHAMPION_URI}, version {version}")
     print(f"\n2. mlflow models serve -m {CHAMPION_URI} -p {port} --env-manager local")
     url = f"http://127.0.0.1:{port}"
-    scorer = versions.read(CHAMPION_URI).scorer
+    scorer = loaded_version.read_version(CHAMPION_URI).scorer
     client = ChurnClient(url, retries=0, schema=scorer.schema)
     with _server(port) as (process, log), client:
         _wait_for(client, process, log)

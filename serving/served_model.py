@@ -17,7 +17,7 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example
-from pyfunc import version as versions
+from pyfunc import loaded_version
 from pyfunc.model import ChurnPyfunc
 from pyfunc.registry_errors import readable_errors
 
@@ -50,8 +50,8 @@ def load(uri: str) -> ServedModel:
 
     Only the version's data is read (scorecard and schema); no code of the artifact runs.
     """
-    read = versions.read(uri)
-    model = PyFuncModel(model_meta=read.card, model_impl=_ModelImplementation(read.scorer))
+    read = loaded_version.read_version(uri)
+    model = PyFuncModel(model_meta=read.mlflow_model, model_impl=_ModelImplementation(read.scorer))
     _warm_up(read.scorer)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return ServedModel(read.name, read.number, read.alias, now, read.scorer, model)
@@ -129,7 +129,7 @@ class ModelHolder:
     def _newer(self) -> ServedModel | None:
         """The model that the URI points at now, where that is another one."""
         with readable_errors(self.uri):
-            _, version, _ = versions.resolve(self.uri)
+            _, version, _ = loaded_version.resolve(self.uri)
         if self.current is not None and version in (self.current.version, self._refused):
             if version == self.current.version:
                 self.problem = self._refused = None

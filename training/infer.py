@@ -1,28 +1,30 @@
-"""``python -m training.infer``: propose a schema for a table, to be reviewed and trained with."""
+"""``churn infer-schema``: propose a record schema for a table, to review before training."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Any
 
 from churn_model.errors import ChurnError
+from churn_model.extras import require_extra
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN
-from training import command
-from training.data.files import layout_of, read_file
-from training.schema_inference.proposal import propose
-from training.training_data import question_of
+from training.arguments import infer_options
 
 
 def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -> int:
     """Run the command; returns the exit code."""
-    options = _parser(prog).parse_args(arguments)
     try:
+        options = infer_options(arguments, prog)
+        require_extra(prog, "train", "sklearn", "interpret")
+        from training.data.files import layout_of, read_file
+        from training.schema_inference.proposal import propose
+        from training.training_data import table_description
+
         csv = layout_of(options.table)
         raw = read_file(options.table, csv)
-        proposal = propose(raw, csv, options.table.stem, question_of(options))
+        proposal = propose(raw, csv, options.table.stem, table_description(options))
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -32,24 +34,13 @@ def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -
 
 
 def _for_people(schema: RecordSchema) -> dict[str, Any]:
-    """The JSON Schema without the bounds that every whole number has."""
+    """The JSON Schema without the bounds of 64-bit integers."""
     document = schema.to_json_schema()
     for spec in document["properties"].values():
         for bound, value in (("minimum", INT64_MIN), ("maximum", INT64_MAX)):
             if spec.get(bound) == value:
                 del spec[bound]
     return document
-
-
-def _parser(prog: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Propose the JSON Schema of a table's customers: the schema goes to standard "
-        "output, what was assumed and left out to standard error.",
-    )
-    made.add_argument("table", type=command.path, help="customers, .csv or .parquet")
-    command.add_meaning(made)
-    return made
 
 
 if __name__ == "__main__":

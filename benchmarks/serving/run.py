@@ -36,7 +36,7 @@ from pyfunc import registry
 from pyfunc.logging import log_model
 from pyfunc.signature import signature
 from serving.http.api_keys import make
-from training import command
+from training.arguments import train_options
 from training.data.table import Table, built_in_table
 from training.fitting.baselines import BOOSTING, baselines
 from training.fitting.fit import feature_table, fit
@@ -189,7 +189,7 @@ def main() -> None:
     table, schema = built_in_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
-        found = read_training_data(command.parser().parse_args(flags))
+        found = read_training_data(train_options(flags))
         table, schema = found.table, found.schema
     frame = table.customers.head(1000)
     customers = frame.astype(object).where(frame.notna(), None).to_dict("records")

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from churn_model.client import ChurnClient
 from churn_model.errors import InvalidRecords
 from churn_model.schema import RecordSchema
-from pyfunc import version
+from pyfunc import loaded_version
 from tests.integration.conftest import ROOT, Registry, assert_one_line, run
 from tests.integration.serving.conftest import our_server
 from training.promote import main as promote
@@ -98,7 +98,10 @@ def test_the_signature_takes_the_raw_columns_and_the_day_of_scoring(exported):
 def test_the_server_scores_as_the_notebook_does_and_tells_the_fields(exported, customers, scored):
     with our_server(exported) as server, ChurnClient(server.url) as client:
         pd.testing.assert_frame_equal(client.predict(customers, as_of=AS_OF), scored)
-        assert client.schema.columns == version.read("models:/churn@champion").scorer.schema.columns
+        assert (
+            client.schema.columns
+            == loaded_version.read_version("models:/churn@champion").scorer.schema.columns
+        )
         api = server.get("/openapi.json").json()["paths"]["/predict/single"]["post"]
         assert "basic\\, plus\\, pro" in api["description"]
         example = api["requestBody"]["content"]["application/json"]["example"]

@@ -2,3 +2,6 @@
 
 Everything that turns a file into checked, labelled customers.
 """
+
+SIMULATED_ROWS = 10_000
+"""How many customers the simulator draws by default."""

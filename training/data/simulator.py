@@ -18,10 +18,10 @@ import pandas as pd
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.schema.column import Column
+from training.data import SIMULATED_ROWS
 
 Floats = npt.NDArray[np.float64]
 
-ROWS = 10_000
 _PRICES = np.array([19.9, 29.9, 49.9, 69.9, 89.9, 109.9])  # a month, before extras
 _PRICE_SHARES = np.array([0.18, 0.22, 0.24, 0.18, 0.12, 0.06])
 _UNKNOWN_TOTALS = 0.03  # share of customers whose billing history was lost in a migration
@@ -44,7 +44,7 @@ class Simulation:
     probability: Floats
 
 
-def simulate(rows: int = ROWS, seed: int = 0) -> Simulation:
+def simulate(rows: int = SIMULATED_ROWS, seed: int = 0) -> Simulation:
     """Draw ``rows`` customers; the same seed always gives the same ones."""
     rng = np.random.default_rng(seed)
     years = np.clip(np.rint(rng.gamma(9.0, 5.0, rows)), 18, 95).astype(np.int64)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn_model.errors import TrainingError
 from training.evaluation.evaluation import HeldOut
 from training.evaluation.intervals import standard_error
-from training.evaluation.metrics import Floats, Labels, by_risk
+from training.evaluation.metrics import Floats, by_risk
+from training.evaluation.offer import Offer
 
 EMPC: dict[str, Any] = {
     "alpha": 6.0,
@@ -30,48 +30,7 @@ EMPC: dict[str, Any] = {
 """The published campaign: success is Beta(6, 14), a customer is worth 200, an offer costs 10."""
 
 
-@dataclass(frozen=True)
-class Offer:
-    """A campaign. ``cost``: of the offer, where it is taken; ``contact_cost``: of asking.
-
-    ``success``: the share (0..1) of would-be churners that the offer keeps. ``horizon``: the months
-    that a kept customer stays. ``margin``: what is left (0..1) of a customer's revenue.
-    """
-
-    cost: float
-    success: float
-    horizon: float
-    margin: float
-    contact_cost: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise TrainingError(
-                    f"the campaign's {name.replace('_', ' ')} is a number from {low:g} to "
-                    f"{high:g}, not {value:g}"
-                )
-
-    def profits(self, churned: Labels, revenue: Floats) -> Floats:
-        """What contacting each customer earned (n,), given who churned (n,) of 0 and 1.
-
-        ``revenue`` (n,): what each pays a month.
-        """
-        value = revenue * self.horizon * self.margin
-        lost = churned == 1
-        earned: Floats = np.where(lost, self.success * (value - self.cost), -self.cost)
-        return earned - self.contact_cost
-
-
 _CHOSEN = "at the chosen threshold"
-_RANGES = {
-    "cost": (0.0, np.inf),
-    "success": (0.0, 1.0),
-    "horizon": (0.0, np.inf),
-    "margin": (0.0, 1.0),
-    "contact_cost": (0.0, np.inf),
-}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,59 @@ class Evaluation:
         )
 
 
+class HeldOutScores:
+    """Collects the held-out scores of the scorecard and its baselines, split by split."""
+
+    def __init__(
+        self,
+        customers: pd.DataFrame,
+        churned: Labels,
+        weights: Floats,
+        schema: RecordSchema,
+        splits: Splits,
+        seed: int = 0,
+    ) -> None:
+        self._data = customers, churned, weights, schema
+        self._features = feature_table(customers, schema)
+        self._splits = splits
+        self._seed = seed
+        self._scores: dict[str, list[Floats]] = {
+            name: [] for name in (SCORECARD, *baselines(schema))
+        }
+
+    def score(self, place: int, settings: Settings) -> None:
+        """Fit on the training rows of one split, and score its held-out rows."""
+        _, churned, weights, schema = self._data
+        fitted, scored = split = self._splits.pairs[place]
+        probability = score_unseen(*self._data, split, settings, self._seed)
+        self._scores[SCORECARD].append(probability)
+        for name, model in baselines(schema, self._seed).items():
+            last = {f"{model.steps[-1][0]}__sample_weight": weights[fitted]}
+            model.fit(self._features.iloc[fitted], churned[fitted], **last)
+            probability = model.predict_proba(self._features.iloc[scored])[:, 1]
+            self._scores[name].append(probability)
+
+    def result(self) -> HeldOut:
+        """The scores of all splits, which must all have been scored in order."""
+        _, churned, weights, _ = self._data
+        rows = np.concatenate([scored for _, scored in self._splits.pairs])
+        times = np.bincount(rows, minlength=len(churned))
+        probabilities = {name: np.concatenate(parts) for name, parts in self._scores.items()}
+        return HeldOut(rows, churned[rows], weights[rows] / times[rows], probabilities)
+
+
+def summarise(held_out: HeldOut, splits: str, seed: int = 0) -> Evaluation:
+    """Metrics and intervals of held-out scores. ``splits`` says how they were made."""
+    ranked = {
+        name: Ranked(held_out.churned, probability)
+        for name, probability in held_out.probabilities.items()
+    }
+    found = {name: ranking.metrics(held_out.weights) for name, ranking in ranked.items()}
+    intervals, gaps = _intervals(held_out, ranked, found, seed)
+    removed = skill(found[SCORECARD]["log_loss"], held_out.churned, held_out.weights)
+    return Evaluation(held_out, found, intervals, gaps, removed, splits)
+
+
 def evaluate(
     customers: pd.DataFrame,
     churned: Labels,
@@ -83,51 +136,13 @@ def evaluate(
     weights: Floats | None = None,
     settings: Settings = STANDARD,
     seed: int = 0,
-    step: Callable[[str], object] = lambda text: None,
 ) -> Evaluation:
-    """Fit and score each split; ``step`` is told of each fit before it starts."""
-    each = np.ones(len(churned)) if weights is None else weights
-    held_out = _hold_out(customers, churned, each, schema, splits, settings, seed, step)
-    step("intervals")
-    ranked = {
-        name: Ranked(held_out.churned, probability)
-        for name, probability in held_out.probabilities.items()
-    }
-    found = {name: ranking.metrics(held_out.weights) for name, ranking in ranked.items()}
-    intervals, gaps = _intervals(held_out, ranked, found, seed)
-    removed = skill(found[SCORECARD]["log_loss"], held_out.churned, held_out.weights)
-    return Evaluation(held_out, found, intervals, gaps, removed, splits.text)
-
-
-def _hold_out(
-    customers: pd.DataFrame,
-    churned: Labels,
-    weights: Floats,
-    schema: RecordSchema,
-    splits: Splits,
-    settings: Settings,
-    seed: int,
-    step: Callable[[str], object],
-) -> HeldOut:
-    features = feature_table(customers, schema)
-    scores: dict[str, list[Floats]] = {name: [] for name in (SCORECARD, *baselines(schema))}
-    for number, (train, test) in enumerate(splits.pairs, start=1):
-        step(f"fit {number} of {len(splits.pairs)}")
-        scores[SCORECARD].append(
-            score_unseen(customers, churned, weights, schema, (train, test), settings, seed)
-        )
-        for name, model in baselines(schema, seed).items():
-            last = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
-            model.fit(features.iloc[train], churned[train], **last)
-            scores[name].append(model.predict_proba(features.iloc[test])[:, 1])
-    rows = np.concatenate([test for _, test in splits.pairs])
-    times = np.bincount(rows, minlength=len(churned))
-    return HeldOut(
-        rows,
-        churned[rows],
-        weights[rows] / times[rows],
-        {name: np.concatenate(parts) for name, parts in scores.items()},
-    )
+    """Score all splits and summarise the scores."""
+    equal = np.ones(len(churned)) if weights is None else weights
+    scores = HeldOutScores(customers, churned, equal, schema, splits, seed)
+    for place in range(len(splits.pairs)):
+        scores.score(place, settings)
+    return summarise(scores.result(), splits.text, seed)
 
 
 def _intervals(

@@ -1,8 +1,7 @@
-"""Which settings to fit with: the ones with the lowest held-out log loss."""
+"""Chooses the fit settings with the lowest held-out log loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +21,7 @@ CANDIDATES = (
     Settings("smooth", max_bins=64, max_interaction_bins=16, smoothing_rounds=300),
     Settings("additive", interactions=0),
 )
-"""As fitted by default; with coarser, smoother tables for small or noisy data; without pairs."""
+"""The default; coarser, smoother tables for small or noisy data; no pairs."""
 
 
 @dataclass(frozen=True)
@@ -34,41 +33,50 @@ class Candidate:
 
 
 def candidates(interactions: int | None) -> tuple[Settings, ...]:
-    """The settings to compare; a number of pairs that the user chose is not put to a vote."""
+    """The settings to compare; with ``interactions`` they all have that many pairs."""
     if interactions is None:
         return CANDIDATES
     chosen = [replace(each, interactions=interactions) for each in CANDIDATES]
     return tuple(each for each in chosen if each.name != "additive")
 
 
-def compare(
-    customers: pd.DataFrame,
-    churned: Labels,
-    weights: Floats,
-    schema: RecordSchema,
-    known: Rows,
-    settings: tuple[Settings, ...],
-    *,
-    seed: int = 0,
-    step: Callable[[str], object] = lambda text: None,
-) -> list[Candidate]:
-    """Cross-validate each of the settings on (at most 20,000 of) the rows ``known``.
+class SettingsComparison:
+    """Cross-validates settings on (at most 20,000 of) the rows ``known``, one after the other.
 
-    The best comes first. The folds are others than those of the evaluation.
+    The folds differ from those of the evaluation.
     """
-    rows = known
-    if len(known) > _MOST_ROWS:
-        rows, _ = train_test_split(
-            known, train_size=_MOST_ROWS, stratify=churned[known], random_state=seed
-        )
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + 1)
-    pairs = [(rows[a], rows[b]) for a, b in folds.split(rows, churned[rows])]
-    found = []
-    for each in settings:
-        step(f"try {each.name}")
+
+    def __init__(
+        self,
+        customers: pd.DataFrame,
+        churned: Labels,
+        weights: Floats,
+        schema: RecordSchema,
+        known: Rows,
+        seed: int = 0,
+    ) -> None:
+        self._data = customers, churned, weights, schema
+        self._seed = seed
+        rows = known
+        if len(known) > _MOST_ROWS:
+            rows, _ = train_test_split(
+                known, train_size=_MOST_ROWS, stratify=churned[known], random_state=seed
+            )
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + 1)
+        self._rows = rows
+        self._splits = [(rows[a], rows[b]) for a, b in folds.split(rows, churned[rows])]
+        self._scored: list[Candidate] = []
+
+    def score(self, settings: Settings) -> None:
+        """Score one candidate on held-out rows."""
+        churned, weights = self._data[1], self._data[2]
         probability = np.zeros(len(churned))
-        for train, test in pairs:
-            split = (train, test)
-            probability[test] = score_unseen(customers, churned, weights, schema, split, each, seed)
-        found.append(Candidate(each, metrics(churned[rows], probability[rows], weights[rows])))
-    return sorted(found, key=lambda candidate: candidate.metrics["log_loss"])
+        for split in self._splits:
+            probability[split[1]] = score_unseen(*self._data, split, settings, self._seed)
+        rows = self._rows
+        found = metrics(churned[rows], probability[rows], weights[rows])
+        self._scored.append(Candidate(settings, found))
+
+    def best_first(self) -> list[Candidate]:
+        """The candidates scored so far, by log loss."""
+        return sorted(self._scored, key=lambda candidate: candidate.metrics["log_loss"])

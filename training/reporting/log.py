@@ -14,23 +14,26 @@ from churn_model.schema import RecordSchema
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
 from training.fitting.fit import outer_bags
-from training.reporting.figures import any_text, effect_figures, evaluation_figures, profit_figure
+from training.reporting.figures import any_text
 from training.reporting.findings import Findings
 from training.reporting.inputs import log_input
 from training.reporting.report import report
+from training.reporting.run_figures import RunFigures
 
 
-def log(findings: Findings, card: str, record: RecordSchema) -> None:
-    """Write everything to the active run but the model. ``record``: the schema as registered."""
+def log_findings(
+    findings: Findings, drawn: RunFigures, model_card: str, record: RecordSchema
+) -> None:
+    """Write everything but the model to the active run. ``record``: the schema as registered."""
     _log_inputs(findings)
     _log_candidates(findings.candidates)
     _log_metrics(findings)
-    _log_figures(findings)
+    _log_figures(findings, drawn)
     mlflow.log_text(json.dumps(record.to_json_schema(), indent=1), "data/schema.json")
     mlflow.log_table(_columns(findings), "slices.json")
-    mlflow.log_text(report(findings), "report.html")
-    mlflow.log_text(card, "model_card.md")
-    mlflow.set_tag("mlflow.note.content", card)
+    mlflow.log_text(report(findings, drawn), "report.html")
+    mlflow.log_text(model_card, "model_card.md")
+    mlflow.set_tag("mlflow.note.content", model_card)
 
 
 def _log_inputs(findings: Findings) -> None:
@@ -97,17 +100,14 @@ def _log_metrics(findings: Findings) -> None:
         mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
 
 
-def _log_figures(findings: Findings) -> None:
-    drawn = effect_figures(
-        findings.scorecard, findings.schema, findings.table.customers, findings.spread
-    )
+def _log_figures(findings: Findings, drawn: RunFigures) -> None:
     files = _file_names(column.name for column in findings.schema.features)
     with any_text():
-        for name, figure in evaluation_figures(findings.evaluation):
+        for name, figure in drawn.evaluation.items():
             mlflow.log_figure(figure, f"figures/{name}.png")
-        if findings.money is not None:
-            mlflow.log_figure(profit_figure(findings.money), "figures/profit.png")
-        for name, figure in drawn:
+        if drawn.profit is not None:
+            mlflow.log_figure(drawn.profit, "figures/profit.png")
+        for name, figure in drawn.effects.items():
             mlflow.log_figure(figure, f"figures/effects/{files[name]}.png")
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -16,10 +15,10 @@ from matplotlib.figure import Figure
 from training.data.table import describe_rejected
 from training.evaluation.metrics import METRICS
 from training.evaluation.slices import Slice
-from training.reporting import figures
+from training.reporting.figures import any_text
 from training.reporting.findings import LIMITS, Findings
+from training.reporting.run_figures import RunFigures
 
-_MOST_PAIRS = 6
 _SVG = {
     "svg.fonttype": "none",  # text stays text: sharp, searchable, and in the page's own font
     "svg.hashsalt": "churn",  # the same figure always gives the same text
@@ -28,7 +27,7 @@ _SVG = {
 _HEADLINES = ("auc", "calibration_error", "lift_10", "captured_20")
 
 
-def report(findings: Findings) -> str:
+def report(findings: Findings, drawn: RunFigures) -> str:
     """The page as HTML."""
     environment = Environment(
         loader=PackageLoader("training.reporting", "templates"),
@@ -48,19 +47,18 @@ def report(findings: Findings) -> str:
         verdict=_sentence(findings.evaluation.verdict()),
         rejected=describe_rejected(findings.table).split("; ") if has_rejected else [],
         groups=list(_by_feature(findings.slices)),
-        **_drawn(findings),
+        **_figures(findings, drawn),
     )
 
 
-def _drawn(findings: Findings) -> dict[str, Any]:
+def _figures(findings: Findings, drawn: RunFigures) -> dict[str, Any]:
     """The page's figures."""
-    money = findings.money
-    with figures.any_text():
+    with any_text():
         return {
-            "evaluation_figures": list(_svgs(figures.evaluation_figures(findings.evaluation))),
-            "profit_figure": _svg("profit", figures.profit_figure(money)) if money else None,
-            "effects": _effects(findings),
-            "pairs": list(_svgs(_pairs(findings))),
+            "evaluation_figures": list(_svgs(drawn.evaluation)),
+            "profit_figure": _svg("profit", drawn.profit) if drawn.profit else None,
+            "effects": _effects(findings, drawn),
+            "pairs": list(_svgs(drawn.pairs)),
         }
 
 
@@ -80,41 +78,15 @@ def _by_feature(slices: list[Slice]) -> Iterator[tuple[str, list[Slice]]]:
         yield feature, list(group)
 
 
-def _effects(findings: Findings) -> list[tuple[str, float, Markup]]:
+def _effects(findings: Findings, drawn: RunFigures) -> list[tuple[str, float, Markup]]:
     """Name, importance and figure of each feature, the strongest first."""
-    drawn = dict(
-        _svgs(
-            figures.effect_figures(
-                findings.scorecard,
-                findings.schema,
-                findings.table.customers,
-                findings.spread,
-            )
-        )
-    )
+    figures = dict(_svgs(drawn.effects))
     strength = findings.importance
-    return [(name, strength[name], drawn[name]) for name in strength if name in drawn]
+    return [(name, strength[name], figures[name]) for name in strength if name in figures]
 
 
-def _pairs(findings: Findings) -> Iterator[tuple[str, Figure]]:
-    """The pairs with the largest effects."""
-    limits = {}
-    for name, profile in findings.scorecard.profile.features.items():
-        if profile.quantiles:
-            limits[name] = (profile.quantiles[0], profile.quantiles[-1])
-    strength = {
-        term.name: float(np.abs(term.scores).max())
-        for term in findings.scorecard.terms
-        if len(term.features) == 2
-    }
-    strongest = sorted(strength, key=lambda name: -strength[name])[:_MOST_PAIRS]
-    for name, figure in figures.pair_figures(findings.scorecard, findings.schema, limits):
-        if name in strongest:
-            yield name, figure
-
-
-def _svgs(drawn: Iterable[tuple[str, Figure]]) -> Iterator[tuple[str, Markup]]:
-    for name, figure in drawn:
+def _svgs(figures: Mapping[str, Figure]) -> Iterator[tuple[str, Markup]]:
+    for name, figure in figures.items():
         yield name, _svg(name, figure)
 
 

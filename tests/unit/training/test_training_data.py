@@ -4,7 +4,7 @@ import pytest
 from churn_model.errors import TableError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import Column
-from training import command
+from training.arguments import train_options
 from training.data.dataset import load_dataset, match
 from training.data.simulator import simulate
 from training.training_data import read_training_data
@@ -21,7 +21,7 @@ def table(tmp_path):
 
 
 def read(*arguments):
-    return read_training_data(command.parser().parse_args([*map(str, arguments)]))
+    return read_training_data(train_options([*map(str, arguments)]))
 
 
 DEFAULT = "churn_model.schema:CustomerRecord"
@@ -104,10 +104,10 @@ def test_weights_and_dates_of_splitting_are_no_features(table):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--target", "Exited=1"], "--target describes a table: name it with --data"),
+        (["--target", "Exited=1"], "--target describes a table; name the table with --data"),
         (["--id", "Id"], "--id describes a table"),
         (["--data", "t.csv"], "needs --target COLUMN=VALUE"),
-        (["--data", "t.csv", "--target", "a=1", "--dataset", "d.toml"], "give one of them"),
+        (["--data", "t.csv", "--target", "a=1", "--dataset", "d.toml"], "use only one of them"),
     ],
 )
 def test_half_a_description_is_refused(arguments, complaint):

@@ -12,6 +12,7 @@ from mlflow.models import Model
 from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 
 from churn_model.scoring import Scorer
+from pyfunc import DATA_TAG, SIMULATED
 from pyfunc.model import SCHEMA, SCORECARD
 from pyfunc.registry_errors import readable_errors
 
@@ -19,19 +20,24 @@ _REGISTERED = "models:/"
 
 
 @dataclass(frozen=True)
-class Version:
-    """One version of a model. ``folder`` is where it was downloaded to."""
+class LoadedVersion:
+    """A version of a model, read from ``folder``, where it was downloaded to."""
 
     name: str | None
     number: str | None
     alias: str | None
     folder: Path
-    card: Model
+    mlflow_model: Model
     scorer: Scorer
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it was trained on simulated customers, and so is a placeholder."""
+        return bool((self.mlflow_model.metadata or {}).get(DATA_TAG) == SIMULATED)
 
 
 def resolve(uri: str) -> tuple[str | None, str | None, str | None]:
-    """Name, version and alias of a ``models:/`` URI, asked of the registry; else three Nones."""
+    """Name, version and alias of a ``models:/`` URI; three Nones for any other URI."""
     if not uri.startswith(_REGISTERED):
         return None, None, None
     name, _, alias = uri.removeprefix(_REGISTERED).partition("@")
@@ -42,7 +48,7 @@ def resolve(uri: str) -> tuple[str | None, str | None, str | None]:
     return name, str(found.version), alias
 
 
-def read(uri: str) -> Version:
+def read_version(uri: str) -> LoadedVersion:
     """Download a model and read its scorecard and schema.
 
     Raises RegistryError, ScorecardError or SchemaError.
@@ -51,16 +57,16 @@ def read(uri: str) -> Version:
         name, number, alias = resolve(uri)
         source = f"{_REGISTERED}{name}/{number}" if alias else uri
         folder = Path(mlflow.artifacts.download_artifacts(source))
-        card = Model.load(str(folder))
+        mlflow_model = Model.load(str(folder))
     if number is None or not number.isdigit():
-        name, number = _noted(folder)
+        name, number = _registered_as(folder)
     files = {key: folder / "artifacts" / f"{key}.json" for key in (SCORECARD, SCHEMA)}
     scorer = Scorer.load(files[SCORECARD], files[SCHEMA])
-    return Version(name, number, alias, folder, card, scorer)
+    return LoadedVersion(name, number, alias, folder, mlflow_model, scorer)
 
 
-def _noted(folder: Path) -> tuple[str | None, str | None]:
-    """Name and version of a downloaded model, as in an image; MLflow notes them beside it."""
+def _registered_as(folder: Path) -> tuple[str | None, str | None]:
+    """Name and version of a downloaded model, from the file that MLflow puts next to it."""
     file = folder / REGISTERED_MODEL_META_FILE_NAME
-    noted = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return noted.get("model_name"), str(noted["model_version"]) if noted else None
+    recorded = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return recorded.get("model_name"), str(recorded["model_version"]) if recorded else None

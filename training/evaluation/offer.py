@@ -1,0 +1,55 @@
+"""The offer of a retention campaign: what it costs, and what contacting a customer earns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churn_model.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.evaluation.metrics import Floats, Labels
+
+_RANGES = {
+    "cost": (0.0, np.inf),
+    "success": (0.0, 1.0),
+    "horizon": (0.0, np.inf),
+    "margin": (0.0, 1.0),
+    "contact_cost": (0.0, np.inf),
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An offer. ``cost``: of an accepted offer. ``contact_cost``: of each contact.
+
+    ``success``: the share (0..1) of would-be churners that the offer keeps. ``horizon``: months
+    that a kept customer stays. ``margin``: the share (0..1) of a customer's revenue that is profit.
+    """
+
+    cost: float
+    success: float
+    horizon: float
+    margin: float
+    contact_cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise TrainingError(
+                    f"the campaign's {name.replace('_', ' ')} is a number from {low:g} to "
+                    f"{high:g}, not {value:g}"
+                )
+
+    def profits(self, churned: Labels, revenue: Floats) -> Floats:
+        """What contacting each customer earned (n,), given who churned (n,) of 0 and 1.
+
+        ``revenue`` (n,): what each pays a month.
+        """
+        value = revenue * self.horizon * self.margin
+        lost = churned == 1
+        earned: Floats = np.where(lost, self.success * (value - self.cost), -self.cost)
+        return earned - self.contact_cost

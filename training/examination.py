@@ -1,0 +1,162 @@
+"""Examines whether a challenger may become champion, and logs the result to MLflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from churn_model.errors import RegistryError
+from churn_model.schema import RecordSchema
+from churn_model.schema.compatibility import incompatibilities
+from churn_model.scoring import Scorer
+from pyfunc import CHALLENGER, CHAMPION, registry
+from pyfunc.loaded_version import LoadedVersion, read_version
+from pyfunc.promotion import is_simulated
+from pyfunc.registry_errors import readable_errors
+from training.data.table import Table
+from training.evaluation.comparison import Comparison, absolute, compare
+from training.evaluation.gates import Gates, judge, refusals
+from training.registration import ALARMS_TAG
+from training.reporting.inputs import dataset
+from training.reporting.mlflow_run import choose_experiment
+
+_SHOWN = 2  # incompatibilities in a message
+
+ReadTable = Callable[[RecordSchema], Table]
+"""Reads the fresh labelled customers for a schema."""
+
+
+@dataclass
+class Examination:
+    """The result of examining a challenger.
+
+    ``champion``: the version that has the alias, or None. ``is_placeholder``: whether that version
+    was trained on simulated customers. ``reasons``: why the challenger may not be promoted; empty
+    if it may. ``comparison``: None where the two versions were not compared.
+    """
+
+    champion: str | None
+    challenger: str
+    is_placeholder: bool = False
+    reasons: list[str] = field(default_factory=list)
+    comparison: Comparison | None = None
+    values: dict[str, float] = field(default_factory=dict)
+
+
+def contenders(name: str) -> Examination:
+    """The two versions as the registry has them. Raises RegistryError without a challenger."""
+    registry.check_reachable()
+    challenger = registry.version_of_alias(name, CHALLENGER)
+    if challenger is None:
+        raise RegistryError(f"{name} has no challenger; train one with `churn train`")
+    champion = registry.version_of_alias(name)
+    is_placeholder = (
+        champion is not None and is_simulated(name, champion) and not is_simulated(name, challenger)
+    )
+    return Examination(champion, challenger, is_placeholder)
+
+
+def examine(
+    name: str, examination: Examination, read_table: ReadTable, gates: Gates, seed: int
+) -> None:
+    """Fill in the examination. Raises ChurnError if the table or a version cannot be read.
+
+    Without a champion, or with a placeholder, the challenger has to pass the absolute gates.
+    """
+    challenger = read_version(f"models:/{name}/{examination.challenger}")
+    if examination.champion is None or examination.is_placeholder:
+        table = read_table(challenger.scorer.schema)
+        examination.values = absolute(_of_features(challenger.scorer, table), table)
+        verdicts = judge(gates.first, _with_alarms(name, examination))
+    else:
+        champion = read_version(f"models:/{name}/{examination.champion}")
+        examination.reasons += _not_comparable(champion, challenger)
+        if examination.reasons:
+            return
+        table = read_table(challenger.scorer.schema)
+        examination.comparison = compare(
+            _of_features(champion.scorer, table),
+            _of_features(challenger.scorer, table),
+            table,
+            seed,
+        )
+        examination.values = examination.comparison.values()
+        verdicts = judge(gates.challenger, _with_alarms(name, examination))
+    examination.reasons += [*_trained_on(name, examination, table), *refusals(verdicts)]
+
+
+def _not_comparable(champion: LoadedVersion, challenger: LoadedVersion) -> Iterator[str]:
+    """Why two versions are not even compared."""
+    if challenger.is_simulated and not champion.is_simulated:
+        yield (
+            "it was trained on simulated customers, and the champion on real ones; train the "
+            "challenger with --data"
+        )
+        return
+    found = incompatibilities(challenger.scorer.schema, champion.scorer.schema)
+    if found:
+        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        yield (
+            "its schema rejects inputs that the champion accepts "
+            f"({'; '.join(found[:_SHOWN])}{more}). For a model of other customers, train it with "
+            "a --name of its own; to replace the champion regardless, use --force"
+        )
+
+
+def _of_features(model: Scorer, table: Table) -> Scorer:
+    """A scorer for a table of features, which has ages in place of dates."""
+    return Scorer(model.scorecard, table.features(model.schema))
+
+
+def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
+    """The values, with the alarms of the challenger's training table added."""
+    examination.values["alarms"] += int(
+        _version(name, examination.challenger).tags.get(ALARMS_TAG, 0)
+    )
+    return examination.values
+
+
+def _trained_on(name: str, examination: Examination, table: Table) -> Iterator[str]:
+    fingerprint = dataset(table).digest
+    for version in filter(None, (examination.champion, examination.challenger)):
+        try:
+            run = MlflowClient().get_run(str(_version(name, version).run_id))
+        except MlflowException:  # the run was deleted
+            continue
+        inputs = run.inputs.dataset_inputs if run.inputs else []
+        if any(each.dataset.digest == fingerprint for each in inputs):
+            yield (
+                f"version {version} was trained on this table; use customers that neither version "
+                "was trained on"
+            )
+
+
+def _version(name: str, version: str) -> ModelVersion:
+    return MlflowClient().get_model_version(name, version)
+
+
+def log_examination(name: str, examination: Examination, *, promoted: bool, forced: str) -> None:
+    """Log the examination as a run."""
+    with readable_errors():
+        choose_experiment()
+        with mlflow.start_run(run_name=f"promote {name} {examination.challenger}"):
+            mlflow.set_tags(
+                {
+                    "champion": examination.champion or "",
+                    "challenger": examination.challenger,
+                    "promoted": str(promoted).lower(),
+                    "forced": forced,
+                }
+            )
+            mlflow.log_text(json.dumps(asdict(examination), indent=1), "comparison.json")
+            mlflow.log_metrics({f"gate/{metric}": v for metric, v in examination.values.items()})
+            if examination.comparison is not None:
+                for who in (CHAMPION, CHALLENGER):
+                    values = getattr(examination.comparison, who).items()
+                    mlflow.log_metrics({f"{who}/{metric}": value for metric, value in values})

@@ -1,0 +1,99 @@
+"""The options of the training commands, as typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from churn_model.errors import TrainingError
+from training.evaluation.offer import Offer
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeaningOptions:
+    """What the columns of a table mean.
+
+    ``target``: ``column=value`` for each value that means churned. ``as_of``: the day on which the
+    table was true; dates are aged to it.
+    """
+
+    id: str = ""
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    as_of: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferOptions(MeaningOptions):
+    """The options of ``churn infer-schema``."""
+
+    table: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions(MeaningOptions):
+    """Which labelled customers to read; simulated ones without ``data``.
+
+    ``max_rejected``: the share of rows (0..1) that may break the schema. ``prior``: the true churn
+    rate (0..1) of a resampled table. ``monotone``: ``field=increasing`` or ``field=decreasing``.
+    """
+
+    data: Path | None = None
+    dataset: Path | None = None
+    rows: int
+    seed: int
+    max_rejected: float = 0.05
+    schema: str = ""
+    unseen: str = ""
+    weight: str = ""
+    split_by: str = ""
+    prior: float | None = None
+    monotone: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.data is None:
+            self._reject_without_data()
+        elif self.target and self.dataset is not None:
+            raise TrainingError("--target and --dataset both say who churned; use only one of them")
+        elif not self.target and self.dataset is None:
+            raise TrainingError(
+                "--data needs --target COLUMN=VALUE, which says who churned, or --dataset "
+                "FILE.toml; training/datasets/telco.toml is an example"
+            )
+
+    def _reject_without_data(self) -> None:
+        """Raise TrainingError for an option that describes a table when there is none."""
+        for name in ("target", "schema", "dataset", "id", "weight", "split_by"):
+            if vars(self)[name]:
+                flag = name.replace("_", "-")
+                raise TrainingError(f"--{flag} describes a table; name the table with --data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TableOptions):
+    """The options of ``churn train``; ``offer`` is the campaign, if one was described."""
+
+    name: str
+    gates: Path | None = None
+    folds: int = 5
+    repeats: int | None = None
+    interactions: int | None = None
+    offer: Offer | None = None
+    revenue: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromoteOptions(TableOptions):
+    """The options of ``churn promote``; ``force`` is the reason for promoting regardless."""
+
+    name: str
+    gates: Path | None = None
+    force: str | None = None
+    rollback: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.rollback:
+            super().__post_init__()
+        if self.force is not None and not self.force.strip():
+            raise TrainingError("--force needs a reason; it is stored with the version")

@@ -1,0 +1,61 @@
+"""All figures of a run, drawn once: the report shows them as SVG, MLflow stores them as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from training.reporting.figures import (
+    any_text,
+    effect_figures,
+    evaluation_figures,
+    pair_figures,
+    profit_figure,
+)
+from training.reporting.findings import Findings
+
+_MOST_PAIRS = 6
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """Figures by name: of the evaluation, of each feature's effect, of the strongest pairs."""
+
+    evaluation: dict[str, Figure]
+    effects: dict[str, Figure]
+    pairs: dict[str, Figure]
+    profit: Figure | None
+
+
+def draw_figures(findings: Findings) -> RunFigures:
+    """Draw the figures of a run."""
+    with any_text():
+        effects = effect_figures(
+            findings.scorecard, findings.schema, findings.table.customers, findings.spread
+        )
+        return RunFigures(
+            evaluation=dict(evaluation_figures(findings.evaluation)),
+            effects=dict(effects),
+            pairs=dict(_strongest_pairs(findings)),
+            profit=None if findings.money is None else profit_figure(findings.money),
+        )
+
+
+def _strongest_pairs(findings: Findings) -> Iterator[tuple[str, Figure]]:
+    """The pairs with the largest effects."""
+    limits = {}
+    for name, profile in findings.scorecard.profile.features.items():
+        if profile.quantiles:
+            limits[name] = (profile.quantiles[0], profile.quantiles[-1])
+    strength = {
+        term.name: float(np.abs(term.scores).max())
+        for term in findings.scorecard.terms
+        if len(term.features) == 2
+    }
+    strongest = sorted(strength, key=lambda name: -strength[name])[:_MOST_PAIRS]
+    for name, figure in pair_figures(findings.scorecard, findings.schema, limits):
+        if name in strongest:
+            yield name, figure
