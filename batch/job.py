@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
-from batch.judge import Judge
+from batch.row_checker import RowChecker
 from pyfunc.loaded_version import LoadedVersion
 
 Format = Literal["parquet", "csv", "json", "table"]
@@ -20,7 +20,7 @@ class Job:
     """
 
     version: LoadedVersion
-    judge: Judge
+    checker: RowChecker
     source: str
     source_format: Format
     target_format: Format
@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass
-class Tally:
+class RowCounts:
     """Rows counted: ``read == scored + rejected``; ``reasons`` by ``field:rule``."""
 
     read: int = 0
@@ -54,7 +54,7 @@ class Tally:
             "model": {"name": job.version.name, "version": job.version.number},
             "run": job.run,
             "scored_at": job.started.isoformat(),
-            **({"as_of": job.as_of.isoformat()} if job.judge.schema.dates else {}),
+            **({"as_of": job.as_of.isoformat()} if job.checker.schema.dates else {}),
             "input": job.source,
             "rows": self.read,
             "scored": self.scored,

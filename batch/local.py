@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from batch.job import Job, Tally
-from batch.judge import ERROR, RULES
+from batch.job import Job, RowCounts
 from batch.output import REJECTED, SCORED, LocalStore, Mode, Output, fill
 from batch.reading import read
+from batch.row_checker import ERROR, RULES
 from batch.writing import Writer
 from churn_model.errors import TableError
 
@@ -22,7 +22,7 @@ _REASON = pa.list_(
 )
 
 
-def run(job: Job, target: str, mode: Mode) -> tuple[Output, Tally]:
+def run(job: Job, target: str, mode: Mode) -> tuple[Output, RowCounts]:
     """Score the input; the results wait beside their place until they are published.
 
     Raises BatchError or TableError; then there are none.
@@ -31,8 +31,8 @@ def run(job: Job, target: str, mode: Mode) -> tuple[Output, Tally]:
     return output, fill(output, lambda: _score_all(job, output))
 
 
-def _score_all(job: Job, output: Output) -> Tally:
-    tally = Tally()
+def _score_all(job: Job, output: Output) -> RowCounts:
+    counts = RowCounts()
     reasons: Counter[str] = Counter()
     scored = Writer(output.folder(SCORED), job.target_format, job.partition_by)
     rejected = Writer(output.folder(REJECTED), job.target_format, job.partition_by)
@@ -41,27 +41,27 @@ def _score_all(job: Job, output: Output) -> Tally:
             good, bad = score(job, batch)
             scored.write(good)
             rejected.write(bad)
-            tally.read += batch.num_rows
-            tally.scored += good.num_rows
-            tally.rejected += bad.num_rows
+            counts.read += batch.num_rows
+            counts.scored += good.num_rows
+            counts.rejected += bad.num_rows
             for rules in bad.column(RULES).to_pylist():
                 reasons.update(rules.split(";"))
             bar.update(batch.num_rows)
-    tally.reasons = dict(reasons)
-    return tally
+    counts.reasons = dict(reasons)
+    return counts
 
 
 def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """A batch -> its scored and its rejected rows."""
-    judged = job.judge(batch)
-    valid = judged.valid
+    checked_rows = job.checker(batch)
+    valid = checked_rows.valid
     scorer = job.version.scorer
     scores = scorer.score_columns(
-        judged.checked, threshold=job.threshold, explain=job.explain, as_of=job.as_of
+        checked_rows.checked, threshold=job.threshold, explain=job.explain, as_of=job.as_of
     )
     names = [column.name for column in scorer.schema.identifiers]
-    columns: dict[str, Any] = {name: judged.identifiers[name].filter(valid) for name in names}
-    where = judged.checked.valid
+    columns: dict[str, Any] = {name: checked_rows.identifiers[name].filter(valid) for name in names}
+    where = checked_rows.checked.valid
     columns["churn_prediction"] = pa.array(scores.prediction[where])
     columns["churn_probability"] = pa.array(scores.probability[where])
     if scores.reasons is not None:
@@ -75,7 +75,7 @@ def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBat
     columns["scored_at"] = pa.repeat(pa.scalar(job.started, pa.timestamp("us", "UTC")), n)
     good = pa.RecordBatch.from_pydict(columns)
     raw = {name: batch.column(name) for name in batch.schema.names if name not in (ERROR, RULES)}
-    bad = pa.RecordBatch.from_pydict({**raw, ERROR: judged.error, RULES: judged.rules})
+    bad = pa.RecordBatch.from_pydict({**raw, ERROR: checked_rows.error, RULES: checked_rows.rules})
     return good, bad.filter(pc.invert(valid))
 
 

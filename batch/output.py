@@ -53,7 +53,7 @@ def fill(place: Place, work: Callable[[], T]) -> T:
         raise
 
 
-def is_there(name: str) -> BatchError:
+def output_exists(name: str) -> BatchError:
     """What is said where an output must not be touched."""
     return BatchError(
         f"{name}: is there already; add to it with --mode append, replace it with --mode overwrite"
@@ -139,7 +139,7 @@ class Output:
             else:
                 self.store.move(name, self.base)
         if self.mode == "error" and self.store.exists(self.base):
-            raise is_there(self.base)
+            raise output_exists(self.base)
         for name in self._beside("partial"):
             self.store.remove(name)
         done = self.store.children(f"{self.base}/{SCORED}")

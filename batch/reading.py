@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.dataset as ds
 
 from batch.job import Job
-from batch.judge import CORRUPT, LINE, as_text
+from batch.row_checker import CORRUPT, LINE, as_text
 from churn_model.errors import TableError
 
 ROWS = 131_072
@@ -35,17 +35,17 @@ def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
 
 def _csv(job: Job) -> Iterator[pa.RecordBatch]:
     """All columns as bytes, because a reader's guess at types or encoding would alter cells."""
-    layout = job.judge.layout.csv
+    descriptor = job.checker.descriptor.csv
     uneven: list[str] = []
 
     def keep(row: pyarrow.csv.InvalidRow) -> str:
         uneven.append(row.text)
         return "skip"
 
-    encoding = layout.encoding.lower().replace("utf-8-sig", "utf8").replace("utf-8", "utf8")
+    encoding = descriptor.encoding.lower().replace("utf-8-sig", "utf8").replace("utf-8", "utf8")
     reading: Any = {
         "parse_options": pyarrow.csv.ParseOptions(
-            delimiter=layout.separator, newlines_in_values=True, invalid_row_handler=keep
+            delimiter=descriptor.separator, newlines_in_values=True, invalid_row_handler=keep
         ),
         "read_options": pyarrow.csv.ReadOptions(encoding=encoding),
     }

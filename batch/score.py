@@ -13,13 +13,13 @@ from collections.abc import Callable
 from datetime import date, datetime, timezone
 from typing import Any, get_args
 
-from batch.job import Format, Job, Tally
-from batch.judge import Form, Judge
+from batch.job import Format, Job, RowCounts
 from batch.output import Place
-from churn_model.dates import as_date
+from batch.row_checker import Form, RowChecker
+from churn_model.dates import parse_date
 from churn_model.errors import BatchError, ChurnError
 from churn_model.schema.column import OUTPUT_COLUMNS
-from churn_model.tables.descriptor import Layout, load
+from churn_model.tables.descriptor import TableDescriptor, load_descriptor
 from pyfunc import CHAMPION_URI, loaded_version
 
 _FORMS: dict[str, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
@@ -80,7 +80,7 @@ def _flag(text: str) -> bool:
 
 def _day(text: str) -> date | None:
     try:
-        return as_date(text) if text else None
+        return parse_date(text) if text else None
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -96,11 +96,15 @@ def _score(options: argparse.Namespace) -> dict[str, Any]:
     version = loaded_version.read_version(options.model_uri)
     kind: Format = options.format or _told_by(options.input)
     schema = version.scorer.schema
-    layout = load(options.columns, Layout, schema) if options.columns else Layout.plain(schema)
+    descriptor = (
+        load_descriptor(options.columns, TableDescriptor, schema)
+        if options.columns
+        else TableDescriptor.plain(schema)
+    )
     started = datetime.now(timezone.utc)
     job = Job(
         version=version,
-        judge=Judge(schema, layout, _FORMS[kind], options.input),
+        checker=RowChecker(schema, descriptor, _FORMS[kind], options.input),
         source=options.input,
         source_format=kind,
         target_format=options.output_format or kind,
@@ -114,8 +118,8 @@ def _score(options: argparse.Namespace) -> dict[str, Any]:
     _check_partitions(job)
     run = _engine(job, options)
     began = time.perf_counter()
-    place, tally = run()
-    return _finish(job, place, tally, began)
+    place, counts = run()
+    return _finish(job, place, counts, began)
 
 
 def _told_by(name: str) -> Format:
@@ -124,15 +128,15 @@ def _told_by(name: str) -> Format:
 
 
 def _check_partitions(job: Job) -> None:
-    if job.partition_by and job.judge.form == "lines":
+    if job.partition_by and job.checker.form == "lines":
         raise BatchError("--partition-by needs columns, and lines of JSON have none")
-    made = {*(c.name for c in job.judge.schema.identifiers), *OUTPUT_COLUMNS, *job.stamp()}
+    made = {*(c.name for c in job.checker.schema.identifiers), *OUTPUT_COLUMNS, *job.stamp()}
     taken = sorted(made & set(job.partition_by))
     if taken:
         raise BatchError(f"--partition-by {','.join(taken)}: is a column of the results already")
 
 
-def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Place, Tally]]:
+def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Place, RowCounts]]:
     """What scores the job: gives the results, waiting to be published, and their count."""
     if options.engine == "spark":
         try:
@@ -151,15 +155,15 @@ def _engine(job: Job, options: argparse.Namespace) -> Callable[[], tuple[Place, 
     return lambda: local.run(job, options.output, options.mode)
 
 
-def _finish(job: Job, place: Place, tally: Tally, began: float) -> dict[str, Any]:
+def _finish(job: Job, place: Place, counts: RowCounts, began: float) -> dict[str, Any]:
     """Check that no row is missing, and publish. Raises BatchError if one is."""
-    if tally.read != tally.scored + tally.rejected:
+    if counts.read != counts.scored + counts.rejected:
         place.discard()
         raise BatchError(
-            f"{tally.read} rows were read, {tally.scored} scored and {tally.rejected} rejected: "
+            f"{counts.read} rows were read, {counts.scored} scored and {counts.rejected} rejected: "
             "the input changed meanwhile; run it again"
         )
-    summary = tally.summary(job, time.perf_counter() - began)
+    summary = counts.summary(job, time.perf_counter() - began)
     place.publish(summary)
     return summary
 

@@ -27,9 +27,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 import batch
 import churn_model
 import pyfunc
-from batch.job import Job, Tally
-from batch.judge import CORRUPT, ERROR, RULES
+from batch.job import Job, RowCounts
 from batch.output import REJECTED, SCORED, Mode, Output, Place, fill
+from batch.row_checker import CORRUPT, ERROR, RULES
 from batch.spark_files import Tables, column_of, read, rejected_rules, write
 from batch.spark_store import HadoopStore
 from churn_model.errors import BatchError
@@ -45,7 +45,7 @@ _BATCHES = {
 """What goes to Python at a time, by default and here: fewer, larger batches take half the time."""
 
 
-def run(spark: SparkSession, job: Job, target: str, mode: Mode) -> tuple[Place, Tally]:
+def run(spark: SparkSession, job: Job, target: str, mode: Mode) -> tuple[Place, RowCounts]:
     """Score the input; the results wait beside their place until they are published.
 
     Raises BatchError or TableError; then there are none.
@@ -96,28 +96,28 @@ def _ship(spark: SparkSession) -> None:
     spark.sparkContext.addPyFile(shutil.make_archive(str(root), "zip", root))
 
 
-def _score(spark: SparkSession, job: Job, place: Place) -> Tally:
+def _score(spark: SparkSession, job: Job, place: Place) -> RowCounts:
     raw = read(spark, job)
     counted = Observation("read")
     rows = raw.observe(counted, F.count(F.lit(1)).alias("n"))
     scored = Observation("scored")
     result = _scored(spark, job, rows).observe(scored, F.count(F.lit(1)).alias("n"))
     write(result, job, place.folder(SCORED))
-    tally = Tally(read=counted.get["n"], scored=scored.get["n"])
-    if tally.read == tally.scored:
+    counts = RowCounts(read=counted.get["n"], scored=scored.get["n"])
+    if counts.read == counts.scored:
         write(spark.createDataFrame([], _rejected_schema(raw)), job, place.folder(REJECTED))
-        return tally
+        return counts
     left = Observation("rejected")
     refused = _rejected(job, raw).observe(left, F.count(F.lit(1)).alias("n"))
     write(refused, job, place.folder(REJECTED))
-    tally.rejected = left.get["n"]
-    tally.reasons = rejected_rules(spark, job, place.folder(REJECTED))
-    return tally
+    counts.rejected = left.get["n"]
+    counts.reasons = rejected_rules(spark, job, place.folder(REJECTED))
+    return counts
 
 
 def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
     """The rows that hold, through the model's UDF."""
-    schema = job.judge.schema
+    schema = job.checker.schema
     accepted = _accepted(job, raw)
     params: dict[str, Any] = {"explain": job.explain}
     if job.threshold is not None:
@@ -140,21 +140,21 @@ def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
 
 
 def _accepted(job: Job, raw: DataFrame) -> DataFrame:
-    judge, by = job.judge, job.partition_by
-    wanted = [*judge.columns(raw.columns).values(), *by]
-    if judge.form == "lines":
+    checker, by = job.checker, job.partition_by
+    wanted = [*checker.columns(raw.columns).values(), *by]
+    if checker.form == "lines":
         wanted = raw.columns
     elif CORRUPT in raw.columns:
         wanted.append(CORRUPT)
-    made: Any = signature(judge.schema).inputs.as_spark_schema()
+    made: Any = signature(checker.schema).inputs.as_spark_schema()
     for name in by:
         made = made.add(raw.schema[name])
 
     def accept(rows: pa.RecordBatch) -> pa.RecordBatch:
-        judged = judge(rows)
-        good = judged.accepted(judge.schema)
+        checked_rows = checker(rows)
+        good = checked_rows.accepted(checker.schema)
         for name in by:
-            good = good.append_column(name, rows.column(name).filter(judged.valid))
+            good = good.append_column(name, rows.column(name).filter(checked_rows.valid))
         return good
 
     return _through(accept, raw, list(dict.fromkeys(wanted)), made)
@@ -178,13 +178,13 @@ def _through(
 
 def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The rows that do not hold, as they came, and why."""
-    judge = job.judge
+    checker = job.checker
     kept = [name for name in raw.columns if name not in (ERROR, RULES)]
 
     def reject(rows: pa.RecordBatch) -> pa.RecordBatch:
-        judged = judge(rows)
-        bad = rows.append_column(ERROR, judged.error).append_column(RULES, judged.rules)
-        return bad.filter(pc.invert(judged.valid))
+        checked_rows = checker(rows)
+        bad = rows.append_column(ERROR, checked_rows.error).append_column(RULES, checked_rows.rules)
+        return bad.filter(pc.invert(checked_rows.valid))
 
     return _through(reject, raw, kept, _rejected_schema(raw))
 

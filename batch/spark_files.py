@@ -10,8 +10,8 @@ from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 from pyspark.sql.types import StringType, StructType
 
 from batch.job import Job
-from batch.judge import CORRUPT, RULES
-from batch.output import REJECTED, SCORED, Mode, is_there
+from batch.output import REJECTED, SCORED, Mode, output_exists
+from batch.row_checker import CORRUPT, RULES
 from churn_model.errors import TableError
 
 _QUOTES = {"quote": '"', "escape": '"', "multiLine": "true"}
@@ -26,10 +26,10 @@ def read(spark: SparkSession, job: Job) -> DataFrame:
         return lines.where(F.col("value").rlike(r"\S"))
     if job.source_format == "parquet":
         return spark.read.parquet(job.source)
-    layout = job.judge.layout.csv
-    encoding = layout.encoding.lower().replace("utf-8-sig", "utf-8")
+    descriptor = job.checker.descriptor.csv
+    encoding = descriptor.encoding.lower().replace("utf-8-sig", "utf-8")
     reader = spark.read.options(
-        sep=layout.separator, encoding=encoding, header="true", inferSchema="false", **_QUOTES
+        sep=descriptor.separator, encoding=encoding, header="true", inferSchema="false", **_QUOTES
     )
     names = reader.csv(job.source).columns
     if CORRUPT in names:
@@ -94,7 +94,7 @@ class Tables:
         """Look whether there is room, and drop what earlier runs left. Raises BatchError."""
         for kind in (SCORED, REJECTED):
             if self.mode == "error" and self.spark.catalog.tableExists(f"{self.base}_{kind}"):
-                raise is_there(f"{self.base}_{kind}")
+                raise output_exists(f"{self.base}_{kind}")
         self.discard()
 
     def publish(self, summary: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ FIRST, LAST = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
 """The first and the last day that a date can be."""
 
 
-def as_date(value: object) -> date:
+def parse_date(value: object) -> date:
     """A date, a datetime at midnight, or a text as 2026-01-31. Raises ValueError for all else."""
     if isinstance(value, str):
         # fromisoformat also takes 20260131 and 2026-W05-6
@@ -35,12 +35,12 @@ def as_date(value: object) -> date:
     raise ValueError("must be a date, as 2026-01-31")
 
 
-def day_of(value: date) -> int:
+def to_day(value: date) -> int:
     """A date's day."""
     return value.toordinal() - _EPOCH
 
 
-def as_texts(days: npt.NDArray[Any]) -> list[str | None]:
+def iso_dates(days: npt.NDArray[Any]) -> list[str | None]:
     """Days (n,), NaN for missing, as texts."""
     return [None if day != day else _text(int(day)) for day in days.tolist()]
 
@@ -52,9 +52,9 @@ def _text(day: int) -> str:
 def scoring_day(as_of: date | str | None) -> int:
     """The day that dates are aged to: ``as_of``, or today in UTC. Raises InvalidParameter."""
     if as_of is None or as_of == "":
-        return day_of(datetime.now(timezone.utc).date())
+        return to_day(datetime.now(timezone.utc).date())
     try:
-        return day_of(as_date(as_of))
+        return to_day(parse_date(as_of))
     except ValueError:
         raise InvalidParameter("as_of is a date as 2026-01-31") from None
 

@@ -62,7 +62,7 @@ def describe_error(error: FieldError) -> str:
     return f"{error.field}: {error.msg}" if error.field else error.msg
 
 
-def by_row(
+def messages_by_row(
     errors: Sequence[FieldError],
     n: int,
     say: Callable[[FieldError], str] = describe_error,

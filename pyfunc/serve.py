@@ -27,7 +27,7 @@ def command(
 
     Raises RegistryError for a model that is not there, InvalidParameter for a port in use.
     """
-    refuse_busy_port(host, port)
+    check_port_is_free(host, port)
     registry.check_reachable()
     with readable_errors(uri):
         mlflow.models.get_model_info(uri)
@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")])}
 
 
-def refuse_busy_port(host: str, port: int) -> None:
+def check_port_is_free(host: str, port: int) -> None:
     """Raise InvalidParameter if nothing can listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -61,18 +61,18 @@ def main() -> int:
     parser.add_argument("--skip-serving", action="store_true")
     options = parser.parse_args()
     simulation = simulate(seed=0)
-    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
-    results = list(_scoring(card, simulation, options.rounds))
+    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    results = list(_scoring(scorecard, simulation, options.rounds))
     if not options.skip_serving:
-        results.append(_serving(card, options.rounds))
+        results.append(_serving(scorecard, options.rounds))
     _print(results)
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
     return int(any(result.ratio < result.goal for result in results))
 
 
-def _scoring(card: Scorecard, simulation: Simulation, rounds: int) -> Iterator[Comparison]:
-    scorer = Scorer(card, CUSTOMER_SCHEMA)
+def _scoring(scorecard: Scorecard, simulation: Simulation, rounds: int) -> Iterator[Comparison]:
+    scorer = Scorer(scorecard, CUSTOMER_SCHEMA)
     many = simulate(MANY, seed=1).customers
     features = feature_table(many, CUSTOMER_SCHEMA)
     first, row = features.head(1), many.head(1).replace({np.nan: None}).to_dict("records")[0]
@@ -98,14 +98,14 @@ def _scoring(card: Scorecard, simulation: Simulation, rounds: int) -> Iterator[C
         )
 
 
-def _serving(card: Scorecard, rounds: int) -> Comparison:
+def _serving(scorecard: Scorecard, rounds: int) -> Comparison:
     """Requests a second of ``mlflow models serve``, one row each, against a model of no work."""
     example = simulate(3, seed=0).customers
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", f"{folder}/runs"))
         with mlflow.start_run():
-            ours = log_model(card, CUSTOMER_SCHEMA, example).model_uri
+            ours = log_model(scorecard, CUSTOMER_SCHEMA, example).model_uri
         mlflow.pyfunc.save_model(
             f"{folder}/noop",
             python_model=str(ROOT / "benchmarks" / "noop_model.py"),

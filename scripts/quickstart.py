@@ -17,7 +17,7 @@ from churn_model.client import ChurnClient
 from churn_model.errors import ChurnError, ServerFailed, TimedOut, Unavailable
 from churn_model.schema import EXAMPLES
 from churn_model.scoring import Scorer
-from churn_model.scoring.example import example
+from churn_model.scoring.example import example_customer
 from pyfunc import CHAMPION_URI, loaded_version, registry, serve
 from training.train import main as train
 
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _tour(port: int, leave: bool) -> int:
-    serve.refuse_busy_port("127.0.0.1", port)
+    serve.check_port_is_free("127.0.0.1", port)
     version = registry.version_of_alias()
     if version is None:
         print("\n1. train on simulated customers and register the model")
@@ -121,7 +121,7 @@ def _tail(log: IO[bytes]) -> str:
 
 def _customers(scorer: Scorer) -> list[dict[str, Any]]:
     """The examples; what the model requires beside is taken from a customer in the middle."""
-    middle = example(scorer)
+    middle = example_customer(scorer)
     required = {column.name: middle[column.name] for column in scorer.schema if column.required}
     return [required | each for each in EXAMPLES]
 

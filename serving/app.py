@@ -25,7 +25,7 @@ from serving.http.middleware import (
 )
 from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
-from serving.served_model import ModelHolder, ServedModel, load
+from serving.served_model import ModelHolder, ServedModel, load_model
 from serving.settings import PREFIX, Settings
 
 _ALWAYS_OPEN = ("/ping", "/health")
@@ -58,7 +58,7 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
         settings.rate_limit_rows,
         settings.rate_limit_storage,
     )
-    known = api_keys.load(settings.keys_file, settings.keys)
+    known = api_keys.load_keys(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(known), root_path=settings.root_path)
     body_reader = RequestBodyReader(settings.timeout)
     app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
@@ -144,7 +144,7 @@ def worker() -> App:
     settings = Settings.model_validate_json(os.environ[RESOLVED])
     configure(settings.log_level)
     try:
-        served = load(settings.model_uri)
+        served = load_model(settings.model_uri)
     except Exception:
         if not settings.wait_for_model:
             raise

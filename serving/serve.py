@@ -15,13 +15,13 @@ import uvicorn
 from churn_model.errors import ChurnError, InvalidParameter
 from serving.http.metrics import FOLDER
 from serving.http.protocol import BufferedHttpProtocol
-from serving.settings import Settings, read
+from serving.settings import Settings, read_settings
 
 
 def main(arguments: list[str] | None = None, prog: str = "churn serve") -> int:
     """Run the server; 0 after an orderly end, 1 if it cannot start."""
     try:
-        settings = read(arguments, prog)
+        settings = read_settings(arguments, prog)
         listener = _listen(settings)
         with listener:
             return _serve(settings, listener)
@@ -64,12 +64,12 @@ def _run(settings: Settings, listener: socket.socket) -> int:
     # imported here: prometheus-client looks for its folder when it is first loaded
     from serving.app import RESOLVED, create_app, worker
     from serving.http.logs import configure
-    from serving.served_model import load
+    from serving.served_model import load_model
 
     configure(settings.log_level)
     served = None
     try:
-        served = load(settings.model_uri)
+        served = load_model(settings.model_uri)
     except ChurnError:
         if not settings.wait_for_model:
             raise

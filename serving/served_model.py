@@ -16,7 +16,7 @@ from churn_model.errors import ChurnError, InvalidRecords, RegistryError, Schema
 from churn_model.schema import RecordSchema
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
-from churn_model.scoring.example import example
+from churn_model.scoring.example import example_customer
 from pyfunc import loaded_version
 from pyfunc.model import ChurnPyfunc
 from pyfunc.registry_errors import readable_errors
@@ -45,7 +45,7 @@ class ServedModel:
         }
 
 
-def load(uri: str) -> ServedModel:
+def load_model(uri: str) -> ServedModel:
     """Load and warm up a model. Raises RegistryError, ScorecardError or SchemaError.
 
     Only the version's data is read (scorecard and schema); no code of the artifact runs.
@@ -70,7 +70,7 @@ class _ModelImplementation:
 
 def _warm_up(scorer: Scorer) -> None:
     """Score once both ways, so that the first caller does not pay for it, nor find it broken."""
-    customer = example(scorer)
+    customer = example_customer(scorer)
     scorer.score([customer] * 100, explain=True, on_invalid="report")
     with suppress(InvalidRecords):  # a rounded value may be beyond its bound
         scorer.score_one(customer, explain=True)
@@ -135,7 +135,7 @@ class ModelHolder:
                 self.problem = self._refused = None
             return None
         try:
-            newer = load(self.uri)
+            newer = load_model(self.uri)
             if self.current is not None and not self._any_schema:
                 _refuse_narrower(version, newer.scorer.schema, self.current.scorer.schema)
         except ChurnError as error:

@@ -147,7 +147,7 @@ def _shown(default: Any) -> str:
     return "none" if default is None or default == "" else str(default)
 
 
-def read(arguments: list[str] | None = None, prog: str = "churn serve") -> Settings:
+def read_settings(arguments: list[str] | None = None, prog: str = "churn serve") -> Settings:
     """The settings of a command line. Raises InvalidParameter with one line."""
     flags = vars(parser(prog).parse_args(sys.argv[1:] if arguments is None else arguments))
     config = flags.pop("config", None)

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from churn_model.dates import as_date
+from churn_model.dates import parse_date
 from churn_model.errors import TrainingError
 from pyfunc import MODEL_NAME
 from training.data import SIMULATED_ROWS
@@ -254,7 +254,7 @@ def _path(text: str) -> Path | None:
 
 def _day(text: str) -> date | None:
     try:
-        return as_date(text) if text else None
+        return parse_date(text) if text else None
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -21,7 +21,7 @@ from pyfunc.promotion import is_simulated
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
 from training.evaluation.comparison import Comparison, absolute, compare
-from training.evaluation.gates import Gates, judge, refusals
+from training.evaluation.gates import Gates, check_gates, failed_gates
 from training.registration import ALARMS_TAG
 from training.reporting.inputs import dataset
 from training.reporting.mlflow_run import choose_experiment
@@ -73,7 +73,7 @@ def examine(
     if examination.champion is None or examination.is_placeholder:
         table = read_table(challenger.scorer.schema)
         examination.values = absolute(_of_features(challenger.scorer, table), table)
-        verdicts = judge(gates.first, _with_alarms(name, examination))
+        gate_results = check_gates(gates.first, _with_alarms(name, examination))
     else:
         champion = read_version(f"models:/{name}/{examination.champion}")
         examination.reasons += _not_comparable(champion, challenger)
@@ -87,8 +87,8 @@ def examine(
             seed,
         )
         examination.values = examination.comparison.values()
-        verdicts = judge(gates.challenger, _with_alarms(name, examination))
-    examination.reasons += [*_trained_on(name, examination, table), *refusals(verdicts)]
+        gate_results = check_gates(gates.challenger, _with_alarms(name, examination))
+    examination.reasons += [*_trained_on(name, examination, table), *failed_gates(gate_results)]
 
 
 def _not_comparable(champion: LoadedVersion, challenger: LoadedVersion) -> Iterator[str]:

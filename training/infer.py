@@ -18,13 +18,13 @@ def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -
     try:
         options = infer_options(arguments, prog)
         require_extra(prog, "train", "sklearn", "interpret")
-        from training.data.files import layout_of, read_file
+        from training.data.files import detect_csv_format, read_file
         from training.schema_inference.proposal import propose
-        from training.training_data import table_description
+        from training.training_data import column_roles
 
-        csv = layout_of(options.table)
+        csv = detect_csv_format(options.table)
         raw = read_file(options.table, csv)
-        proposal = propose(raw, csv, options.table.stem, table_description(options))
+        proposal = propose(raw, csv, options.table.stem, column_roles(options))
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ from training.evaluation.offer import Offer
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeaningOptions:
+class ColumnOptions:
     """What the columns of a table mean.
 
     ``target``: ``column=value`` for each value that means churned. ``as_of``: the day on which the
@@ -25,14 +25,14 @@ class MeaningOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferOptions(MeaningOptions):
+class InferOptions(ColumnOptions):
     """The options of ``churn infer-schema``."""
 
     table: Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions(MeaningOptions):
+class TableOptions(ColumnOptions):
     """Which labelled customers to read; simulated ones without ``data``.
 
     ``max_rejected``: the share of rows (0..1) that may break the schema. ``prior``: the true churn

@@ -16,12 +16,12 @@ from training.data.table import Table
 from training.evaluation.alarms import Alarm, alarms
 from training.evaluation.economics import Economics, economics, empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores, summarise
-from training.evaluation.gates import Gates, Verdict, judge, load_gates
+from training.evaluation.gates import GateResult, Gates, check_gates, load_gates
 from training.evaluation.importance import importances
 from training.evaluation.offer import Offer
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
-from training.fitting.fit import Fitted, Settings, fit
+from training.fitting.fit import FitSettings, Fitted, fit
 from training.fitting.splits import Splits, by_date, by_folds
 from training.progress import Stage, run_stages
 from training.registration import register_trained
@@ -69,7 +69,7 @@ class Trained:
     replaced: str | None
     run_id: str
     evaluation: Evaluation
-    verdicts: list[Verdict]
+    gate_results: list[GateResult]
     alarms: list[Alarm]
     scorecard: Scorecard
 
@@ -95,7 +95,7 @@ def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Train
         job.replaced,
         job.run_id,
         findings.evaluation,
-        findings.verdicts,
+        findings.gate_results,
         findings.alarms,
         findings.scorecard,
     )
@@ -151,7 +151,7 @@ class _Training:
         return self.comparison.best_first()
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> FitSettings:
         """The best settings."""
         return self.compared[0].settings
 
@@ -186,13 +186,13 @@ class _Training:
             evaluation=evaluation,
             slices=slices(table.customers, self.schema, evaluation.held_out),
             alarms=found,
-            verdicts=judge(plan.gates.first, first_values(evaluation, len(found))),
+            gate_results=check_gates(plan.gates.first, first_values(evaluation, len(found))),
             spread=self.fitted.spread,
             scorecard=scorecard,
             importance=importances(scorecard, self.schema, table.customers),
             candidates=self.compared,
             empc=empc(evaluation.held_out),
-            money=campaign,
+            campaign=campaign,
             seed=plan.seed,
             command=plan.command,
             assumed=plan.assumed,

@@ -73,7 +73,7 @@ def _print_data(data: TrainingData) -> None:
 
 
 def _print_result(trained: Trained) -> None:
-    from training.evaluation.gates import refusals
+    from training.evaluation.gates import failed_gates
 
     _print_metrics(trained.evaluation)
     print(trained.evaluation.verdict())
@@ -85,7 +85,7 @@ def _print_result(trained: Trained) -> None:
         f"registered models:/{trained.name}@{trained.alias} as version {trained.version} "
         f"(run {trained.run_id}; see its report.html)"
     )
-    failed = refusals(trained.verdicts)
+    failed = failed_gates(trained.gate_results)
     if failed:
         print(f"not champion: {'; '.join(failed)}")
     elif trained.replaced:

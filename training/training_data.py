@@ -9,13 +9,13 @@ from typing import Any
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from training.data.dataset import Dataset, load_dataset, match
-from training.data.files import layout_of, read_file
+from training.data.files import detect_csv_format, read_file
 from training.data.schema_source import load_schema
 from training.data.table import Table, built_in_table, check_table, read_table
 from training.data.target import read_target
-from training.options import MeaningOptions, TableOptions
+from training.options import ColumnOptions, TableOptions
 from training.schema_inference.kinds import MISSING, marks_of
-from training.schema_inference.proposal import Question, propose
+from training.schema_inference.proposal import ColumnRoles, propose
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ def read_training_data(options: TableOptions) -> TrainingData:
         schema = _with_options(load_schema(options.schema), options)
         table = read_labelled_table(options, schema)
         return TrainingData(schema, table, "" if options.dataset else _renamed_columns(table))
-    csv = layout_of(options.data)
+    csv = detect_csv_format(options.data)
     raw = read_file(options.data, csv)
-    proposal = propose(raw, csv, options.data.stem, table_description(options))
+    proposal = propose(raw, csv, options.data.stem, column_roles(options))
     schema = _with_options(proposal.schema, options)
     table = check_table(raw, options.data, proposal.dataset, schema, **_check_options(options))
     return TrainingData(schema, _with_prior(table, options), proposal.summary())
@@ -57,19 +57,23 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
         dataset = load_dataset(options.dataset, schema)
         table = read_table(options.data, dataset, schema, **_check_options(options))
     else:
-        description = table_description(options)
+        description = column_roles(options)
         table = matched_table(options.data, schema, description, **_check_options(options))
     return _with_prior(table, options)
 
 
 def matched_table(
-    path: str | Path, schema: RecordSchema, asked: Question, max_rejected: float = 0.05, **how: Any
+    path: str | Path,
+    schema: RecordSchema,
+    asked: ColumnRoles,
+    max_rejected: float = 0.05,
+    **how: Any,
 ) -> Table:
     """A table whose column names equal a schema's field names, or nearly so.
 
     ``how``: further arguments of ``check_table``. Raises TableError.
     """
-    csv = layout_of(path)
+    csv = detect_csv_format(path)
     raw = read_file(path, csv)
     columns = match(
         [name for name in raw if name not in asked.exclude], schema, asked.identifier, path=path
@@ -86,14 +90,14 @@ def matched_table(
     return check_table(raw, path, dataset, schema, max_rejected, **how)
 
 
-def table_description(options: MeaningOptions) -> Question:
+def column_roles(options: ColumnOptions) -> ColumnRoles:
     """What the user says about a table's columns."""
     exclude = {name.strip(): "was excluded" for name in options.exclude}
     if isinstance(options, TableOptions):
         for flag, name in (("--weight", options.weight), ("--split-by", options.split_by)):
             if name.strip():
                 exclude[name.strip()] = f"is {flag}"
-    return Question(options.target, options.id, exclude, options.as_of)
+    return ColumnRoles(options.target, options.id, exclude, options.as_of)
 
 
 def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
@@ -123,6 +127,6 @@ def _check_options(options: TableOptions) -> dict[str, Any]:
 
 def _renamed_columns(table: Table) -> str:
     """Which columns were matched to fields with another name."""
-    columns = table.about.columns if table.about is not None else {}
+    columns = table.dataset.columns if table.dataset is not None else {}
     renamed = [f"{field} is {name!r}" for field, name in columns.items() if field != name]
     return f"columns: {', '.join(renamed)}" if renamed else ""

@@ -56,9 +56,9 @@ def register(folder: Path) -> str:
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
     simulation = simulate(seed=0)
-    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
     with mlflow.start_run():
-        registry.register(log_model(card, CUSTOMER_SCHEMA, simulation.customers.head(3)))
+        registry.register(log_model(scorecard, CUSTOMER_SCHEMA, simulation.customers.head(3)))
     return uri
 
 

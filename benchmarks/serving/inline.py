@@ -34,8 +34,8 @@ async def main() -> None:
         hops = [await _hop(pool) for _ in range(2000)]
     print(f"a thread hop: {statistics.median(hops) * 1e6:.0f} us\n")
     simulation = simulate(seed=0)
-    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
-    scorer = Scorer(card, CUSTOMER_SCHEMA)
+    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    scorer = Scorer(scorecard, CUSTOMER_SCHEMA)
     frame = simulate(2000, seed=1).customers
     customers = frame.astype(object).where(frame.notna(), None).to_dict("records")
     print("| customers | body, bytes | read and score, us |\n| --- | --- | --- |")

@@ -75,12 +75,12 @@ class Server:
 
 def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
     """The competitors, over one model and one pipeline fitted here."""
-    card = fit(table.customers, table.churned, schema).scorecard
+    scorecard = fit(table.customers, table.churned, schema).scorecard
     uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
     with mlflow.start_run():
-        registry.register(log_model(card, schema, table.customers.head(3)))
+        registry.register(log_model(scorecard, schema, table.customers.head(3)))
     pipeline = baselines(schema)[BOOSTING]
     pipeline.fit(feature_table(table.customers, schema), table.churned)
     (folder / "tutorial.pkl").write_bytes(pickle.dumps(pipeline))

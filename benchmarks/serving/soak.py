@@ -82,9 +82,9 @@ def register_two(folder: Path) -> Path:
     mlflow.set_tracking_uri(f"sqlite:///{database}")
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("soak", str(folder / "runs")))
     simulation = simulate(2000, seed=0)
-    card = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
+    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
     for shift in (0.0, 1.0):
-        changed = card.model_copy(update={"intercept": card.intercept + shift})
+        changed = scorecard.model_copy(update={"intercept": scorecard.intercept + shift})
         with mlflow.start_run():
             info = log_model(changed, CUSTOMER_SCHEMA, simulation.customers.head(3))
             registry.register(info)

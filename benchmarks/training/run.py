@@ -34,7 +34,7 @@ from training.fitting.fit import fit
 from training.fitting.splits import by_folds
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
-COVERED = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "captured_20")
+COVERED = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "recall_20")
 PEAK = """
 import json, resource, subprocess, sys, time
 begun = time.perf_counter()
@@ -54,8 +54,8 @@ def truth(seeds: int) -> dict[str, float]:
         found = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits)
         revenue = s.customers["monthly_charges"].to_numpy()
         threshold = economics(OFFER, found.held_out, revenue).threshold
-        card = fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard
-        scores = Scorer(card, CUSTOMER_SCHEMA).score(fresh.customers).probability
+        scorecard = fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard
+        scores = Scorer(scorecard, CUSTOMER_SCHEMA).score(fresh.customers).probability
         distance.append(np.abs(scores - fresh.probability).mean())
         base.append(np.abs(fresh.probability - s.churned.mean()).mean())
         value = fresh.customers["monthly_charges"].to_numpy() * OFFER.horizon * OFFER.margin
@@ -82,9 +82,9 @@ def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
         true = [
             metrics(
                 population.churned,
-                Scorer(card, CUSTOMER_SCHEMA).score(population.customers).probability,
+                Scorer(scorecard, CUSTOMER_SCHEMA).score(population.customers).probability,
             )
-            for card in (
+            for scorecard in (
                 fit(s.customers.iloc[a], s.churned[a], CUSTOMER_SCHEMA).scorecard
                 for a, _ in splits.pairs
             )

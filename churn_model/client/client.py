@@ -270,12 +270,12 @@ class ChurnClient:
         for error in refused:
             before = f"{reasons[error.row]}; " if error.row in reasons else ""
             reasons[error.row] = f"{before}{error.field}: {error.msg}"
-        by_row = dict(zip(good, scored, strict=True))
+        messages_by_row = dict(zip(good, scored, strict=True))
         names = [c.name for c in self.schema.identifiers] if self.schema else []
         empty = {"churn_prediction": None, "churn_probability": None}
         return [
-            by_row[row]
-            if row in by_row
+            messages_by_row[row]
+            if row in messages_by_row
             else {n: rows[row].get(n) for n in names} | empty | {"error": reasons[row]}
             for row in range(len(rows))
         ]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.functional_validators import AfterValidator, PlainValidator, WrapValidator
 
-from churn_model.dates import as_date
+from churn_model.dates import parse_date
 from churn_model.errors import SchemaError
 from churn_model.schema.column import HINTS, Column
 from churn_model.schema.json_schema import NO_COLUMN
@@ -31,7 +31,7 @@ _LIMITS = {
     "exclusive_minimum": "gt",
     "exclusive_maximum": "lt",
 }
-_IS_DATE = BeforeValidator(as_date)  # pydantic alone takes "1706659200" for a date
+_IS_DATE = BeforeValidator(parse_date)  # pydantic alone takes "1706659200" for a date
 _TYPES: dict[str, Any] = {
     "integer": int,
     "number": float,

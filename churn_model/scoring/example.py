@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from churn_model.dates import as_texts, scoring_day
+from churn_model.dates import iso_dates, scoring_day
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import FeatureProfile
 
 
-def example(scorer: Scorer) -> dict[str, Any]:
+def example_customer(scorer: Scorer) -> dict[str, Any]:
     """A customer in the middle of the training table."""
     profile = scorer.scorecard.profile.features
     return {
@@ -28,7 +28,7 @@ def _middle(column: Column, known: FeatureProfile) -> Any:
         return max(column.levels, key=lambda choice: known.shares.get(choice, 0.0))
     value = known.quantiles[len(known.quantiles) // 2] if known.quantiles else 1.0
     if column.kind == "date":
-        return as_texts(np.array([scoring_day(None) - round(value)]))[0]
+        return iso_dates(np.array([scoring_day(None) - round(value)]))[0]
     if column.kind == "boolean":
         return value >= 0.5
     return round(value) if column.kind == "integer" else round(value, 2)

@@ -112,15 +112,15 @@ class Lookup:
     ``features`` gives the order of the columns that the methods take and return.
     """
 
-    def __init__(self, card: Scorecard) -> None:
-        self.features = tuple(feature.name for feature in card.features)
-        self.intercept = card.intercept
-        self._axes = [Axis(feature, card.terms) for feature in card.features]
+    def __init__(self, scorecard: Scorecard) -> None:
+        self.features = tuple(feature.name for feature in scorecard.features)
+        self.intercept = scorecard.intercept
+        self._axes = [Axis(feature, scorecard.terms) for feature in scorecard.features]
         self._cuts = [None if axis.is_category else axis.cuts for axis in self._axes]
         place = {name: i for i, name in enumerate(self.features)}
         self._main: list[tuple[int, Floats]] = []
         self._pairs: list[tuple[int, int, Bins, Bins, Floats]] = []
-        for term in card.terms:
+        for term in scorecard.terms:
             table = np.array(term.scores, dtype=np.float64)
             maps = [
                 self._axes[place[name]].places(cuts)
@@ -130,7 +130,7 @@ class Lookup:
                 self._main.append((place[term.features[0]], table[maps[0]]))
             else:
                 first, second = (place[name] for name in term.features)
-                width = np.int32(term_shape(card, term)[1])
+                width = np.int32(term_shape(scorecard, term)[1])
                 self._pairs.append((first, second, maps[0] * width, maps[1], table))
         # the same tables as Python lists: one row is quicker without numpy
         self._main_lists = [(i, table.tolist()) for i, table in self._main]

@@ -143,18 +143,18 @@ class Scorecard(BaseModel):
             raise ScorecardError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _complaints(card: Scorecard) -> Iterator[str]:
+def _complaints(scorecard: Scorecard) -> Iterator[str]:
     """What pydantic's types cannot say: names, sizes and order fit together."""
-    features = {feature.name: feature for feature in card.features}
-    if len(features) < len(card.features):
+    features = {feature.name: feature for feature in scorecard.features}
+    if len(features) < len(scorecard.features):
         yield "a feature is listed twice"
-    for feature in card.features:
+    for feature in scorecard.features:
         if len(set(feature.categories)) < len(feature.categories):
             yield f"feature {feature.name!r} lists a category twice"
         if feature.kind == "number" and feature.categories:
             yield f"feature {feature.name!r} is a number and has categories"
     seen: set[tuple[str, ...]] = set()
-    for term in card.terms:
+    for term in scorecard.terms:
         unknown = [name for name in term.features if name not in features]
         if unknown:
             yield f"term {term.name!r} uses an unknown feature"
@@ -169,13 +169,13 @@ def _complaints(card: Scorecard) -> Iterator[str]:
                 yield f"term {term.name!r} has cuts for the category {name!r}"
             if any(a >= b for a, b in pairwise(cuts)):
                 yield f"term {term.name!r} has cuts that do not ascend"
-        if len(term.scores) != math.prod(term_shape(card, term)):
+        if len(term.scores) != math.prod(term_shape(scorecard, term)):
             yield f"term {term.name!r} has {len(term.scores)} scores, which does not fit its cuts"
 
 
-def term_shape(card: Scorecard, term: Term) -> tuple[int, ...]:
+def term_shape(scorecard: Scorecard, term: Term) -> tuple[int, ...]:
     """The number of entries along each axis of a term's table."""
-    features = {feature.name: feature for feature in card.features}
+    features = {feature.name: feature for feature in scorecard.features}
     return tuple(
         len(features[name].categories) + 2 if features[name].kind == "category" else len(cuts) + 3
         for name, cuts in zip(term.features, term.cuts, strict=True)

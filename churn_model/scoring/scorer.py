@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 
-from churn_model.dates import as_texts, day_of, scoring_day
+from churn_model.dates import iso_dates, scoring_day, to_day
 from churn_model.errors import (
     FieldError,
     InvalidJson,
     InvalidParameter,
     SchemaError,
     ScorecardError,
-    by_row,
+    messages_by_row,
 )
 from churn_model.json_text import parse_object, read_object
 from churn_model.schema import RecordSchema
@@ -86,7 +86,7 @@ class Scores:
 
     def error_texts(self) -> list[str | None]:
         """What is wrong with each row (n,), None where nothing is."""
-        return by_row(self.errors, len(self.valid))
+        return messages_by_row(self.errors, len(self.valid))
 
 
 class Scorer:
@@ -215,7 +215,7 @@ class Scorer:
     def _ages(self, values: Sequence[Any], today: int) -> list[Any]:
         aged = list(values)
         for i in self._dates:
-            aged[i] = None if aged[i] is None else today - day_of(aged[i])
+            aged[i] = None if aged[i] is None else today - to_day(aged[i])
         return aged
 
     def _threshold(self, threshold: float | None) -> float:
@@ -300,7 +300,7 @@ class Scorer:
             levels = [*self._levels[name], None]
             return [levels[code] for code in values.tolist()]
         if kind == "date":
-            return as_texts(values)
+            return iso_dates(values)
         known = [None if value != value else value for value in values.tolist()]
         if kind == "number":
             return known

@@ -15,7 +15,7 @@ from churn_model.toml_file import read_toml
 STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class Csv(BaseModel):
+class CsvFormat(BaseModel):
     """How a CSV file is written."""
 
     model_config = STRICT
@@ -25,41 +25,41 @@ class Csv(BaseModel):
     encoding: str = "utf-8-sig"  # reads plain UTF-8 and skips a byte-order mark
 
 
-class Layout(BaseModel):
+class TableDescriptor(BaseModel):
     """Where a table keeps the schema's fields; what else its descriptor says is of no concern."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     columns: dict[str, str]
     missing: list[str] = ["", "NA", "N/A", "NaN", "null", "NULL"]
-    csv: Csv = Csv()
+    csv: CsvFormat = CsvFormat()
 
     @classmethod
-    def plain(cls, schema: RecordSchema) -> Layout:
+    def plain(cls, schema: RecordSchema) -> TableDescriptor:
         """A table whose columns are named as the fields are."""
         return cls(columns={column.name: column.name for column in schema})
 
 
-L = TypeVar("L", bound=Layout)
+L = TypeVar("L", bound=TableDescriptor)
 
 
-def load(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
+def load_descriptor(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
     """Read a descriptor. Raises TableError with one line that says what to correct."""
-    layout = read_toml(path, kind)
-    _check_fields(path, layout, schema)
-    return layout
+    descriptor = read_toml(path, kind)
+    _check_fields(path, descriptor, schema)
+    return descriptor
 
 
-def _check_fields(path: str | Path, layout: Layout, schema: RecordSchema) -> None:
+def _check_fields(path: str | Path, descriptor: TableDescriptor, schema: RecordSchema) -> None:
     known = [column.name for column in schema]
-    for name in layout.columns:
+    for name in descriptor.columns:
         if name not in known:
             raise TableError(
                 f"{path}: [columns] {name!r} is not a field.{did_you_mean(name, known)} "
                 f"The fields are {', '.join(known)}"
             )
     for column in schema:
-        if column.required and column.name not in layout.columns:
+        if column.required and column.name not in descriptor.columns:
             raise TableError(
                 f"{path}: [columns] names no column for the required field {column.name!r}"
             )

@@ -16,18 +16,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churn_model.dates import as_date
+from churn_model.dates import parse_date
 from churn_model.errors import FieldError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
-from churn_model.tables.descriptor import Layout
+from churn_model.tables.descriptor import TableDescriptor
 from churn_model.validation import Checked, check_frame
 
 _TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
 
 
 def check_texts(
-    cells: Mapping[str, pd.Series[Any]], schema: RecordSchema, layout: Layout
+    cells: Mapping[str, pd.Series[Any]], schema: RecordSchema, descriptor: TableDescriptor
 ) -> tuple[Checked, pd.DataFrame]:
     """Read and check a table's columns (field -> n cells); also gives them as they were read.
 
@@ -38,7 +38,7 @@ def check_texts(
     errors: list[FieldError] = []
     for column in schema:
         if column.name in cells:
-            frame[column.name], unreadable = _parse(column, cells[column.name], layout)
+            frame[column.name], unreadable = _parse(column, cells[column.name], descriptor)
             errors += unreadable
     checked = check_frame(frame, schema)
     if not errors:
@@ -53,14 +53,14 @@ def check_texts(
 
 
 def _parse(
-    column: Column, cells: pd.Series[Any], layout: Layout
+    column: Column, cells: pd.Series[Any], descriptor: TableDescriptor
 ) -> tuple[pd.Series[Any], list[FieldError]]:
     if cells.dtype.kind in "iufb" and column.kind in ("integer", "number", "boolean"):
         return cells, []
     if cells.dtype.kind == "M" and column.kind == "date":
         return cells, []
     if column.kind in ("integer", "number") and isinstance(cells.dtype, pd.StringDtype):
-        numbers = read_numbers(pa.array(cells), layout)
+        numbers = read_numbers(pa.array(cells), descriptor)
         if numbers is not None:
             return pd.Series(numbers, index=cells.index), []
     # each text once, however often it is there; only texts, because to pandas True is the same as 1
@@ -68,8 +68,8 @@ def _parse(
         places, distinct = pd.factorize(cells, use_na_sentinel=False)
     else:
         places, distinct = np.arange(len(cells)), cells
-    missing = {""} if column.kind == "identifier" else set(layout.missing)
-    values = [_cell(column, cell, layout, missing) for cell in distinct.tolist()]
+    missing = {""} if column.kind == "identifier" else set(descriptor.missing)
+    values = [_cell(column, cell, descriptor, missing) for cell in distinct.tolist()]
     unreadable = np.array([value is _NOTHING for value in values], dtype=bool)
     parsed = pd.Series(
         [None if value is _NOTHING else value for value in values], dtype=_DTYPES[column.kind]
@@ -83,25 +83,25 @@ _NOTHING: Any = object()
 """What a cell holds that cannot be read."""
 
 
-def _cell(column: Column, cell: Any, layout: Layout, missing: set[str]) -> Any:
+def _cell(column: Column, cell: Any, descriptor: TableDescriptor, missing: set[str]) -> Any:
     try:
         text = cell.strip() if isinstance(cell, str) else cell
         if pd.isna(text) or text in missing:
             return None
-        return _PARSERS[column.kind](cell, layout)
+        return _PARSERS[column.kind](cell, descriptor)
     except (ValueError, TypeError, ArithmeticError):
         return _NOTHING
 
 
-def read_numbers(texts: pa.Array, layout: Layout) -> npt.NDArray[np.float64] | None:
+def read_numbers(texts: pa.Array, descriptor: TableDescriptor) -> npt.NDArray[np.float64] | None:
     """A column of texts (n,) as numbers, NaN for missing; None where a cell may be no number.
 
     None too where the decimal mark is no point: then each cell has to be looked at.
     """
-    if layout.csv.decimal != ".":
+    if descriptor.csv.decimal != ".":
         return None
     trimmed = pc.utf8_trim_whitespace(texts)
-    missing = pc.is_in(trimmed, pa.array(layout.missing, trimmed.type))
+    missing = pc.is_in(trimmed, pa.array(descriptor.missing, trimmed.type))
     known = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
     try:
         numbers: npt.NDArray[np.float64] = known.cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -110,42 +110,42 @@ def read_numbers(texts: pa.Array, layout: Layout) -> npt.NDArray[np.float64] | N
     return numbers
 
 
-def _number(cell: Any, layout: Layout) -> float:
+def _number(cell: Any, descriptor: TableDescriptor) -> float:
     if not isinstance(cell, str):
         if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
             return float(cell)
         raise TypeError
     if "_" in cell:  # Python reads 1_000 as a number; nobody else does
         raise ValueError
-    if layout.csv.decimal != ".":
+    if descriptor.csv.decimal != ".":
         if "." in cell:
             raise ValueError
-        cell = cell.replace(layout.csv.decimal, ".")
+        cell = cell.replace(descriptor.csv.decimal, ".")
     return float(cell)
 
 
-def _boolean(cell: Any, layout: Layout) -> float:
+def _boolean(cell: Any, descriptor: TableDescriptor) -> float:
     text = str(cell).strip().lower()
     if text in _TRUE or text in _FALSE:
         return float(text in _TRUE)
     raise ValueError
 
 
-def _choice(cell: Any, layout: Layout) -> str:
+def _choice(cell: Any, descriptor: TableDescriptor) -> str:
     return str(cell).strip()
 
 
-def _identifier(cell: Any, layout: Layout) -> str:
+def _identifier(cell: Any, descriptor: TableDescriptor) -> str:
     if "\ufffd" in str(cell):  # what a reader puts where the bytes were no text
         raise ValueError
     return str(cell)
 
 
-def _date(cell: Any, layout: Layout) -> Any:
-    return as_date(cell.strip() if isinstance(cell, str) else cell)
+def _date(cell: Any, descriptor: TableDescriptor) -> Any:
+    return parse_date(cell.strip() if isinstance(cell, str) else cell)
 
 
-_PARSERS: dict[str, Callable[[Any, Layout], Any]] = {
+_PARSERS: dict[str, Callable[[Any, TableDescriptor], Any]] = {
     "integer": _number,
     "number": _number,
     "boolean": _boolean,

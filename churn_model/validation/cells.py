@@ -301,7 +301,7 @@ def _boolean_cell(column: Column, value: object) -> float | Rule:
 
 def _date_cell(column: Column, value: object) -> int | Rule:
     try:
-        return dates.day_of(dates.as_date(value))
+        return dates.to_day(dates.parse_date(value))
     except ValueError:
         return _DATE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import describe_column
-from churn_model.scoring.example import example
+from churn_model.scoring.example import example_customer
 from serving.http.asgi import JSON
 from serving.served_model import ServedModel
 
@@ -23,7 +23,7 @@ def document(served: ServedModel, *, keys: bool, root_path: str = "") -> dict[st
             "description": _ABOUT,
         },
         "servers": [{"url": root_path or "/"}],
-        "paths": _paths(schema, example(served.scorer)),
+        "paths": _paths(schema, example_customer(served.scorer)),
         "components": {
             "schemas": _schemas(schema),
             "securitySchemes": _SECURITY_SCHEMES if keys else {},

@@ -50,7 +50,7 @@ class ApiKeys:
         return found
 
 
-def load(file: Path | None, pairs: Iterable[str] = ()) -> ApiKeys:
+def load_keys(file: Path | None, pairs: Iterable[str] = ()) -> ApiKeys:
     """ApiKeys of a file and of ``name=sha256:...`` pairs. Raises InvalidParameter with one line."""
     clients = _read(file) if file is not None else {}
     for pair in pairs:

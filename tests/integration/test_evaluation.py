@@ -98,14 +98,14 @@ def test_a_hold_out_by_date_without_churners_is_refused():
 
 def test_there_is_a_figure_for_each_question_and_each_feature(evaluation, simulation, tmp_path):
     fitted = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
-    card = fitted.scorecard
+    scorecard = fitted.scorecard
     figures = dict(evaluation_figures(evaluation))
     assert list(figures) == ["roc", "precision_recall", "calibration", "gains"]
-    effects = dict(effect_figures(card, CUSTOMER_SCHEMA, simulation.customers, fitted.spread))
+    effects = dict(effect_figures(scorecard, CUSTOMER_SCHEMA, simulation.customers, fitted.spread))
     assert list(effects) == [column.name for column in CUSTOMER_SCHEMA.features]
     limits = dict.fromkeys(effects, (0.0, 100.0))
-    pairs = dict(pair_figures(card, CUSTOMER_SCHEMA, limits))
-    assert list(pairs) == [term.name for term in card.terms if len(term.features) == 2]
+    pairs = dict(pair_figures(scorecard, CUSTOMER_SCHEMA, limits))
+    assert list(pairs) == [term.name for term in scorecard.terms if len(term.features) == 2]
     chosen = {name: each for name, each in (figures | effects | pairs).items() if name in _DRAWN}
     assert len(chosen) == len(_DRAWN)
     for name, figure in chosen.items():

@@ -12,7 +12,7 @@ from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
 from pyfunc.logging import _as_signed
 from tests.unit.training.schema_inference.test_proposal import ASKED, ROWS, base, drawn
-from training.data.files import layout_of, read_file
+from training.data.files import detect_csv_format, read_file
 from training.data.table import check_table
 from training.evaluation.alarms import alarms
 from training.fitting.fit import fit
@@ -24,14 +24,14 @@ MIXED = [f"{i}" if i % 30 else f"{i} or so" for i in range(ROWS)]
 
 def trained(path):
     """A file -> its table, proposal and fitted scorer, as the command makes them."""
-    csv = layout_of(path)
+    csv = detect_csv_format(path)
     raw = read_file(path, csv)
     found = propose(raw, csv, path.stem, ASKED)
     table = check_table(raw, path, found.dataset, found.schema, 0.05, as_of=date(2026, 1, 31))
     features = table.features(found.schema)
-    card = fit(table.customers, table.churned, features).scorecard
+    scorecard = fit(table.customers, table.churned, features).scorecard
     assert not alarms(table.customers, table.churned, features)
-    return table, found, Scorer(card, found.schema)
+    return table, found, Scorer(scorecard, found.schema)
 
 
 def semicolons(table):

@@ -23,7 +23,8 @@ from training.data.simulator import Simulation, simulate
 from training.data.table import built_in_table
 from training.fitting.fit import fit
 from training.promote import main
-from training.run import ALARMS, Plan, train
+from training.registration import ALARMS_TAG as ALARMS
+from training.run import Plan, train
 
 DATASET = """name = "fresh"
 [columns]
@@ -79,11 +80,13 @@ def promote(capsys):
     return command
 
 
-def challenge(simulation: Simulation, schema=CUSTOMER_SCHEMA, change=lambda card: card, **tags):
+def challenge(
+    simulation: Simulation, schema=CUSTOMER_SCHEMA, change=lambda scorecard: scorecard, **tags
+):
     """Register a challenger fitted on these customers."""
-    card = change(fit(simulation.customers, simulation.churned, schema).scorecard)
+    scorecard = change(fit(simulation.customers, simulation.churned, schema).scorecard)
     with mlflow.start_run():
-        info = log_model(card, schema, simulation.customers.head(2))
+        info = log_model(scorecard, schema, simulation.customers.head(2))
     return str(registry.register(info, alias="challenger", tags=tags).version)
 
 
@@ -137,12 +140,12 @@ def miscalibrated():
     """Ranks as well as any, and is far too sure of itself."""
     return challenge(
         simulate(8000, 2),
-        change=lambda card: card.model_copy(
+        change=lambda scorecard: scorecard.model_copy(
             update={
-                "intercept": 3 * card.intercept,
+                "intercept": 3 * scorecard.intercept,
                 "terms": [
                     term.model_copy(update={"scores": [3 * score for score in term.scores]})
-                    for term in card.terms
+                    for term in scorecard.terms
                 ],
             }
         ),

@@ -122,8 +122,8 @@ def test_a_model_that_is_not_there_is_one_line_that_says_what_to_do(registry):
 
 def test_a_damaged_scorecard_does_not_load(registry, tmp_path):
     folder = Path(mlflow.artifacts.download_artifacts("models:/churn@champion", dst_path=tmp_path))
-    card = folder / "artifacts" / "scorecard.json"
-    card.write_text(card.read_text()[:-100])
+    scorecard = folder / "artifacts" / "scorecard.json"
+    scorecard.write_text(scorecard.read_text()[:-100])
     with pytest.raises(RegistryError, match="cut off") as caught:
         models.load(str(folder))
     assert "\n" not in str(caught.value)

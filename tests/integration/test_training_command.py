@@ -98,8 +98,8 @@ def campaigns(tmp_path_factory):
 def test_the_same_command_registers_the_same_bytes_and_measures_the_same(campaigns):
     cards, metrics = [], []
     for folder, _ in campaigns:
-        (card,) = (folder / "mlruns").rglob("artifacts/**/scorecard.json")
-        cards.append(card.read_bytes())
+        (scorecard,) = (folder / "mlruns").rglob("artifacts/**/scorecard.json")
+        cards.append(scorecard.read_bytes())
         client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
         made = client.get_run(client.get_model_version("churn", "1").run_id)
         metrics.append(made.data.metrics)

@@ -13,7 +13,7 @@ from training.fitting.splits import by_folds
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
 SEEDS = 100
-METRICS = ("auc", "average_precision", "log_loss", "brier", "lift_10", "captured_20")
+METRICS = ("auc", "average_precision", "log_loss", "brier", "lift_10", "recall_20")
 
 
 def customers(n, seed):

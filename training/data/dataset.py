@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.suggestions import plain_name
-from churn_model.tables.descriptor import STRICT, Layout, load
+from churn_model.tables.descriptor import STRICT, TableDescriptor, load_descriptor
 
 
 def _text(value: Any) -> Any:
@@ -34,7 +34,7 @@ class Target(BaseModel):
     unlabelled: list[Label] = []
 
 
-class Dataset(Layout):
+class Dataset(TableDescriptor):
     """A table of customers: its columns, its target, how it is written."""
 
     model_config = STRICT
@@ -52,7 +52,7 @@ class Dataset(Layout):
 
 def load_dataset(path: str | Path, schema: RecordSchema) -> Dataset:
     """Read a descriptor. Raises TableError with one line that says what to correct."""
-    dataset = load(path, Dataset, schema)
+    dataset = load_descriptor(path, Dataset, schema)
     target = dataset.target
     both = set(target.churned) & set(target.kept)
     both |= set(target.unlabelled) & {*target.churned, *target.kept}

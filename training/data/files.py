@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from churn_model.errors import TableError
-from churn_model.tables.descriptor import Csv
+from churn_model.tables.descriptor import CsvFormat
 
 _SEPARATORS = ",;\t|"
 _LOOKED_AT = 50  # lines
 
 
-def read_file(path: str | Path, layout: Csv) -> pd.DataFrame:
+def read_file(path: str | Path, csv_format: CsvFormat) -> pd.DataFrame:
     """The file's rows and columns; a CSV's cells are texts, its names without blanks around them.
 
     Raises TableError with one line for a file that cannot be read.
@@ -29,8 +29,8 @@ def read_file(path: str | Path, layout: Csv) -> pd.DataFrame:
         elif suffix == ".csv":
             raw = pd.read_csv(
                 path,
-                sep=layout.separator,
-                encoding=layout.encoding,
+                sep=csv_format.separator,
+                encoding=csv_format.encoding,
                 dtype=str,
                 keep_default_na=False,
             )
@@ -48,14 +48,14 @@ def read_file(path: str | Path, layout: Csv) -> pd.DataFrame:
     return raw.reset_index(drop=True).rename(columns=lambda name: str(name).strip())
 
 
-def layout_of(path: str | Path) -> Csv:
+def detect_csv_format(path: str | Path) -> CsvFormat:
     """How a CSV file is written, by its first lines: the separator that cuts them most evenly.
 
     Raises TableError for a file that is no UTF-8, and for two columns of the same name.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
-        return Csv()
+        return CsvFormat()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(islice(file, _LOOKED_AT))
@@ -72,7 +72,7 @@ def layout_of(path: str | Path) -> Csv:
     twice = [name for name, count in Counter(map(str.strip, header)).items() if count > 1]
     if twice:
         raise TableError(f"{path}: has two columns named {twice[0]!r}; keep one")
-    return Csv(separator=separator, decimal=_decimal(lines, separator))
+    return CsvFormat(separator=separator, decimal=_decimal(lines, separator))
 
 
 def _evenness(lines: list[str], separator: str) -> tuple[float, int]:

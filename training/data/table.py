@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.dates import as_texts, day_of
+from churn_model.dates import iso_dates, to_day
 from churn_model.errors import FieldError, TableError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.texts import check_texts
@@ -54,7 +54,7 @@ class Table:
     source: str | None = None
     dates: pd.Series[pd.Timestamp] | None = None
     split_by: str = ""
-    about: Dataset | None = None
+    dataset: Dataset | None = None
     as_of: date | None = None
 
     def features(self, schema: RecordSchema) -> RecordSchema:
@@ -66,7 +66,7 @@ class Table:
         first = self.customers.head(rows).copy()
         if self.as_of is not None:
             for column in schema.dates:
-                first[column.name] = as_texts(day_of(self.as_of) - first[column.name].to_numpy())
+                first[column.name] = iso_dates(to_day(self.as_of) - first[column.name].to_numpy())
         return first
 
     @property
@@ -104,7 +104,7 @@ def built_in_table(rows: int, seed: int, as_of: date | None = None) -> Table:
         return table
     day = as_of or date.fromisoformat(LAST_DAY)
     checked = check_frame(simulation.customers, CUSTOMER_SCHEMA)
-    ages = {c.name: day_of(day) - checked.values[c.name] for c in CUSTOMER_SCHEMA.dates}
+    ages = {c.name: to_day(day) - checked.values[c.name] for c in CUSTOMER_SCHEMA.dates}
     return replace(table, customers=table.customers.assign(**ages), as_of=day)
 
 
@@ -163,7 +163,7 @@ def check_table(
         source=str(path),
         dates=dates[keep].reset_index(drop=True) if split_by else None,
         split_by=split_by,
-        about=dataset,
+        dataset=dataset,
         as_of=as_of if schema.dates else None,
     )
     _refuse_too_many(path, table, max_rejected)
@@ -228,7 +228,7 @@ def _parse(
         if column.name not in frame:
             frame[column.name] = np.nan if column.kind != "category" else None
         elif column.kind == "date" and as_of is not None:
-            frame[column.name] = day_of(as_of) - checked.values[column.name]
+            frame[column.name] = to_day(as_of) - checked.values[column.name]
     return frame[[column.name for column in schema]], list(checked.errors)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from training.data.categories import pooled
+from training.data.column_names import words_of
 from training.evaluation.metrics import Labels
 from training.evaluation.slices import groups
 
@@ -132,12 +132,6 @@ def is_identifier(name: str, numbers: npt.NDArray[Any]) -> bool:
     has_few_gaps = np.ptp(numbers) < 2 * len(numbers)
     is_named = bool(_ID_WORDS & words_of(name))
     return is_named or bool(has_few_gaps or (steps >= 0).all() or (steps <= 0).all())
-
-
-def words_of(name: str) -> set[str]:
-    """The words of a column's name, in lower case."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # CustomerId
-    return set(re.findall(r"[a-z]+", spaced.lower()))
 
 
 def _is_identifier(column: Column, values: pd.Series[Any]) -> bool:

@@ -12,7 +12,7 @@ from churn_model.schema import RecordSchema
 from training.evaluation.intervals import Interval, percentile, resamples, without_noise
 from training.evaluation.metrics import Floats, Labels, Ranked, skill
 from training.fitting.baselines import baselines
-from training.fitting.fit import STANDARD, Settings, feature_table, score_unseen
+from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
 from training.fitting.splits import Rows, Splits
 
 SCORECARD = "scorecard"
@@ -94,11 +94,11 @@ class HeldOutScores:
             name: [] for name in (SCORECARD, *baselines(schema))
         }
 
-    def score(self, place: int, settings: Settings) -> None:
+    def score(self, place: int, settings: FitSettings) -> None:
         """Fit on the training rows of one split, and score its held-out rows."""
         _, churned, weights, schema = self._data
         fitted, scored = split = self._splits.pairs[place]
-        probability = score_unseen(*self._data, split, settings, self._seed)
+        probability = score_held_out(*self._data, split, settings, self._seed)
         self._scores[SCORECARD].append(probability)
         for name, model in baselines(schema, self._seed).items():
             last = {f"{model.steps[-1][0]}__sample_weight": weights[fitted]}
@@ -134,7 +134,7 @@ def evaluate(
     splits: Splits,
     *,
     weights: Floats | None = None,
-    settings: Settings = STANDARD,
+    settings: FitSettings = STANDARD,
     seed: int = 0,
 ) -> Evaluation:
     """Score all splits and summarise the scores."""

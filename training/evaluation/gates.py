@@ -43,7 +43,7 @@ class Gates(BaseModel):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """One gate's answer; ``text`` is fit for a user."""
 
     metric: str
@@ -57,19 +57,19 @@ def load_gates(path: str | Path | None = None) -> Gates:
     return read_toml(path or DEFAULT, Gates)
 
 
-def judge(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[Verdict]:
+def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[GateResult]:
     """Hold each limit's metric against it. A value that is no number does not pass."""
-    verdicts = []
+    gate_results = []
     for metric, limit in limits.items():
         value = values[metric]
         above = value >= limit.threshold
         passed = above if limit.greater_is_better else value <= limit.threshold
         need = "at least" if limit.greater_is_better else "at most"
         text = f"{WORDS[metric]} {value:.4g}, {need} {limit.threshold:g} is needed"
-        verdicts.append(Verdict(metric, value, passed, text))
-    return verdicts
+        gate_results.append(GateResult(metric, value, passed, text))
+    return gate_results
 
 
-def refusals(verdicts: list[Verdict]) -> list[str]:
+def failed_gates(gate_results: list[GateResult]) -> list[str]:
     """What stood in the way; empty where everything passed."""
-    return [verdict.text for verdict in verdicts if not verdict.passed]
+    return [verdict.text for verdict in gate_results if not verdict.passed]

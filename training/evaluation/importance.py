@@ -11,11 +11,13 @@ from churn_model.scoring.scorecard import Scorecard
 _MOST_ROWS = 50_000
 
 
-def importances(card: Scorecard, schema: RecordSchema, customers: pd.DataFrame) -> dict[str, float]:
+def importances(
+    scorecard: Scorecard, schema: RecordSchema, customers: pd.DataFrame
+) -> dict[str, float]:
     """Each feature's mean absolute effect on the log-odds, the largest first.
 
     Over n customers (the first 50,000 suffice); a pair's effect is split between its two.
     """
-    effects = Scorer(card, schema).effects(customers.head(_MOST_ROWS)).abs().mean()
+    effects = Scorer(scorecard, schema).effects(customers.head(_MOST_ROWS)).abs().mean()
     strongest = effects.sort_values(ascending=False, kind="stable")
     return dict(zip(map(str, strongest.index), strongest.tolist(), strict=True))

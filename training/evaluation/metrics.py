@@ -25,7 +25,7 @@ METRICS = {
     "brier": ("Brier score", False),
     "calibration_error": ("calibration error", False),
     **{f"lift_{share}": (f"lift at {share} %", True) for share in SHARES},
-    **{f"captured_{share}": (f"churn captured at {share} %", True) for share in SHARES},
+    **{f"recall_{share}": (f"churn captured at {share} %", True) for share in SHARES},
 }
 """Each metric's name for people, and whether more of it is better."""
 
@@ -35,7 +35,7 @@ HEADLINES = (
     "log_loss",
     "brier",
     "calibration_error",
-    "captured_10",
+    "recall_10",
 )
 """The metrics that are shown where there is no room for all."""
 
@@ -85,7 +85,7 @@ class Ranked:
         }
         at = {share: float(np.interp(share / 100, reached, captured)) for share in SHARES}
         found |= {f"lift_{share}": value / (share / 100) for share, value in at.items()}
-        return found | {f"captured_{share}": value for share, value in at.items()}
+        return found | {f"recall_{share}": value for share, value in at.items()}
 
     def _calibration_error(self, ordered: Floats) -> float:
         """Expected calibration error over ten bins of equal count.

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from churn_model.schema import RecordSchema
 from training.evaluation.metrics import Floats, Labels, metrics
-from training.fitting.fit import STANDARD, Settings, score_unseen
+from training.fitting.fit import STANDARD, FitSettings, score_held_out
 from training.fitting.splits import Rows
 
 FOLDS = 3
@@ -18,21 +18,21 @@ _MOST_ROWS = 20_000  # the order of the settings is known by then
 
 CANDIDATES = (
     STANDARD,
-    Settings("smooth", max_bins=64, max_interaction_bins=16, smoothing_rounds=300),
-    Settings("additive", interactions=0),
+    FitSettings("smooth", max_bins=64, max_interaction_bins=16, smoothing_rounds=300),
+    FitSettings("additive", interactions=0),
 )
 """The default; coarser, smoother tables for small or noisy data; no pairs."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings and their held-out metrics."""
+    """FitSettings and their held-out metrics."""
 
-    settings: Settings
+    settings: FitSettings
     metrics: dict[str, float]
 
 
-def candidates(interactions: int | None) -> tuple[Settings, ...]:
+def candidates(interactions: int | None) -> tuple[FitSettings, ...]:
     """The settings to compare; with ``interactions`` they all have that many pairs."""
     if interactions is None:
         return CANDIDATES
@@ -67,12 +67,12 @@ class SettingsComparison:
         self._splits = [(rows[a], rows[b]) for a, b in folds.split(rows, churned[rows])]
         self._scored: list[Candidate] = []
 
-    def score(self, settings: Settings) -> None:
+    def score(self, settings: FitSettings) -> None:
         """Score one candidate on held-out rows."""
         churned, weights = self._data[1], self._data[2]
         probability = np.zeros(len(churned))
         for split in self._splits:
-            probability[split[1]] = score_unseen(*self._data, split, settings, self._seed)
+            probability[split[1]] = score_held_out(*self._data, split, settings, self._seed)
         rows = self._rows
         found = metrics(churned[rows], probability[rows], weights[rows])
         self._scored.append(Candidate(settings, found))

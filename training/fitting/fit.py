@@ -32,7 +32,7 @@ _QUANTILES = np.linspace(0.0, 1.0, 21)
 
 
 @dataclass(frozen=True)
-class Settings:
+class FitSettings:
     """How a scorecard is fitted.
 
     ``interactions``: the most pairs of features with a table of their own; None for one a feature,
@@ -52,7 +52,7 @@ class Settings:
         return min(wanted, features * (features - 1) // 2)
 
 
-STANDARD = Settings()
+STANDARD = FitSettings()
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def fit(
     seed: int = 0,
     *,
     weights: npt.NDArray[np.float64] | None = None,
-    settings: Settings = STANDARD,
+    settings: FitSettings = STANDARD,
 ) -> Fitted:
     """Fit on n customers (the schema's columns) and their labels (n,) of 0 and 1.
 
@@ -111,23 +111,23 @@ def fit(
             if column.kind == "category":
                 table[column.name] = pooled(table[column.name], column.levels)
         classifier.fit(table, churned, sample_weight=weights)
-    card = _scorecard(classifier, customers, churned, features, weights)
+    scorecard = _scorecard(classifier, customers, churned, features, weights)
     spread = [term.scores for term in _terms(classifier, classifier.standard_deviations_, features)]
-    return Fitted(classifier, card, spread)
+    return Fitted(classifier, scorecard, spread)
 
 
-def score_unseen(
+def score_held_out(
     customers: pd.DataFrame,
     churned: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
     schema: RecordSchema,
     split: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    settings: Settings,
+    settings: FitSettings,
     seed: int,
 ) -> npt.NDArray[np.float64]:
     """Fit on the first rows of a split and give the probabilities (k,) of its k second ones."""
     train, test = split
-    card = fit(
+    scorecard = fit(
         customers.iloc[train],
         churned[train],
         schema,
@@ -135,7 +135,7 @@ def score_unseen(
         weights=weights[train],
         settings=settings,
     ).scorecard
-    return Scorer(card, schema).score(customers.iloc[test]).probability
+    return Scorer(scorecard, schema).score(customers.iloc[test]).probability
 
 
 def feature_table(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:

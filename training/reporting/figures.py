@@ -58,7 +58,7 @@ def evaluation_figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
 
 
 def effect_figures(
-    card: Scorecard,
+    scorecard: Scorecard,
     schema: RecordSchema,
     customers: pd.DataFrame | None = None,
     spread: Sequence[Sequence[float]] | None = None,
@@ -68,14 +68,16 @@ def effect_figures(
     With ``customers`` a number's density is drawn under it; with ``spread`` (one list a term, see
     ``training.fitting.fit.Fitted``) a band of two standard deviations.
     """
-    places = {term.features[0]: i for i, term in enumerate(card.terms) if len(term.features) == 1}
+    places = {
+        term.features[0]: i for i, term in enumerate(scorecard.terms) if len(term.features) == 1
+    }
     for column in schema.features:
         if column.name not in places:
             continue
         place = places[column.name]
-        term, name = card.terms[place], column.name
+        term, name = scorecard.terms[place], column.name
         widths = np.asarray(spread[place] if spread else np.zeros(len(term.scores)))
-        profile = card.profile.features.get(name, FeatureProfile(missing=0.0))
+        profile = scorecard.profile.features.get(name, FeatureProfile(missing=0.0))
         names = _bar_names(column, term, profile)
         if names:
             figure, axes = _figure(height=max(2.2, 0.9 + 0.32 * (len(names) + 1)))
@@ -88,29 +90,29 @@ def effect_figures(
 
 
 def pair_figures(
-    card: Scorecard, schema: RecordSchema, limits: Mapping[str, tuple[float, float]]
+    scorecard: Scorecard, schema: RecordSchema, limits: Mapping[str, tuple[float, float]]
 ) -> Iterator[tuple[str, Figure]]:
     """One figure a pair of features: what the two add together, beside what each does alone.
 
     ``limits``: the lowest and the highest value to draw of each number.
     """
     columns = {column.name: column for column in schema.features}
-    for term in card.terms:
+    for term in scorecard.terms:
         if len(term.features) == 2:
             figure, axes = _figure()
             _pair_effect(figure, axes, term, [columns[name] for name in term.features], limits)
             yield term.name, figure
 
 
-def profit_figure(money: Economics) -> Figure:
+def profit_figure(campaign: Economics) -> Figure:
     """The profit a customer over the share contacted, its top, and the choice at 0.5."""
     figure, axes = _figure()
-    contacted, profit = _thin(money.contacted, money.profit)
+    contacted, profit = _thin(campaign.contacted, campaign.profit)
     axes.plot(contacted, profit, color=_BLUE, linewidth=1.8)
     axes.axhline(0.0, color=_GREY, linewidth=0.8)
-    best = money.best
-    half = money.choices["at 0.5"]
-    label = f"risk of {money.threshold:.1%} or more: {best.profit:,.2f} a customer"
+    best = campaign.best
+    half = campaign.choices["at 0.5"]
+    label = f"risk of {campaign.threshold:.1%} or more: {best.profit:,.2f} a customer"
     axes.plot(best.contacted, best.profit, "o", color=_STYLES[1][0], markersize=8, label=label)
     label = f"risk of 50 % or more: {half.profit:,.2f}"
     axes.plot(half.contacted, half.profit, "s", color=_STYLES[2][0], markersize=6, label=label)

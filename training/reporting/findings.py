@@ -13,7 +13,7 @@ from training.data.table import Table
 from training.evaluation.alarms import Alarm
 from training.evaluation.economics import Economics
 from training.evaluation.evaluation import SCORECARD, Evaluation
-from training.evaluation.gates import Verdict
+from training.evaluation.gates import GateResult
 from training.evaluation.selection import Candidate
 from training.evaluation.slices import Slice
 
@@ -38,7 +38,7 @@ class Findings:
     """What was trained on, how well it did, what it does, and how to do it again.
 
     ``data``: the table as MLflow keeps track of it. ``spread``: see
-    ``training.fitting.fit.Fitted``. ``verdicts``: how the absolute gates were met. ``importance``:
+    ``training.fitting.fit.Fitted``. ``gate_results``: of the absolute gates. ``importance``:
     the mean absolute effect of each feature on the log-odds, largest first. ``candidates``: the
     settings compared, best first.
     ``empc``: expected maximum profit measure in currency units a customer. ``assumed``: what was
@@ -51,13 +51,13 @@ class Findings:
     evaluation: Evaluation
     slices: list[Slice]
     alarms: list[Alarm]
-    verdicts: list[Verdict]
+    gate_results: list[GateResult]
     spread: list[list[float]]
     scorecard: Scorecard
     importance: dict[str, float]
     candidates: list[Candidate]
     empc: float
-    money: Economics | None
+    campaign: Economics | None
     seed: int
     command: str
     run_id: str
@@ -74,7 +74,7 @@ class Findings:
     @property
     def passed(self) -> bool:
         """Whether all absolute gates were passed."""
-        return all(verdict.passed for verdict in self.verdicts)
+        return all(verdict.passed for verdict in self.gate_results)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A training run as MLflow keeps it: parameters, metrics, figures, report, card."""
+"""A training run as MLflow keeps it: parameters, metrics, figures, report, scorecard."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def _log_inputs(findings: Findings) -> None:
             **settings,
         }
     )
-    if findings.money is not None:
-        offer = asdict(findings.money.offer)
+    if findings.campaign is not None:
+        offer = asdict(findings.campaign.offer)
         mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
-    if table.about is not None:
-        mlflow.log_text(table.about.to_toml(), "data/dataset.toml")
+    if table.dataset is not None:
+        mlflow.log_text(table.dataset.to_toml(), "data/dataset.toml")
     if table.rejected_rows:
         mlflow.log_text(table.rejected.to_csv(index=False), "data/rejected_rows.csv")
 
@@ -95,8 +95,8 @@ def _log_metrics(findings: Findings) -> None:
             "threshold": findings.scorecard.threshold,
         }
     )
-    if findings.money is not None:
-        best = findings.money.best
+    if findings.campaign is not None:
+        best = findings.campaign.best
         mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
 
 

@@ -19,11 +19,11 @@ _STRONGEST = 10
 
 
 def model_card(findings: Findings) -> str:
-    """The card, of at most MOST characters; the report has what does not fit."""
-    card = "\n\n".join(_parts(findings)) + "\n"
-    if len(card) <= MOST:
-        return card
-    return card[: MOST - 30].rsplit("\n", 1)[0] + "\n\n... (see report.html)\n"
+    """The scorecard, of at most MOST characters; the report has what does not fit."""
+    scorecard = "\n\n".join(_parts(findings)) + "\n"
+    if len(scorecard) <= MOST:
+        return scorecard
+    return scorecard[: MOST - 30].rsplit("\n", 1)[0] + "\n\n... (see report.html)\n"
 
 
 def _parts(f: Findings) -> Iterator[str]:
@@ -32,7 +32,7 @@ def _parts(f: Findings) -> Iterator[str]:
         "Passes every absolute gate." if f.passed else "Does NOT pass every absolute gate.",
         f.run_id,
     )
-    yield _list(f"{'passed' if v.passed else 'FAILED'}: {v.text}" for v in f.verdicts)
+    yield _list(f"{'passed' if v.passed else 'FAILED'}: {v.text}" for v in f.gate_results)
     if f.alarms:
         yield "## Alarms\n\n" + _list(alarm.text for alarm in f.alarms)
     yield "## Data\n\n" + _data(f)
@@ -48,10 +48,10 @@ def _parts(f: Findings) -> Iterator[str]:
             f"({s.customers:,} customers)"
             for s in f.off[:_STRONGEST]
         )
-    if f.money:
-        best = f.money.best
+    if f.campaign:
+        best = f.campaign.best
         yield (
-            f"## Campaign\n\nContacting everybody from a risk of {f.money.threshold:.1%} "
+            f"## Campaign\n\nContacting everybody from a risk of {f.campaign.threshold:.1%} "
             f"({best.contacted:.0%} of the customers) earns {best.profit:,.2f} a customer."
         )
     versions = ", ".join(f"{name} {number}" for name, number in f.versions.items())
@@ -61,7 +61,7 @@ def _parts(f: Findings) -> Iterator[str]:
 
 def _data(f: Findings) -> str:
     lines = [f"{f.table.summary()}."]
-    about = f.table.about
+    about = f.table.dataset
     if about is not None:
         lines.append(" ".join(part for part in (about.description, about.source) if part))
         lines += [f"Period: {about.period}."] if about.period else []

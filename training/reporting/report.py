@@ -24,7 +24,7 @@ _SVG = {
     "svg.hashsalt": "churn",  # the same figure always gives the same text
     "font.family": "sans-serif",
 }
-_HEADLINES = ("auc", "calibration_error", "lift_10", "captured_20")
+_HEADLINES = ("auc", "calibration_error", "lift_10", "recall_20")
 
 
 def report(findings: Findings, drawn: RunFigures) -> str:
@@ -68,7 +68,7 @@ def _sentence(text: str) -> str:
 
 
 def _metric(value: float, name: str) -> str:
-    if name == "calibration_error" or name.startswith("captured"):
+    if name == "calibration_error" or name.startswith("recall"):
         return f"{value:.1%}"
     return f"{value:.2f}" if name.startswith("lift") else f"{value:.3f}"
 

@@ -40,7 +40,7 @@ def draw_figures(findings: Findings) -> RunFigures:
             evaluation=dict(evaluation_figures(findings.evaluation)),
             effects=dict(effects),
             pairs=dict(_strongest_pairs(findings)),
-            profit=None if findings.money is None else profit_figure(findings.money),
+            profit=None if findings.campaign is None else profit_figure(findings.campaign),
         )
 
 

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from churn_model.schema.column import INT64_MAX, INT64_MIN, OUTPUT_COLUMNS, Column
-from churn_model.tables.descriptor import Csv, Layout
+from churn_model.tables.descriptor import CsvFormat, TableDescriptor
 from training.data.categories import RARE
-from training.evaluation.alarms import DISTINCT, is_identifier, words_of
+from training.data.column_names import words_of
+from training.evaluation.alarms import DISTINCT, is_identifier
 
-MISSING: tuple[str, ...] = tuple(Layout.model_fields["missing"].default)
+MISSING: tuple[str, ...] = tuple(TableDescriptor.model_fields["missing"].default)
 _MARKS = {"?", "-", ".", "nan", "None", "none", "n/a", "#N/A", "unknown"}
 """What stands for a missing number in a column of numbers; elsewhere it may be a category."""
 
@@ -45,7 +46,7 @@ class Found:
     marks: set[str] = field(default_factory=set)
 
 
-def find_kind(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) -> Found:
+def find_kind(name: str, cells: pd.Series[Any], csv: CsvFormat, as_of: date | None) -> Found:
     """What a column (n,) of labelled rows is; without ``as_of`` a date is of no use."""
     if not name or re.fullmatch(r"Unnamed: \d+", name):
         return Found(why="has no name")
@@ -117,7 +118,7 @@ class _Counts:
         return float(self.known.to_numpy()[mask].sum() / self.n)
 
 
-def _of_texts(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) -> Found:
+def _of_texts(name: str, cells: pd.Series[Any], csv: CsvFormat, as_of: date | None) -> Found:
     counts = _Counts(cells.str.strip(), MISSING)
     if useless := counts.useless():
         return useless
@@ -145,7 +146,7 @@ def _of_texts(name: str, cells: pd.Series[Any], csv: Csv, as_of: date | None) ->
     return _category(name, counts, counts.share(readable))
 
 
-def _numbers(texts: pd.Series[Any], csv: Csv) -> npt.NDArray[np.float64]:
+def _numbers(texts: pd.Series[Any], csv: CsvFormat) -> npt.NDArray[np.float64]:
     if csv.decimal != ".":
         texts = texts.mask(texts.str.contains(".", regex=False), "")
         texts = texts.str.replace(csv.decimal, ".", regex=False)

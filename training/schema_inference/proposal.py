@@ -15,7 +15,7 @@ import pandas as pd
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
-from churn_model.tables.descriptor import Csv
+from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.texts import check_texts
 from training.data.dataset import Dataset
 from training.data.target import label, read_target, require
@@ -32,7 +32,7 @@ _FEW_NEGATIVES = 0.05
 
 
 @dataclass(frozen=True)
-class Question:
+class ColumnRoles:
     """What the user says of a table: who is who, who churned, which columns are not to be used.
 
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
@@ -73,7 +73,7 @@ class Proposal:
         return "\n".join(lines)
 
 
-def propose(raw: pd.DataFrame, csv: Csv, name: str, asked: Question) -> Proposal:
+def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, asked: ColumnRoles) -> Proposal:
     """Propose the schema of a table's n rows as ``files.read_file`` gives them.
 
     The fields have the names of the columns. Raises TableError or SchemaError.

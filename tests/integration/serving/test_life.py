@@ -32,8 +32,8 @@ def own_registry(registry, tmp_path) -> Registry:
     own = Registry(tmp_path, "")
     mlflow.set_tracking_uri(own.uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("own", str(tmp_path / "runs")))
-    card = next((registry.folder / "mlruns").rglob("artifacts/**/scorecard.json"))
-    first = Scorecard.load(card)
+    scorecard = next((registry.folder / "mlruns").rglob("artifacts/**/scorecard.json"))
+    first = Scorecard.load(scorecard)
     for intercept in (first.intercept, first.intercept + 1.0):
         with mlflow.start_run():
             changed = first.model_copy(update={"intercept": intercept})
@@ -72,8 +72,8 @@ def test_the_alias_moves_the_model_and_rolls_it_back(own_registry):
 
 def test_a_version_that_does_not_load_leaves_the_old_one_serving(own_registry):
     folder = Path(mlflow.artifacts.download_artifacts("models:/churn/2"))
-    card = folder / "artifacts" / "scorecard.json"
-    card.write_text(card.read_text()[:-50])
+    scorecard = folder / "artifacts" / "scorecard.json"
+    scorecard.write_text(scorecard.read_text()[:-50])
     with our_server(own_registry, "--reload-interval", 0.2) as server:
         move(2)
         until(lambda: "reload_problem" in server.get("/health").json())
@@ -94,9 +94,11 @@ def with_age(registry, **bounds) -> int:
         CUSTOMER_SCHEMA,
         columns=tuple(replace(c, **bounds) if c.name == "age" else c for c in CUSTOMER_SCHEMA),
     )
-    card = Scorecard.load(next((registry.folder / "runs").rglob("artifacts/**/scorecard.json")))
+    scorecard = Scorecard.load(
+        next((registry.folder / "runs").rglob("artifacts/**/scorecard.json"))
+    )
     with mlflow.start_run():
-        return models.register(log_model(card, schema, simulate(3).customers)).version
+        return models.register(log_model(scorecard, schema, simulate(3).customers)).version
 
 
 def test_a_version_that_takes_less_is_not_swapped_in_and_one_that_takes_more_is(own_registry):

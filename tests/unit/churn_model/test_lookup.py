@@ -21,10 +21,10 @@ def values():
     }
 
 
-def by_hand(card, row):
+def by_hand(scorecard, row):
     """The formula, written down as in the module's text."""
-    total = card.intercept
-    for term in card.terms:
+    total = scorecard.intercept
+    for term in scorecard.terms:
         table = np.array(term.scores)
         table = table.reshape([len(cuts) + 3 for cuts in term.cuts])
         place = [
@@ -57,22 +57,22 @@ def test_effects_and_intercept_sum_to_the_log_odds(scorecard, values):
 
 
 def test_a_pairs_effect_is_split_evenly():
-    card = Scorecard(
+    scorecard = Scorecard(
         intercept=0.0,
         features=[Feature(name="a", kind="number"), Feature(name="b", kind="number")],
         terms=[Term(features=["a", "b"], cuts=[[1.0], [1.0]], scores=[4.0] * 16)],
     )
-    assert Lookup(card).effects_one([0.0, 0.0]) == [2.0, 2.0]
+    assert Lookup(scorecard).effects_one([0.0, 0.0]) == [2.0, 2.0]
 
 
 def test_missing_and_unknown_have_entries_of_their_own():
-    card = Scorecard(
+    scorecard = Scorecard(
         intercept=0.0,
         features=[Feature(name="plan", kind="category", categories=["basic", "plus"])],
         terms=[Term(features=["plan"], cuts=[[]], scores=[10.0, 1.0, 2.0, 99.0])],
     )
-    assert Lookup(card).log_odds({"plan": np.array([-1, 0, 1, 2])}).tolist() == [10, 1, 2, 99]
-    assert [Lookup(card).log_odds_one([code]) for code in (None, 0, 1, 2)] == [10, 1, 2, 99]
+    assert Lookup(scorecard).log_odds({"plan": np.array([-1, 0, 1, 2])}).tolist() == [10, 1, 2, 99]
+    assert [Lookup(scorecard).log_odds_one([code]) for code in (None, 0, 1, 2)] == [10, 1, 2, 99]
 
 
 def test_no_rows_give_no_scores(scorecard):

@@ -11,7 +11,7 @@ import pytest
 from churn_model.errors import InvalidParameter, InvalidRecords, SchemaError, ScorecardError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import Scorer
-from churn_model.scoring.example import example
+from churn_model.scoring.example import example_customer
 from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from tests.unit.churn_model.test_schema import Dated, Rich
 from tests.unit.churn_model.test_validation import GOOD_RICH
@@ -128,13 +128,13 @@ def test_no_customers_give_no_scores(scorer):
 def test_extreme_log_odds_stay_probabilities(customer):
     for intercept, expected in ((-800.0, 0.0), (800.0, 1.0)):
         age = Feature(name="age", kind="number")
-        card = Scorecard(intercept=intercept, features=[age], terms=[])
-        scorer = Scorer(card, CUSTOMER_SCHEMA)
+        scorecard = Scorecard(intercept=intercept, features=[age], terms=[])
+        scorer = Scorer(scorecard, CUSTOMER_SCHEMA)
         assert scorer.score_one(customer).probability == expected
 
 
 def rich_scorer():
-    card = Scorecard(
+    scorecard = Scorecard(
         intercept=0.0,
         features=[
             Feature(name="visits", kind="number"),
@@ -148,7 +148,7 @@ def rich_scorer():
             Term(features=["region"], cuts=[[]], scores=[4.0, 0.1, 0.2, 0.0]),
         ],
     )
-    return Scorer(card, RecordSchema.from_model(Rich))
+    return Scorer(scorecard, RecordSchema.from_model(Rich))
 
 
 def test_booleans_and_categories_score_and_are_explained_as_sent():
@@ -164,8 +164,8 @@ def test_booleans_and_categories_score_and_are_explained_as_sent():
 
 def dated_scorer():
     days = [Term(features=["left"], cuts=[[10.0, 365.0]], scores=[4.0, -1.0, 1.0, 2.0, 0.0])]
-    card = Scorecard(intercept=0.0, features=[Feature(name="left", kind="number")], terms=days)
-    return Scorer(card, RecordSchema.from_model(Dated))
+    scorecard = Scorecard(intercept=0.0, features=[Feature(name="left", kind="number")], terms=days)
+    return Scorer(scorecard, RecordSchema.from_model(Dated))
 
 
 @pytest.mark.parametrize(
@@ -208,10 +208,12 @@ def test_a_day_of_scoring_that_is_none_is_refused(as_of):
 
 
 def test_an_example_in_the_middle_of_the_training_table_is_valid():
-    card = dated_scorer().scorecard
+    scorecard = dated_scorer().scorecard
     profile = Profile(features={"left": FeatureProfile(missing=0.0, quantiles=[1.0, 30.0, 90.0])})
-    scorer = Scorer(card.model_copy(update={"profile": profile}), RecordSchema.from_model(Dated))
-    customer = example(scorer)
+    scorer = Scorer(
+        scorecard.model_copy(update={"profile": profile}), RecordSchema.from_model(Dated)
+    )
+    customer = example_customer(scorer)
     assert customer["left"] == str(datetime.now(timezone.utc).date() - timedelta(days=30))
     assert scorer.score_one(customer | {"score": 0.5}).probability > 0.5
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.settings import PREFIX, Settings, parser, read
+from serving.settings import PREFIX, Settings, parser, read_settings
 
 GUIDE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch):
-    # set first: read() leaves the name of the file in the environment for worker processes
+    # set first: read_settings() leaves the name of the file in the environment for worker processes
     monkeypatch.setenv(f"{PREFIX}CONFIG", "")
     for name in Settings.model_fields:
         monkeypatch.delenv(PREFIX + name.upper(), raising=False)
@@ -22,20 +22,20 @@ def test_a_flag_goes_over_the_environment_and_that_over_the_file(tmp_path, monke
     file.write_text('port = 1\nworkers = 1\ntimeout = 1.5\ncors_origins = ["http://a", "http://b"]')
     monkeypatch.setenv("CHURN_SERVING_PORT", "2")
     monkeypatch.setenv("CHURN_SERVING_WORKERS", "2")
-    settings = read(["--config", str(file), "--port", "3"])
+    settings = read_settings(["--config", str(file), "--port", "3"])
     assert (settings.port, settings.workers, settings.timeout) == (3, 2, 1.5)
     assert settings.cors_origins == ("http://a", "http://b")
 
 
 def test_lists_are_separated_by_commas_in_flags_and_environment(monkeypatch):
     monkeypatch.setenv("CHURN_SERVING_PUBLIC", "docs, metrics")
-    settings = read(["--cors-origins", "http://a,http://b"])
+    settings = read_settings(["--cors-origins", "http://a,http://b"])
     assert settings.public == ("docs", "metrics")
     assert settings.cors_origins == ("http://a", "http://b")
 
 
 def test_the_short_flags_are_those_of_mlflow():
-    settings = read("-m models:/x@y -p 1 -h ::1 -w 2 -t 9".split())
+    settings = read_settings("-m models:/x@y -p 1 -h ::1 -w 2 -t 9".split())
     assert settings.model_uri == "models:/x@y"
     assert (settings.port, settings.host, settings.workers, settings.timeout) == (1, "::1", 2, 9)
 
@@ -54,7 +54,7 @@ def test_the_short_flags_are_those_of_mlflow():
 )
 def test_what_cannot_work_is_said_in_one_line(flags, complaint):
     with pytest.raises(InvalidParameter) as caught:
-        read(flags)
+        read_settings(flags)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -64,14 +64,14 @@ def test_a_file_with_an_unknown_setting_or_no_toml_is_refused(tmp_path, text, na
     file = tmp_path / "serving.toml"
     file.write_text(text)
     with pytest.raises(InvalidParameter, match=name):
-        read(["--config", str(file)])
+        read_settings(["--config", str(file)])
 
 
 def test_loopback_or_keys_or_insecure_will_do():
     for flags in ([], ["--host", "localhost"], ["--host", "127.0.0.2"]):
-        read(flags)
-    read(["--host", "0.0.0.0", "--insecure"])
-    read(["--host", "0.0.0.0", "--keys-file", "keys.toml"])
+        read_settings(flags)
+    read_settings(["--host", "0.0.0.0", "--insecure"])
+    read_settings(["--host", "0.0.0.0", "--keys-file", "keys.toml"])
 
 
 def test_help_and_the_operating_guide_describe_every_setting():

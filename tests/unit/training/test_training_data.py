@@ -67,8 +67,8 @@ def test_letters_of_any_script_are_part_of_a_name():
 
 def test_what_was_assumed_is_a_descriptor_that_reads_the_table_again(table, tmp_path):
     found = read("--data", table, "--target", "Exited=1", "--id", "CustomerId")
-    (tmp_path / "dataset.toml").write_text(found.table.about.to_toml())
-    assert load_dataset(tmp_path / "dataset.toml", found.schema) == found.table.about
+    (tmp_path / "dataset.toml").write_text(found.table.dataset.to_toml())
+    assert load_dataset(tmp_path / "dataset.toml", found.schema) == found.table.dataset
 
 
 def test_unseen_categories_are_as_the_schema_says_or_as_the_user_does(table):

@@ -1,7 +1,7 @@
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.http.api_keys import ApiKeys, add, load, make
+from serving.http.api_keys import ApiKeys, add, load_keys, make
 from serving.keys import main
 
 
@@ -19,14 +19,14 @@ def test_only_the_hash_is_stored(tmp_path):
     found = {name: add(file, name) for name in ("a", "b")}
     text = file.read_text()
     assert not any(key in text for key in found.values())
-    keys = load(file)
+    keys = load_keys(file)
     assert {keys.client(key.encode()) for key in found.values()} == {"a", "b"}
 
 
 def test_keys_come_from_a_file_and_from_pairs_together(tmp_path):
     key = add(tmp_path / "keys.toml", "a")
     other, stored = make()
-    keys = load(tmp_path / "keys.toml", [f"b={stored}"])
+    keys = load_keys(tmp_path / "keys.toml", [f"b={stored}"])
     assert keys.client(key.encode()) == "a"
     assert keys.client(other.encode()) == "b"
 
@@ -46,7 +46,7 @@ def test_a_file_that_is_no_keys_file_says_so(tmp_path, text, complaint):
     file = tmp_path / "keys.toml"
     file.write_text(text)
     with pytest.raises(InvalidParameter, match=complaint):
-        load(file)
+        load_keys(file)
 
 
 def test_a_second_key_of_one_name_is_refused_and_the_first_kept(tmp_path):
@@ -54,7 +54,7 @@ def test_a_second_key_of_one_name_is_refused_and_the_first_kept(tmp_path):
     key = add(file, "a")
     with pytest.raises(InvalidParameter, match="has a key"):
         add(file, "a")
-    assert load(file).client(key.encode()) == "a"
+    assert load_keys(file).client(key.encode()) == "a"
 
 
 def test_the_command_prints_the_key_on_its_own(capsys):

@@ -50,7 +50,7 @@ def test_a_perfect_and_a_blind_model():
     perfect = metrics(churned, np.where(churned == 1, 1 - 1e-9, 1e-9))
     assert perfect["auc"] == perfect["average_precision"] == pytest.approx(1.0)
     assert perfect["lift_10"] == pytest.approx(4.0)
-    assert perfect["captured_20"] == pytest.approx(0.8)
+    assert perfect["recall_20"] == pytest.approx(0.8)
     assert perfect["log_loss"] == pytest.approx(0, abs=1e-6)
     blind = metrics(churned, np.full(100, 0.25))
     assert blind["auc"] == pytest.approx(0.5)

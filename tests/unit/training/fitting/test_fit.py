@@ -11,7 +11,7 @@ from tests.unit.churn_model.test_schema import Rich
 from training.data.simulator import simulate
 from training.data.table import built_in_table
 from training.evaluation.selection import candidates
-from training.fitting.fit import Settings, feature_table, fit, outer_bags
+from training.fitting.fit import FitSettings, feature_table, fit, outer_bags
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +88,8 @@ def test_categories_booleans_and_a_choice_never_seen_are_fitted():
 
 def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(simulation):
     schema = CUSTOMER_SCHEMA.with_monotone({"tenure": "decreasing"})
-    card = fit(simulation.customers, simulation.churned, schema).scorecard
-    (term,) = (term for term in card.terms if "tenure" in term.features)
+    scorecard = fit(simulation.customers, simulation.churned, schema).scorecard
+    (term,) = (term for term in scorecard.terms if "tenure" in term.features)
     assert term.features == ["tenure"]
     assert (np.diff(term.scores[1:-1]) <= 1e-12).all()
 
@@ -116,11 +116,11 @@ def test_the_prior_undoes_a_resampling(simulation):
         weights=np.ones(kept.sum()),
     ).at_prior(table.churned.mean())
     assert resampled.churn_rate == pytest.approx(table.churned.mean())
-    card = fit(
+    scorecard = fit(
         resampled.customers, resampled.churned, CUSTOMER_SCHEMA, weights=resampled.weights
     ).scorecard
     fresh = simulate(4000, seed=60)
-    scores = Scorer(card, CUSTOMER_SCHEMA).score(fresh.customers).probability
+    scores = Scorer(scorecard, CUSTOMER_SCHEMA).score(fresh.customers).probability
     assert abs(scores.mean() - fresh.probability.mean()) < 0.02
     with pytest.raises(TrainingError, match="between 0 and 1"):
         table.at_prior(1.0)
@@ -139,7 +139,7 @@ def test_larger_tables_average_fewer_models():
 
 def test_a_number_of_pairs_is_kept_to(simulation):
     for pairs in (0, 1):
-        settings = Settings(interactions=pairs)
+        settings = FitSettings(interactions=pairs)
         made = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=settings)
         assert sum(len(term.features) == 2 for term in made.scorecard.terms) == pairs
     assert [each.name for each in candidates(2)] == ["standard", "smooth"]

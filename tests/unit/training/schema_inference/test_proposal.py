@@ -7,13 +7,13 @@ import pytest
 
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
-from churn_model.tables.descriptor import Csv
-from training.data.files import layout_of, read_file
+from churn_model.tables.descriptor import CsvFormat
+from training.data.files import detect_csv_format, read_file
 from training.data.table import check_table
-from training.schema_inference.proposal import Question, propose
+from training.schema_inference.proposal import ColumnRoles, propose
 
 ROWS = 600
-ASKED = Question(["Exited=1"], "Id", as_of=date(2026, 1, 31))
+ASKED = ColumnRoles(["Exited=1"], "Id", as_of=date(2026, 1, 31))
 
 
 def base(rows=ROWS, seed=0):
@@ -27,12 +27,12 @@ def base(rows=ROWS, seed=0):
 
 
 def proposed(table, asked=ASKED, csv=None):
-    return propose(table, csv or Csv(), "table", asked)
+    return propose(table, csv or CsvFormat(), "table", asked)
 
 
 def column_of(values, **asked):
     """What a column of ``values`` is taken for: a Column, or why it is left out."""
-    found = proposed(base(len(values)).assign(x=values), Question(["Exited=1"], "Id", **asked))
+    found = proposed(base(len(values)).assign(x=values), ColumnRoles(["Exited=1"], "Id", **asked))
     return {c.name: c for c in found.schema}.get("x", found.left_out.get("x"))
 
 
@@ -202,7 +202,7 @@ def test_names_of_columns_stay_as_they_are():
 
 
 def test_excluded_columns_are_left_out():
-    found = proposed(base(), Question(["Exited=1"], "Id", {"Price": "was excluded"}))
+    found = proposed(base(), ColumnRoles(["Exited=1"], "Id", {"Price": "was excluded"}))
     assert [c.name for c in found.schema] == ["Id", "Months"]
     assert "'Price' was excluded" in found.summary()
 
@@ -210,15 +210,15 @@ def test_excluded_columns_are_left_out():
 @pytest.mark.parametrize(
     ("asked", "complaint"),
     [
-        (Question(["Exited"]), "as Column=value"),
-        (Question(["=1"]), "as Column=value"),
-        (Question(["Exited=1", "Months=2"]), "as Column=value"),
-        (Question(["Left=1"]), "no column 'Left'; its columns are 'Id', 'Months'"),
-        (Question(["Exited=2"]), "has no '2'; it has '0', '1'|has no '2'; it has '1', '0'"),
-        (Question(["Exited=0", "Exited=1"]), "nobody was kept"),
-        (Question(["Id=K1"]), "has 600 different values"),
-        (Question(["Exited=1"], "Number"), "--id: the table has no column 'Number'"),
-        (Question(["Exited=1"], "Id", {"Prize": "was excluded"}), "--exclude: the table has no"),
+        (ColumnRoles(["Exited"]), "as Column=value"),
+        (ColumnRoles(["=1"]), "as Column=value"),
+        (ColumnRoles(["Exited=1", "Months=2"]), "as Column=value"),
+        (ColumnRoles(["Left=1"]), "no column 'Left'; its columns are 'Id', 'Months'"),
+        (ColumnRoles(["Exited=2"]), "has no '2'; it has '0', '1'|has no '2'; it has '1', '0'"),
+        (ColumnRoles(["Exited=0", "Exited=1"]), "nobody was kept"),
+        (ColumnRoles(["Id=K1"]), "has 600 different values"),
+        (ColumnRoles(["Exited=1"], "Number"), "--id: the table has no column 'Number'"),
+        (ColumnRoles(["Exited=1"], "Id", {"Prize": "was excluded"}), "--exclude: the table has no"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_is_there(asked, complaint):
@@ -229,7 +229,7 @@ def test_a_wrong_question_is_answered_with_what_is_there(asked, complaint):
 def test_two_columns_of_one_name_are_refused(tmp_path):
     base().rename(columns={"Price": " Months"}).to_parquet(tmp_path / "t.parquet")
     with pytest.raises(TableError, match="two columns named 'Months'"):
-        proposed(read_file(tmp_path / "t.parquet", Csv()))
+        proposed(read_file(tmp_path / "t.parquet", CsvFormat()))
 
 
 def test_a_table_without_features_is_refused_with_every_reason():
@@ -243,7 +243,7 @@ def test_a_table_without_features_is_refused_with_every_reason():
 def test_who_churned_is_found_as_the_table_writes_it(value, given):
     table = base()
     table["Exited"] = np.where(table["Exited"] == "1", value, "other")
-    assert proposed(table, Question([f"Exited={given}"], "Id")).dataset.target.churned == [value]
+    assert proposed(table, ColumnRoles([f"Exited={given}"], "Id")).dataset.target.churned == [value]
 
 
 def test_rows_without_a_label_are_no_customers():
@@ -271,19 +271,19 @@ def test_dates_are_kept_as_ages_and_sent_as_they_were():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Id,Price\n1,2.5\n", Csv()),
-        ("Id;Price\n1;2,5\n2;3,75\n", Csv(separator=";", decimal=",")),
-        ("Id;Price\n1;2.5\n", Csv(separator=";")),
-        ("Id\tPrice\n1\t2.5\n", Csv(separator="\t")),
-        ("\ufeffId|Price\n1|2.5\n", Csv(separator="|")),
-        ('Id,Note\n1,"a; b; c"\n2,"d; e; f"\n', Csv()),
-        ("Id\n1\n", Csv()),
+        ("Id,Price\n1,2.5\n", CsvFormat()),
+        ("Id;Price\n1;2,5\n2;3,75\n", CsvFormat(separator=";", decimal=",")),
+        ("Id;Price\n1;2.5\n", CsvFormat(separator=";")),
+        ("Id\tPrice\n1\t2.5\n", CsvFormat(separator="\t")),
+        ("\ufeffId|Price\n1|2.5\n", CsvFormat(separator="|")),
+        ('Id,Note\n1,"a; b; c"\n2,"d; e; f"\n', CsvFormat()),
+        ("Id\n1\n", CsvFormat()),
     ],
 )
 def test_a_files_layout_is_seen_from_its_first_lines(tmp_path, text, expected):
     path = tmp_path / "t.csv"
     path.write_text(text, encoding="utf-8")
-    assert layout_of(path) == expected
+    assert detect_csv_format(path) == expected
     assert next(iter(read_file(path, expected))) == "Id"
 
 
@@ -298,6 +298,6 @@ def test_a_files_layout_is_seen_from_its_first_lines(tmp_path, text, expected):
 def test_a_file_that_cannot_be_told_is_refused(tmp_path, data, complaint):
     (tmp_path / "t.csv").write_bytes(data)
     with pytest.raises(TableError, match=complaint):
-        layout_of(tmp_path / "t.csv")
+        detect_csv_format(tmp_path / "t.csv")
     with pytest.raises(TableError, match="no such file"):
-        layout_of(tmp_path / "none.csv")
+        detect_csv_format(tmp_path / "none.csv")

@@ -12,11 +12,11 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from churn_model.dates import as_texts
-from churn_model.errors import FieldError, TableError, by_row
+from churn_model.dates import iso_dates
+from churn_model.errors import FieldError, TableError, messages_by_row
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
-from churn_model.tables.descriptor import Layout
+from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.texts import check_texts, read_numbers
 from churn_model.validation import Checked, check_frame, check_records
 
@@ -45,7 +45,7 @@ _UNEVEN = FieldError(0, "", "csv_row", "has more or fewer cells than the header"
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedRows:
     """A batch of n rows after its checks.
 
     ``identifiers``: the schema's identifiers (n,), as they will be carried through. ``error`` and
@@ -72,7 +72,7 @@ class Judged:
             return self.identifiers[column.name]
         values = self.checked.values[column.name]
         if column.kind == "date":
-            return pa.array(as_texts(values), pa.string())
+            return pa.array(iso_dates(values), pa.string())
         if column.name in self.checked.texts:
             texts = self.checked.texts[column.name]
             return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())
@@ -101,11 +101,11 @@ def arrow_schema(schema: RecordSchema) -> pa.Schema:
 
 
 @dataclass(frozen=True)
-class Judge:
+class RowChecker:
     """Reads and checks batches of one source."""
 
     schema: RecordSchema
-    layout: Layout
+    descriptor: TableDescriptor
     form: Form
     source: str
 
@@ -122,9 +122,9 @@ class Judge:
             named.setdefault(name.strip().removeprefix("\ufeff").strip(), []).append(name)
         found: dict[str, str] = {}
         for column in self.schema:
-            if column.name not in self.layout.columns:
+            if column.name not in self.descriptor.columns:
                 continue  # an optional field, which the table's descriptor leaves out
-            wanted = self.layout.columns[column.name].strip()
+            wanted = self.descriptor.columns[column.name].strip()
             matches = named.get(wanted, [])
             if len(matches) > 1:
                 raise TableError(
@@ -140,10 +140,10 @@ class Judge:
                 )
         return found
 
-    def __call__(self, batch: pa.RecordBatch) -> Judged:
+    def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
         """Check a batch (n rows)."""
         if self.form == "lines":
-            return self._judge_lines(batch.column(LINE).to_pylist())
+            return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
         arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
         if self.form == "typed":
@@ -152,7 +152,7 @@ class Judge:
         else:
             kinds = {column.name: column.kind for column in self.schema}
             cells = {field: self._cells(kinds[field], array) for field, array in arrays.items()}
-            checked, frame = check_texts(cells, self.schema, self.layout)
+            checked, frame = check_texts(cells, self.schema, self.descriptor)
             if CORRUPT in batch.schema.names:
                 uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
                 checked = _refused(checked, np.flatnonzero(uneven), _UNEVEN)
@@ -161,18 +161,18 @@ class Judge:
             for column in self.schema.identifiers
             if column.name in arrays
         }
-        return _judged(checked, identifiers, self.schema)
+        return _checked_rows(checked, identifiers, self.schema)
 
     def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
         """A column of text as numbers, where Arrow reads all of it; else as its texts."""
         texts = as_text(array)
         if kind in ("integer", "number"):
-            numbers = read_numbers(texts, self.layout)
+            numbers = read_numbers(texts, self.descriptor)
             if numbers is not None:
                 return pd.Series(numbers)
         return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
 
-    def _judge_lines(self, lines: Sequence[str | bytes | None]) -> Judged:
+    def _check_lines(self, lines: Sequence[str | bytes | None]) -> CheckedRows:
         records: list[Any] = []
         broken: list[int] = []
         for row, line in enumerate(lines):
@@ -181,7 +181,7 @@ class Judge:
             except orjson.JSONDecodeError:
                 records.append({})
                 broken.append(row)
-        columns = self.layout.columns
+        columns = self.descriptor.columns
         if any(field != name for field, name in columns.items()):
             records = [
                 {field: record.get(name) for field, name in columns.items()}
@@ -202,7 +202,7 @@ class Judge:
             )
             for name, values in checked.identifiers.items()
         }
-        return _judged(checked, identifiers, self.schema)
+        return _checked_rows(checked, identifiers, self.schema)
 
 
 def _refused(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Checked:
@@ -217,16 +217,18 @@ def _refused(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Ch
     return replace(checked, valid=valid, errors=tuple(errors))
 
 
-def _judged(checked: Checked, identifiers: dict[str, pa.Array], schema: RecordSchema) -> Judged:
+def _checked_rows(
+    checked: Checked, identifiers: dict[str, pa.Array], schema: RecordSchema
+) -> CheckedRows:
     n = checked.n
     for column in schema.identifiers:
         identifiers.setdefault(column.name, pa.nulls(n, pa.string()))
     if not checked.errors:
         nothing = pa.nulls(n, pa.string())
-        return Judged(checked, identifiers, nothing, nothing)
-    texts = pa.array(by_row(checked.errors, n), pa.string())
-    rules = by_row(checked.errors, n, lambda error: f"{error.field}:{error.type}", ";")
-    return Judged(checked, identifiers, texts, pa.array(rules, pa.string()))
+        return CheckedRows(checked, identifiers, nothing, nothing)
+    texts = pa.array(messages_by_row(checked.errors, n), pa.string())
+    rules = messages_by_row(checked.errors, n, lambda error: f"{error.field}:{error.type}", ";")
+    return CheckedRows(checked, identifiers, texts, pa.array(rules, pa.string()))
 
 
 def _plain(array: pa.Array) -> pa.Array:
