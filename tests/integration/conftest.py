@@ -1,15 +1,22 @@
-"""A real registry in a temporary folder, and real servers on loopback."""
+"""A real registry in a temporary folder, and real servers on loopback.
+
+Starting a Python program that loads MLflow takes seconds, and so does creating MLflow's database.
+Commands therefore run in this process (``call``) on copies of one empty database, unless a test
+makes a claim about processes.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +25,7 @@ import pytest
 
 from churn_model.client import ChurnClient
 from churn_model.errors import ChurnError
+from training.train import main as train
 
 ROOT = Path(__file__).parents[2]
 ROWS = 3000
@@ -56,25 +64,95 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Registry:
-    """A folder in which ``python -m training`` has registered ``churn@champion``."""
+    """A folder with an MLflow database; ``output``: what the training run in it printed."""
 
     folder: Path
-    output: str
+    output: str = ""
 
     @property
     def uri(self) -> str:
-        return f"sqlite:///{self.folder / 'mlflow.db'}"
+        return database_uri(self.folder)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ran in this process."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def database_uri(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@contextmanager
+def working_in(folder: Path, tracking_uri: str = "") -> Iterator[None]:
+    """Work as a user does whose shell is in ``folder``: MLflow's database is there."""
+    folder_before, uri_before = Path.cwd(), mlflow.get_tracking_uri()
+    os.chdir(folder)
+    # MLflow remembers the experiment of the folder before
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+    mlflow.set_tracking_uri(tracking_uri or database_uri(folder))
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(uri_before)
+        os.chdir(folder_before)
+
+
+def call(
+    main: Callable[[list[str]], int], *arguments: object, cwd: Path, tracking_uri: str = ""
+) -> Done:
+    """Run a command's ``main`` in this process as if it had been started in ``cwd``."""
+    out, err = io.StringIO(), io.StringIO()
+    with working_in(cwd, tracking_uri), redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory) -> Iterator[Registry]:
+def empty_database(tmp_path_factory) -> Path:
+    """MLflow's database without any content."""
+    folder = tmp_path_factory.mktemp("empty")
+    with working_in(folder):
+        mlflow.search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def workplace(empty_database, tmp_path) -> Path:
+    """A new user's folder, in which MLflow's database exists already."""
+    shutil.copy(empty_database, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def registry(empty_database, tmp_path_factory) -> Iterator[Registry]:
+    """``churn train`` on simulated customers has registered ``churn@champion`` here."""
     folder = tmp_path_factory.mktemp("registry")
-    done = run("-m", "training", "--rows", ROWS, cwd=folder)
+    shutil.copy(empty_database, folder)
+    done = call(train, "--rows", ROWS, "--folds", 2, "--repeats", 1, cwd=folder)
     assert done.returncode == 0, done.stderr
     made = Registry(folder, done.stdout)
     mlflow.set_tracking_uri(made.uri)
     yield made
     mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """The one Spark session of all tests; the batch command uses the active session."""
+    from batch.spark import session
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    made = session("local[2]")
+    yield made
+    made.stop()
 
 
 @contextmanager

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from tests.integration.conftest import ROOT, Registry, assert_one_line, run
+from batch.score import main as score
+from churn_model.schema import CUSTOMER_SCHEMA
+from tests.integration.conftest import (
+    ROOT,
+    Registry,
+    assert_one_line,
+    call,
+    database_uri,
+    working_in,
+)
 from tests.integration.serving.conftest import our_server
+from training.data.dataset import load_dataset
+from training.data.table import read_table
+from training.train import main
 
 DATASETS = ROOT / "training" / "datasets"
 
 
 def train(folder, data, dataset, *more):
-    return run("-m", "training", "--data", data, "--dataset", dataset, *more, cwd=folder)
+    return call(main, "--data", data, "--dataset", dataset, *more, cwd=folder)
 
 
 @pytest.fixture(scope="module")
-def trained(real_data, tmp_path_factory):
+def trained(real_data, tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("telco")
-    done = train(folder, real_data / "telco_customer_churn.csv", DATASETS / "telco.toml")
+    shutil.copy(empty_database, folder)
+    data = real_data / "telco_customer_churn.csv"
+    done = train(folder, data, DATASETS / "telco.toml", "--repeats", 1)
     assert done.returncode == 0, done.stderr
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    client = MlflowClient(database_uri(folder))
     version = client.get_model_version_by_alias("churn", "champion")
     return folder, done.stdout, client.get_run(version.run_id)
 
@@ -58,62 +73,69 @@ def test_the_auc_has_its_interval_and_the_groups_add_up_to_the_whole(trained):
     assert (groups.groupby("feature")["customers"].sum() == 6923).all()
 
 
-def test_leaving_out_who_joined_raises_an_alarm_in_the_report(real_data, tmp_path):
+def test_leaving_out_who_joined_raises_an_alarm_in_the_report(real_data, workplace):
     text = (DATASETS / "telco.toml").read_text()
     text = text.replace('["Stayed", "Joined"]', '["Stayed"]\nunlabelled = ["Joined"]')
-    (tmp_path / "trap.toml").write_text(text)
-    data = real_data / "telco_customer_churn.csv"
-    done = train(tmp_path, data, tmp_path / "trap.toml", "--folds", 2, "--repeats", 1)
+    (workplace / "trap.toml").write_text(text)
+    every_third = pd.read_csv(real_data / "telco_customer_churn.csv", dtype=str).iloc[::3]
+    every_third.to_csv(workplace / "third.csv", index=False)
+    quick = ["--folds", 2, "--repeats", 1, "--interactions", 0]
+    done = train(workplace, "third.csv", "trap.toml", *quick)
     assert done.returncode == 0, done.stderr
     assert "ALARM: all " in done.stdout
-    assert "with tenure 1 to 1, 2 to 3" in done.stdout or "with tenure 1" in done.stdout
+    assert "with tenure 1" in done.stdout
     assert "not champion: leakage alarms" in done.stdout
-    (report,) = (tmp_path / "mlruns").rglob("report.html")
+    (report,) = (workplace / "mlruns").rglob("report.html")
     page = report.read_text()
     assert "Not fit for production" in page
     assert "customers with tenure 1" in page
 
 
-def test_the_re_exported_table_gives_the_same_model(trained, real_data, tmp_path):
-    data, dataset = real_data / "telco_renamed_columns.csv", DATASETS / "telco_renamed.toml"
-    done = train(tmp_path, data, dataset, "--folds", 2)
-    assert done.returncode == 0, done.stderr
+def test_the_re_exported_table_holds_the_same_customers(real_data):
+    """The same table gives the same model, which ``test_training_command`` shows."""
     first, second = (
-        next((folder / "mlruns").rglob("artifacts/**/scorecard.json"))
-        for folder in (trained[0], tmp_path)
+        read_table(
+            real_data / f"{table}.csv",
+            load_dataset(DATASETS / f"{descriptor}.toml", CUSTOMER_SCHEMA),
+            CUSTOMER_SCHEMA,
+            0.05,
+        )
+        for table, descriptor in (
+            ("telco_customer_churn", "telco"),
+            ("telco_renamed_columns", "telco_renamed"),
+        )
     )
-    assert first.read_bytes() == second.read_bytes()
+    pd.testing.assert_frame_equal(first.customers, second.customers)
+    assert first.churned.tolist() == second.churned.tolist()
 
 
-def test_the_table_a_spreadsheet_spoiled_is_refused_by_column_and_rows(real_data, tmp_path):
-    (tmp_path / "wa.toml").write_text(
+def test_the_table_a_spreadsheet_spoiled_is_refused_by_column_and_rows(real_data, workplace):
+    (workplace / "wa.toml").write_text(
         'name = "wa"\n[csv]\nseparator = ";"\n[columns]\ncustomer_id = "customerID"\n'
         'age = "SeniorCitizen"\ntenure = "tenure"\nmonthly_charges = "MonthlyCharges"\n'
         'total_charges = "TotalCharges"\n'
         '[target]\ncolumn = "Churn"\nchurned = ["Yes"]\nkept = ["No"]\n'
     )
-    done = train(tmp_path, real_data / "telco_wa_broken_totals.csv", tmp_path / "wa.toml")
+    done = train(workplace, real_data / "telco_wa_broken_totals.csv", workplace / "wa.toml")
     assert done.returncode == 1
     assert "total_charges (column 'TotalCharges') is no number" in done.stderr
     assert "rows, e.g. 1, 2" in done.stderr
     assert_one_line(done.stderr)
-    assert not (tmp_path / "mlruns").exists()
+    assert not (workplace / "mlruns").exists()
 
 
-def test_a_descriptor_without_a_required_field_is_refused(real_data, tmp_path):
+def test_a_descriptor_without_a_required_field_is_refused(real_data, workplace):
     text = (DATASETS / "telco.toml").read_text().replace('age = "Age"\n', "")
-    (tmp_path / "no_age.toml").write_text(text)
-    done = train(tmp_path, real_data / "telco_customer_churn.csv", tmp_path / "no_age.toml")
+    (workplace / "no_age.toml").write_text(text)
+    done = train(workplace, real_data / "telco_customer_churn.csv", workplace / "no_age.toml")
     assert done.returncode == 1
     assert "required field 'age'" in done.stderr
     assert_one_line(done.stderr)
 
 
 def test_the_registered_model_scores_the_table(trained, real_data):
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{trained[0] / 'mlflow.db'}")
-    model = mlflow.pyfunc.load_model("models:/churn@champion")
-    mlflow.set_tracking_uri(before)
+    with working_in(trained[0]):
+        model = mlflow.pyfunc.load_model("models:/churn@champion")
     raw = pd.read_csv(real_data / "telco_customer_churn.csv")
     customers = pd.DataFrame(
         {
@@ -134,21 +156,16 @@ def test_the_registered_model_scores_the_table(trained, real_data):
 
 @pytest.mark.parametrize("engine", ["local", "spark"])
 def test_batch_scoring_accounts_for_every_row_of_the_real_table(
-    trained, real_data, tmp_path, engine
+    trained, real_data, tmp_path, engine, request
 ):
-    done = run(
-        ROOT / "scripts" / "score_batch.py",
-        *("--engine", engine, "--master", "local[2]", "--output-format", "parquet"),
-        *(
-            "--input",
-            real_data / "telco_customer_churn.csv",
-            "--columns",
-            DATASETS / "telco.toml",
-            "--output",
-            tmp_path / "out",
-        ),
-        cwd=tmp_path,
-        MLFLOW_TRACKING_URI=f"sqlite:///{trained[0] / 'mlflow.db'}",
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    done = call(
+        score,
+        *("--engine", engine, "--output-format", "parquet"),
+        *("--input", real_data / "telco_customer_churn.csv"),
+        *("--columns", DATASETS / "telco.toml", "--output", tmp_path / "out"),
+        cwd=trained[0],
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -156,24 +173,24 @@ def test_batch_scoring_accounts_for_every_row_of_the_real_table(
     assert summary["reasons"] == {"monthly_charges:greater_than_equal": 120}
 
 
-def test_all_thirty_columns_train_with_one_command_and_are_served_as_they_are(real_data, tmp_path):
+def test_all_thirty_columns_train_with_one_command_and_are_served_as_they_are(real_data, workplace):
     data = real_data / "telco_customer_churn.csv"
-    asked = ["--id", "Customer ID", "--target", "Customer Status=Churned"]
-    quick = ["--folds", 3, "--repeats", 1]
-    done = run("-m", "training", "--data", data, *asked, *quick, cwd=tmp_path)
+    columns = ["--id", "Customer ID", "--target", "Customer Status=Churned"]
+    quick = ["--folds", 3, "--repeats", 1, "--interactions", 10]
+    done = call(main, "--data", data, *columns, *quick, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "30 features:" in done.stdout
     assert "Monthly Charge: 120 are below 0" in done.stdout
     for leak in ("Churn Category", "Churn Reason"):
         assert f"{leak!r} is likely a leak" in done.stdout
     assert "ALARM" not in done.stdout
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = MlflowClient(database_uri(workplace))
     version = client.get_model_version_by_alias("churn", "champion")
     metrics = client.get_run(version.run_id).data.metrics
     assert metrics["auc"] >= 0.908
     assert metrics["log_loss"] <= 0.332
     assert metrics["log_loss"] <= metrics["hist_gradient_boosting/log_loss"]
-    registered = Registry(tmp_path, done.stdout)
+    registered = Registry(workplace, done.stdout)
     with our_server(registered) as server:
         fields = server.get("/openapi.json").json()["components"]["schemas"]["Customer"]
         assert len(fields["properties"]) == 31

@@ -1,4 +1,4 @@
-"""A table of one's own, from a raw export to every way of scoring, with no edit of this project."""
+"""A user's own table, from a raw export to every way of scoring, without editing this project."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from batch.score import main as score
 from churn_model.client import ChurnClient
 from churn_model.errors import InvalidRecords
 from churn_model.schema import RecordSchema
 from pyfunc import loaded_version
-from tests.integration.conftest import ROOT, Registry, assert_one_line, run
+from tests.integration.conftest import ROOT, Registry, assert_one_line, call, run, working_in
 from tests.integration.serving.conftest import our_server
+from training.infer import main as infer
 from training.promote import main as promote
 from training.train import main as train
 
 ROWS = 1500
 PRICE, PLAN, SIGNED = 'Price "net" ($)', "Größe `客户`", "Signed a.b; DROP TABLE"
 AS_OF = "2026-01-31"
-QUICK = ["--folds", 2, "--repeats", 1]
+QUICK = ["--folds", 2, "--repeats", 1, "--interactions", 0]
 
 
 def raw_export():
@@ -49,18 +51,16 @@ def raw_export():
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(tmp_path_factory, empty_database):
     """The raw export, and the registry that one command made of it."""
     folder = tmp_path_factory.mktemp("own")
+    shutil.copy(empty_database, folder)
     raw_export().to_csv(folder / "raw.csv", index=False, sep=";", encoding="utf-8-sig")
-    asked = ["--id", "Id", "--target", "Exited=yes", "--as-of", AS_OF, *QUICK]
-    done = run("-m", "training", "--data", "raw.csv", *asked, cwd=folder)
+    columns = ["--id", "Id", "--target", "Exited=yes", "--as-of", AS_OF]
+    done = call(train, "--data", "raw.csv", *columns, *QUICK, cwd=folder)
     assert done.returncode == 0, done.stderr
-    made = Registry(folder, done.stdout)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(made.uri)
-    yield made
-    mlflow.set_tracking_uri(before)
+    with working_in(folder):
+        yield Registry(folder, done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -124,19 +124,20 @@ def test_the_server_scores_as_the_notebook_does_and_tells_the_fields(exported, c
 
 @pytest.mark.parametrize("engine", ["local", "spark"])
 def test_the_raw_export_is_scored_in_batches_by_what_training_assumed(
-    exported, scored, tmp_path, engine
+    exported, scored, tmp_path, engine, request
 ):
+    if engine == "spark":
+        request.getfixturevalue("spark")
     run_id = MlflowClient().get_model_version_by_alias("churn", "champion").run_id
-    layout = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/data/dataset.toml")
+    descriptor = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/data/dataset.toml")
     broken = raw_export()
     broken.loc[3, SIGNED] = "yesterday"
     broken.to_csv(tmp_path / "raw.csv", index=False, sep=";", encoding="utf-8-sig")
-    done = run(
-        ROOT / "scripts" / "score_batch.py",
-        *("--engine", engine, "--master", "local[2]", "--output-format", "parquet"),
-        *("--input", "raw.csv", "--columns", layout, "--output", "out", "--as-of", AS_OF),
-        cwd=tmp_path,
-        MLFLOW_TRACKING_URI=exported.uri,
+    done = call(
+        score,
+        *("--engine", engine, "--output-format", "parquet", "--as-of", AS_OF),
+        *("--input", tmp_path / "raw.csv", "--columns", descriptor, "--output", tmp_path / "out"),
+        cwd=exported.folder,
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -146,23 +147,24 @@ def test_the_raw_export_is_scored_in_batches_by_what_training_assumed(
     np.testing.assert_array_equal(found.loc[expected.index], expected)
 
 
-def test_a_champion_of_the_raw_export_is_challenged_with_the_same_flags(
-    exported, monkeypatch, capsys
-):
-    monkeypatch.chdir(exported.folder)
-    asked = ["--data", "raw.csv", "--id", "Id", "--target", "Exited=yes"]
+def test_a_champion_of_the_raw_export_is_challenged_with_the_same_flags(exported):
+    columns = ["--data", "raw.csv", "--id", "Id", "--target", "Exited=yes"]
     day = ["--as-of", AS_OF]
-    assert train([*asked, *day, *map(str, QUICK)]) == 0
-    assert promote([*asked, *day]) == 2
-    assert "was trained on this very table" in capsys.readouterr().out
-    assert promote(asked) == 1
-    assert "say on which day the table was true" in capsys.readouterr().err
+    champion = MlflowClient().get_model_version_by_alias("churn", "champion")
+    again = MlflowClient().create_model_version("churn", champion.source, champion.run_id)
+    MlflowClient().set_registered_model_alias("churn", "challenger", again.version)
+    same_table = call(promote, *columns, *day, cwd=exported.folder)
+    assert same_table.returncode == 2
+    assert "was trained on this table" in same_table.stdout
+    undated = call(promote, *columns, cwd=exported.folder)
+    assert undated.returncode == 1
+    assert "--as-of 2026-01-31" in undated.stderr
 
 
-def test_a_schema_is_proposed_reviewed_and_trained_with(tmp_path):
-    raw_export().to_csv(tmp_path / "raw.csv", index=False)
-    asked = ["--id", "Id", "--target", "Exited=yes"]
-    done = run("-m", "training.infer", "raw.csv", *asked, "--as-of", AS_OF, cwd=tmp_path)
+def test_a_schema_is_proposed_reviewed_and_trained_with(workplace):
+    raw_export().to_csv(workplace / "raw.csv", index=False)
+    columns = ["--id", "Id", "--target", "Exited=yes"]
+    done = call(infer, "raw.csv", *columns, "--as-of", AS_OF, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "4 features" in done.stderr
     schema = json.loads(done.stdout)
@@ -172,70 +174,82 @@ def test_a_schema_is_proposed_reviewed_and_trained_with(tmp_path):
     for part in ("required", "propertyOrdering"):
         schema[part].remove(SIGNED)
     schema["properties"]["Months"]["maximum"] = 60
-    (tmp_path / "customer.schema.json").write_text(json.dumps(schema))
+    (workplace / "customer.schema.json").write_text(json.dumps(schema))
     flags = ["--schema", "customer.schema.json", "--unseen", "refuse", "--max-rejected", 0.5]
-    done = run("-m", "training", "--data", "raw.csv", *asked, *flags, *QUICK, cwd=tmp_path)
+    done = call(train, "--data", "raw.csv", *columns, *flags, *QUICK, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "Months (column 'Months') must be at most 60" in done.stdout
-    kept = json.loads(next((tmp_path / "mlruns").rglob("data/schema.json")).read_text())
-    columns = {column.name: column for column in RecordSchema.from_json_schema(kept)}
-    assert list(columns) == ["Id", "Months", PRICE, PLAN]
-    assert not columns[PLAN].allows_unlisted
-    wrong = run("-m", "training.infer", "raw.csv", "--target", "Left=1", cwd=tmp_path)
+    kept = json.loads(next((workplace / "mlruns").rglob("data/schema.json")).read_text())
+    fields = {column.name: column for column in RecordSchema.from_json_schema(kept)}
+    assert list(fields) == ["Id", "Months", PRICE, PLAN]
+    assert not fields[PLAN].allows_unlisted
+    wrong = call(infer, "raw.csv", "--target", "Left=1", cwd=workplace)
     assert wrong.returncode == 1
     assert_one_line(wrong.stderr)
 
 
-FIELDS = """    contract: Literal["monthly", "yearly"] = Field(description="For how long one has signed")
+FIELDS = """    contract: Literal["monthly", "yearly"] = Field(description="Length of the contract")
     joined: date | None = None
 """
-SCORE = """
-import json, mlflow, sys
+SCRIPT = """
+import threading, time
+import mlflow
+import pandas as pd
+import uvicorn
+
+from batch.score import main as score
+from churn_model.client import ChurnClient
+from churn_model.errors import InvalidRecords
+from serving.app import create_app
+from serving.served_model import load_model
+from serving.settings import Settings
 from training.data.simulator import simulate
+from training.train import main as train
+
+MODEL = "models:/churn@champion"
+assert train(["--rows", "600", "--folds", "2", "--repeats", "1"]) == 0
 customers = simulate(200, seed=3).customers
 customers.to_csv("customers.csv", index=False)
-model = mlflow.pyfunc.load_model("models:/churn@champion")
-scores = model.predict(customers, params={"as_of": "2026-01-31"})
-print(json.dumps([list(customers), scores["churn_probability"].tolist()]))
+model = mlflow.pyfunc.load_model(MODEL)
+notebook = model.predict(customers, params={"as_of": "2026-01-31"})["churn_probability"]
+assert list(customers)[-2:] == ["contract", "joined"]
+
+app = create_app(Settings(), load_model(MODEL))
+server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+threading.Thread(target=server.run, daemon=True).start()
+while not server.started:
+    time.sleep(0.05)
+port = server.servers[0].sockets[0].getsockname()[1]
+with ChurnClient(f"http://127.0.0.1:{port}") as client:
+    scores = client.predict(customers, as_of="2026-01-31")
+    assert scores["churn_probability"].tolist() == notebook.tolist()
+    try:
+        client.predict(customers.assign(contract="weekly"))
+        raise AssertionError("an unlisted level was accepted")
+    except InvalidRecords as error:
+        assert "contract: must be one of 'monthly', 'yearly'" in str(error)
+server.should_exit = True
+
+for engine in ("local", "spark"):
+    flags = ["--output-format", "parquet", "--as-of", "2026-01-31", "--master", "local[2]"]
+    assert score(["--engine", engine, "--input", "customers.csv", "--output", engine, *flags]) == 0
+    scored = pd.read_parquet(f"{engine}/scored").set_index("customer_id")["churn_probability"]
+    assert scored.loc[customers["customer_id"]].tolist() == notebook.tolist()
 """
 
 
-def test_a_field_added_to_the_class_needs_no_other_edit(tmp_path):
-    """Scored over REST, as in a notebook and in Spark, by a copy with fields more in its class."""
-    code = tmp_path / "code"
+def test_a_field_added_to_the_class_needs_no_other_edit(workplace):
+    """Scored over REST, in a notebook and in batches by a copy with two more fields."""
+    code = workplace / "code"
     for package in ("batch", "churn_model", "pyfunc", "serving", "training"):
         shutil.copytree(
             ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    file = code / "churn_model" / "schema.py"
+    file = code / "churn_model" / "schema" / "customer.py"
     before, name, after = file.read_text().partition("\n\nEXAMPLES")
     before = before.replace(
         "from typing import Any", "from datetime import date\nfrom typing import Any, Literal"
     )
     file.write_text(before.rstrip() + "\n" + FIELDS + name + after)
-    edited = {"PYTHONPATH": str(code)}
-    done = run("-m", "training", "--rows", ROWS, *QUICK, cwd=tmp_path, **edited)
+    done = run("-c", SCRIPT, cwd=workplace, PYTHONPATH=str(code))
     assert done.returncode == 0, done.stderr
-    assert "registered models:/churn@champion" in done.stdout, done.stdout
-    made = Registry(tmp_path, done.stdout)
-    edited["MLFLOW_TRACKING_URI"] = made.uri
-    done = run("-c", SCORE, cwd=tmp_path, **edited)
-    assert done.returncode == 0, done.stderr
-    names, expected = json.loads(done.stdout.splitlines()[-1])
-    assert names[-2:] == ["contract", "joined"]
-    with our_server(made) as server, ChurnClient(server.url) as client:
-        customers = pd.read_csv(tmp_path / "customers.csv")
-        scores = client.predict(customers, as_of="2026-01-31")
-        assert scores["churn_probability"].tolist() == expected
-        with pytest.raises(InvalidRecords, match="contract: must be one of 'monthly', 'yearly'"):
-            client.predict(customers.assign(contract="weekly"))
-    done = run(
-        ROOT / "scripts" / "score_batch.py",
-        *("--input", "customers.csv", "--output", "out", "--master", "local[2]"),
-        *("--output-format", "parquet", "--as-of", "2026-01-31"),
-        cwd=tmp_path,
-        **edited,
-    )
-    assert done.returncode == 0, done.stderr
-    found = pd.read_parquet(tmp_path / "out" / "scored")["churn_probability"]
-    assert sorted(found) == sorted(expected)
