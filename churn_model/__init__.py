@@ -1,1 +1,4 @@
-"""The churn model's domain: what a customer record is, when it is valid, how it is scored."""
+"""The domain: what a customer record is, when it is valid, and how it is scored.
+
+It imports neither MLflow nor a web framework.
+"""

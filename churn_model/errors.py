@@ -3,24 +3,24 @@
 ::
 
     ChurnError
-    ├── SchemaError             a record class or JSON Schema that has no columnar form
+    ├── SchemaError             a record class or JSON Schema that cannot be used as columns
     ├── ScorecardError          a scorecard file that is missing, damaged or of another version
-    ├── InvalidJson             text or a file that is not the JSON that is needed
+    ├── InvalidJson             a string or file that is not valid JSON, or not a JSON object
     ├── InvalidParameter        a threshold or option outside its range
     ├── MissingExtra            an optional dependency that a command needs is not installed
     ├── InvalidRecords          customers that break the schema (row, field and rule of each)
     ├── RegistryError           the MLflow registry cannot be reached or has no such model (pyfunc)
-    ├── TableError              a table or its descriptor that cannot be read (training, batch)
-    ├── TrainingError           data or options that cannot be trained with (training)
-    ├── BatchError              a batch that was not scored; there is no output then (batch)
-    └── ClientError             a scoring server did not answer with scores
+    ├── TableError              a table or its descriptor cannot be read (training, batch)
+    ├── TrainingError           the data or options cannot be used for training (training)
+    ├── BatchError              a batch could not be scored; no output was written (batch)
+    └── ClientError             a scoring server did not return scores
         ├── RequestRejected     400, 404, 413, 415: the request itself was wrong
-        ├── KeyRejected         401, 403
-        ├── Unavailable         no connection, 429 or 503 after all retries
-        ├── TimedOut            no answer in time, or 504
-        └── ServerFailed        500, or an answer that is not a scoring reply
+        ├── KeyRejected         401, 403: the API key is missing or wrong
+        ├── Unavailable         no connection, or 429, 502 or 503 after all retries
+        ├── TimedOut            no response in time, or 408 or 504
+        └── ServerFailed        500, or a response without scores
 
-All of them survive pickling, because Spark and process pools move them between processes.
+All of them can be pickled, because Spark and process pools move them between processes.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from dataclasses import dataclass
 from typing import Any
 
 LISTED_ERRORS = 100
-"""How many field errors a message for machines lists; the count is always complete."""
+"""How many field errors a machine-readable response lists; its count is always complete."""
 
 _SHOWN_ERRORS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field of one row that breaks one rule.
+    """A field of a row that breaks a rule.
 
-    ``row`` counts from 0 in the caller's own order. ``type`` is a stable name for the rule, in
-    pydantic's vocabulary (``missing``, ``int_type``, ``less_than_equal``, ...). ``msg`` never
-    contains the value itself, so that it may be logged.
+    ``row`` counts from 0 in the caller's order. ``field`` is empty if the row as a whole is
+    invalid. ``type`` is the rule's stable name, as pydantic calls it (``missing``, ``int_type``,
+    ``less_than_equal``, ...). ``msg`` never contains the value, so it is safe to log.
     """
 
     row: int
@@ -50,50 +50,52 @@ class FieldError:
     msg: str
 
     def __str__(self) -> str:
-        return f"row {self.row}, {self.field}: {self.msg}"
+        location = f"row {self.row}, {self.field}" if self.field else f"row {self.row}"
+        return f"{location}: {self.msg}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The error as replies carry it: ``{"loc": ["customers", row, field], "msg", "type"}``."""
+        """The error as responses list it: ``{"loc": ["customers", row, field], "msg", "type"}``."""
         return {"loc": ["customers", self.row, self.field], "msg": self.msg, "type": self.type}
 
 
 def describe_error(error: FieldError) -> str:
-    """What is wrong with a field of a row that the reader has in front of them."""
+    """The error without its row number, for a reader who sees the row."""
     return f"{error.field}: {error.msg}" if error.field else error.msg
 
 
 def messages_by_row(
     errors: Sequence[FieldError],
     n: int,
-    say: Callable[[FieldError], str] = describe_error,
-    between: str = "; ",
+    describe: Callable[[FieldError], str] = describe_error,
+    separator: str = "; ",
 ) -> list[str | None]:
-    """What is wrong with each of n rows; None where nothing is."""
-    texts: list[str | None] = [None] * n
+    """One message per row (n,), joining all errors of that row; None for a valid row."""
+    messages: list[str | None] = [None] * n
     for error in errors:
-        before = texts[error.row]
-        texts[error.row] = say(error) if before is None else before + between + say(error)
-    return texts
+        before = messages[error.row]
+        text = describe(error)
+        messages[error.row] = text if before is None else before + separator + text
+    return messages
 
 
 class ChurnError(Exception):
-    """Base of the family; its text is one line fit for a user."""
+    """Base class of all errors; its message is one line that can be shown to a user."""
 
 
 class SchemaError(ChurnError):
-    """A record class or JSON Schema that cannot be turned into columns."""
+    """A record class or JSON Schema cannot be turned into columns."""
 
 
 class ScorecardError(ChurnError):
-    """A scorecard file that cannot be used."""
+    """A scorecard file cannot be used."""
 
 
 class InvalidJson(ChurnError):
-    """Text or a file that is not valid JSON, or not a JSON object."""
+    """A string or file is not valid JSON, or not a JSON object."""
 
 
 class InvalidParameter(ChurnError):
-    """A scoring option outside its range."""
+    """A scoring option is outside its range."""
 
 
 class MissingExtra(ChurnError):
@@ -101,10 +103,10 @@ class MissingExtra(ChurnError):
 
 
 class InvalidRecords(ChurnError):
-    """Customers that break the schema.
+    """Customers break the schema.
 
-    ``errors`` holds what is known of them, ordered by row; ``count`` is the number of field errors,
-    which is larger than ``len(errors)`` where a server listed only the first ones.
+    ``errors`` lists the field errors by row. ``count`` is their number; it is larger than
+    ``len(errors)`` if a server listed only the first ones.
     """
 
     def __init__(self, errors: Sequence[FieldError], count: int | None = None) -> None:
@@ -119,26 +121,26 @@ class InvalidRecords(ChurnError):
 
 
 class RegistryError(ChurnError):
-    """The MLflow registry or a model in it cannot be used."""
+    """The MLflow registry, or a model in it, cannot be used."""
 
 
 class TableError(ChurnError):
-    """A table of customers, or the descriptor of one, that cannot be read."""
+    """A table of customers or its descriptor cannot be read."""
 
 
 class BatchError(ChurnError):
-    """A batch that was not scored as a whole; there is no output then."""
+    """A batch could not be scored completely; no output was written."""
 
 
 class TrainingError(ChurnError):
-    """Data or options that cannot be trained with."""
+    """The data or options cannot be used for training."""
 
 
 class ClientError(ChurnError):
-    """A scoring server did not answer with scores.
+    """A scoring server did not return scores.
 
-    ``status`` is the HTTP status, or None where there was no reply; ``request_id`` is the reply's
-    ``X-Request-ID``, where it had one.
+    ``status`` is the HTTP status, or None without a response. ``request_id`` is the response's
+    ``X-Request-ID`` header, if it has one.
     """
 
     def __init__(
@@ -154,20 +156,20 @@ class ClientError(ChurnError):
 
 
 class RequestRejected(ClientError):
-    """The server refused the request itself (400, 404, 413, 415, ...)."""
+    """The server rejected the request itself (400, 404, 413, 415, ...)."""
 
 
 class KeyRejected(ClientError):
-    """The server wants an API key, or another one (401, 403)."""
+    """The API key is missing or wrong (401, 403)."""
 
 
 class Unavailable(ClientError):
-    """No connection, or 429 or 503 after all retries."""
+    """No connection, or 429, 502 or 503 after all retries."""
 
 
 class TimedOut(ClientError):
-    """No answer in time."""
+    """No response in time, or 408 or 504."""
 
 
 class ServerFailed(ClientError):
-    """The server failed (500), or answered with something that is no scoring reply."""
+    """The server failed (500), or its response contains no scores."""

@@ -1,4 +1,4 @@
-"""Optional dependencies: whether an extra of this project is installed."""
+"""Checks that the optional dependencies of a command are installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from churn_model.errors import MissingExtra
 
 
 def require_extra(command: str, extra: str, *modules: str) -> None:
-    """Raise MissingExtra, which names the pip command, unless all ``modules`` are installed."""
+    """Raise MissingExtra, whose message contains the pip command, if a module is missing."""
     if not all(find_spec(module) for module in modules):
         raise MissingExtra(
             f'{command} needs the "{extra}" extra: pip install "churn-model[{extra}]"'

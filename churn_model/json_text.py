@@ -1,4 +1,4 @@
-"""JSON parsed strictly, with errors that name line and column and never repeat the content."""
+"""Strict JSON parsing. Errors name line and column and never repeat the content."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _POSITION = re.compile(r"line (\d+) column (\d+)")
 
 
 def parse_json(text: bytes, name: str = "the body") -> Any:
-    """The value of JSON in UTF-8, without NaN and infinity. Raises InvalidJson."""
+    """Parse JSON in UTF-8; NaN and infinity are rejected. Raises InvalidJson."""
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        found = _POSITION.search(str(error))
-        where = f": line {found[1]}, column {found[2]}" if found else ""
-        raise InvalidJson(f"{name} is not valid JSON{where}") from None
+        match = _POSITION.search(str(error))
+        position = f": line {match[1]}, column {match[2]}" if match else ""
+        raise InvalidJson(f"{name} is not valid JSON{position}") from None
 
 
 def parse_object(text: bytes, name: str = "the body") -> dict[str, Any]:
-    """The JSON object of a text. Raises InvalidJson for any other value."""
+    """Parse a JSON object. Raises InvalidJson for any other value."""
     value = parse_json(text, name)
     if not isinstance(value, dict):
         raise InvalidJson(f"{name} must be a JSON object")
@@ -32,7 +32,7 @@ def parse_object(text: bytes, name: str = "the body") -> dict[str, Any]:
 
 
 def read_object(path: str | Path) -> dict[str, Any]:
-    """The JSON object of a file. Raises InvalidJson where it cannot be read."""
+    """Read a JSON object from a file. Raises InvalidJson."""
     try:
         text = Path(path).read_bytes()
     except OSError as error:

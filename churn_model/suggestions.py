@@ -1,4 +1,4 @@
-"""Suggests the name that a user probably meant."""
+"""Suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _PUNCTUATION = re.compile(r"[\W_]+")
 
 
 def plain_name(name: str) -> str:
-    """A name without case, blanks and punctuation, for comparing names."""
+    """A name in lower case without spaces and punctuation, for comparing names."""
     return _PUNCTUATION.sub("", name.casefold()) or name
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """``" Did you mean 'Churn'?"``, or an empty string where no candidate is similar."""
+    """``" Did you mean 'Churn'?"``, or an empty string if no candidate is similar."""
     by_plain_name = {plain_name(candidate): candidate for candidate in candidates}
-    near = get_close_matches(plain_name(name), by_plain_name, n=1)
-    return f" Did you mean {by_plain_name[near[0]]!r}?" if near else ""
+    matches = get_close_matches(plain_name(name), by_plain_name, n=1)
+    return f" Did you mean {by_plain_name[matches[0]]!r}?" if matches else ""

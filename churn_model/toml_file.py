@@ -1,4 +1,4 @@
-"""TOML files, read into pydantic models with one-line errors."""
+"""Reads TOML files into pydantic models, with one-line errors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ else:
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_toml(path: str | Path, kind: type[M]) -> M:
-    """A TOML file as ``kind``. Raises TableError with one line that says what to correct."""
+def read_toml(path: str | Path, model: type[M]) -> M:
+    """Read a TOML file as a ``model``. Raises TableError, which says what to correct."""
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -28,22 +28,22 @@ def read_toml(path: str | Path, kind: type[M]) -> M:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: is not valid TOML ({error})") from None
     try:
-        return kind.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
-        raise TableError(f"{path}: {_describe(error, kind, document)}") from None
+        raise TableError(f"{path}: {_describe(error, model, document)}") from None
 
 
-def _describe(error: ValidationError, kind: type[BaseModel], document: dict[str, Any]) -> str:
-    """The first problem; a misspelt name before the missing one that it was meant for."""
+def _describe(error: ValidationError, model: type[BaseModel], document: dict[str, Any]) -> str:
+    """The first error, but a misspelled name takes precedence over a missing one."""
     for name in document:
-        if name not in kind.model_fields:
-            hint = did_you_mean(name, kind.model_fields)
+        if name not in model.model_fields:
+            hint = did_you_mean(name, model.model_fields)
             if hint:
-                return f"{_written(name, document)} is not a known setting.{hint}"
+                return f"{_setting(name, document)} is not a known setting.{hint}"
     first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}"
+    location = ".".join(map(str, first["loc"]))
+    return f"{location}: {first['msg']}"
 
 
-def _written(name: str, document: dict[str, Any]) -> str:
+def _setting(name: str, document: dict[str, Any]) -> str:
     return f"[{name}]" if isinstance(document[name], dict) else repr(name)

@@ -1,6 +1,6 @@
-"""What a customer record is: its fields, their types and bounds, and the forms they are written in.
+"""Record schemas: fields, types and bounds, as pydantic classes, JSON Schema or columns.
 
-``CustomerRecord`` is the default; ``RecordSchema`` describes any record.
+``CustomerRecord`` is the default record; ``RecordSchema`` describes any record.
 """
 
 from churn_model.schema.column import Column, Kind

@@ -1,4 +1,4 @@
-"""One field of a record, seen as a column."""
+"""A column: one field of a record, with its kind and bounds."""
 
 from __future__ import annotations
 
@@ -19,18 +19,30 @@ HINTS: dict[str, tuple[str, ...]] = {
     "role": ("monthly_revenue",),
     "monotone": ("increasing", "decreasing"),
 }
-"""What a field may say to training: that it is what a customer is worth a month, and that the risk
-only rises, or only falls, with it."""
+"""Optional hints for training, and their values.
+
+``role: monthly_revenue`` marks what a customer pays per month. ``monotone`` makes the risk only
+rise, or only fall, with the field.
+"""
+
+_DESCRIPTIONS: dict[Kind, str] = {
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "date": "date such as 2026-01-31",
+    "category": "one of",
+    "identifier": "string, returned unchanged",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One field of a record, seen as a column.
+    """One field of a record.
 
     Bounds are inclusive (``minimum``, ``maximum``) or exclusive; None means unbounded. Integers
-    always have both inclusive bounds, at least those of 64 bits. An open category also takes texts
-    that are none of its ``levels``; a scorecard has one entry for all of them. A date is scored by
-    its age: the days from it to the day of scoring.
+    always have both inclusive bounds, at most the range of 64 bits. A category with
+    ``allows_unlisted`` also accepts strings outside its ``levels``; a scorecard has one entry for
+    all of them. A date is scored by its age: the days from that date to the day of scoring.
     """
 
     name: str
@@ -49,47 +61,53 @@ class Column:
 
     @property
     def label(self) -> str:
-        """The name for people: ``monthly charges (currency units a month)``."""
+        """The name for readers: ``monthly charges (currency units per month)``."""
         words = self.name.replace("_", " ")
         return f"{words} ({self.unit})" if self.unit else words
 
 
 def describe_column(column: Column, most_levels: int | None = None) -> str:
-    """What a column takes, for people: ``whole number, 0 to 120``."""
-    words = _KINDS.get(column.kind, column.kind)
+    """The values that a column accepts, for readers: ``integer, 0 to 120``."""
+    words = _DESCRIPTIONS[column.kind]
     if column.kind == "category":
-        listed = ", ".join(column.levels[:most_levels])
-        more = ", ..." if most_levels is not None and len(column.levels) > most_levels else ""
-        words = f"one of: {listed}{more}"
+        words = f"{words}: {_listed(column.levels, most_levels)}"
         words += " (or another)" if column.allows_unlisted else ""
-    words += _range_in_words(column)
+    words += _describe_range(column)
     return words if column.required else f"{words}; may be missing"
 
 
-_KINDS = {"integer": "whole number", "boolean": "true or false", "date": "date, as 2026-01-31"}
-_KINDS |= {"identifier": "text, carried through"}
+def _listed(levels: tuple[str, ...], most: int | None) -> str:
+    more = ", ..." if most is not None and len(levels) > most else ""
+    return ", ".join(levels[:most]) + more
 
 
-def _range_in_words(column: Column) -> str:
-    low, high = column.minimum, column.maximum
-    low = None if low == INT64_MIN else low
-    high = None if high == INT64_MAX else high
-    above, below = column.exclusive_minimum, column.exclusive_maximum
+def _describe_range(column: Column) -> str:
+    low = None if column.minimum == INT64_MIN else column.minimum
+    high = None if column.maximum == INT64_MAX else column.maximum
     if low is not None and high is not None:
-        return f", {low:g} to {high:g}"
-    parts = [f"{low:g} or more"] if low is not None else []
-    parts += [f"above {above:g}"] if above is not None else []
-    parts += [f"{high:g} or less"] if high is not None else []
-    parts += [f"below {below:g}"] if below is not None else []
-    return "".join(f", {part}" for part in parts)
+        return f", {write_bound(low)} to {write_bound(high)}"
+    parts = (
+        (low, "{} or more"),
+        (column.exclusive_minimum, "above {}"),
+        (high, "{} or less"),
+        (column.exclusive_maximum, "below {}"),
+    )
+    return "".join(
+        ", " + words.format(write_bound(bound)) for bound, words in parts if bound is not None
+    )
+
+
+def write_bound(bound: float) -> str:
+    """A bound as a message shows it: ``18`` rather than ``18.0``."""
+    return str(int(bound)) if bound == int(bound) else repr(bound)
 
 
 def read_hints(name: str, kind: Kind, spec: Mapping[str, Any]) -> dict[str, str]:
-    """A field's hints (see HINTS), checked. Raises SchemaError."""
-    found = {key: str(spec[key]) for key in HINTS if spec.get(key)}
-    for key, value in found.items():
+    """The hints (see HINTS) in a field's JSON Schema. Raises SchemaError for an invalid one."""
+    hints = {key: str(spec[key]) for key in HINTS if spec.get(key)}
+    for key, value in hints.items():
         if value not in HINTS[key]:
-            raise SchemaError(f"{name}: {key} is one of {', '.join(HINTS[key])}")
+            raise SchemaError(f"{name}: {key} must be one of {', '.join(HINTS[key])}")
         if kind not in ("integer", "number"):
-            raise SchemaError(f"{name}: {key} is for a number, and this is a {kind}")
-    return found
+            raise SchemaError(f"{name}: {key} needs a numerical field, but this is a {kind}")
+    return hints

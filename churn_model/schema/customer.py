@@ -1,7 +1,7 @@
-"""The default customer record. It is the only place where its fields are declared.
+"""The default customer record, the only place where its fields are declared.
 
-Everything else is derived from it (or from any class or JSON Schema of the same kind): the
-vectorised checks, the MLflow signature, the request types of the server, training's feature list.
+Everything else derives from it, or from another record's class or JSON Schema: the vectorised
+checks, the MLflow signature, the server's request types, and training's list of features.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class CustomerRecord(BaseModel):
 
     model_config = STRICT
 
-    customer_id: str = Field(description="The customer's identifier, carried through unchanged")
+    customer_id: str = Field(description="The customer's identifier, returned unchanged")
     age: int = Field(ge=0, le=120, description="Age", json_schema_extra={"unit": "years"})
     tenure: int = Field(
         ge=0,
@@ -30,8 +30,8 @@ class CustomerRecord(BaseModel):
     )
     monthly_charges: float = Field(
         ge=0,
-        description="What the customer pays a month",
-        json_schema_extra={"unit": "currency units a month", "role": "monthly_revenue"},
+        description="What the customer pays per month",
+        json_schema_extra={"unit": "currency units per month", "role": "monthly_revenue"},
     )
     total_charges: float | None = Field(
         default=None,
@@ -58,7 +58,7 @@ EXAMPLES: tuple[dict[str, Any], ...] = (
     },
     {"customer_id": "total-unknown", "age": 71, "tenure": 14, "monthly_charges": 74.5},
 )
-"""Customers to try a model of the default record with."""
+"""Example customers of the default record."""
 
 CUSTOMER_SCHEMA = RecordSchema.from_model(CustomerRecord)
-"""The default record's schema. Importing this module fails if the class has no columnar form."""
+"""The default record's schema. Importing this module fails if a field has no column check."""

@@ -1,4 +1,4 @@
-"""A field as JSON Schema writes it <-> a column. What has no column check is refused by name."""
+"""Converts a field's JSON Schema to a column and back. Keywords without a check are rejected."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ BOUNDS = {
     "exclusiveMinimum": "exclusive_minimum",
     "exclusiveMaximum": "exclusive_maximum",
 }
-"""JSON Schema's name of a bound, Column's name of it."""
+"""Names of the bounds: JSON Schema's -> Column's."""
 
-NO_COLUMN = (
-    "has no column; a field is an int, float, bool, str, date, or a Literal or Enum of texts"
+UNSUPPORTED_TYPE = (
+    "is not supported; use int, float, bool, str, date, or a Literal or Enum of strings"
 )
 
-_TEXTS = {"title", "description", "unit", "examples"}
-_KIND_KEYS: dict[Kind, set[str]] = {
+_ANNOTATIONS = {"title", "description", "unit", "examples"}
+KEYWORDS: dict[Kind, set[str]] = {
     "integer": {"type", *BOUNDS},
     "number": {"type", *BOUNDS},
     "boolean": {"type"},
@@ -30,34 +30,30 @@ _KIND_KEYS: dict[Kind, set[str]] = {
     "category": {"type", "enum", "const"},
     "identifier": {"type"},
 }
+"""The JSON Schema keywords that a field of each kind may have, besides annotations."""
+
 _KINDS: dict[str, Kind] = {"integer": "integer", "number": "number", "boolean": "boolean"}
 
 
 def read_property(
     name: str, spec: Mapping[str, Any], required: bool, definitions: Mapping[str, Any]
 ) -> Column:
-    """One property of a record's JSON Schema as a column. Raises SchemaError."""
+    """Convert a property of a record's JSON Schema to a column. Raises SchemaError."""
     inner, nullable, allows_unlisted = _alternatives(
         name, _resolved(spec, definitions), definitions
     )
     if required and nullable:
-        raise SchemaError(f"{name}: may be null, so it needs the default None")
+        raise SchemaError(f"{name}: may be null, so it must have the default None")
     if spec.get("default") is not None:
         raise SchemaError(
-            f"{name}: an optional field is `... | None = None`, with no other default"
+            f"{name}: an optional field must be `... | None = None`, without another default"
         )
     kind = _kind(name, inner)
-    unsupported = set(inner) - _KIND_KEYS[kind] - _TEXTS - {*HINTS, "default"}
+    unsupported = set(inner) - KEYWORDS[kind] - _ANNOTATIONS - {*HINTS, "default"}
     if unsupported:
         raise SchemaError(
             f"{name}: {sorted(unsupported)} has no column check; use bounds or a Literal"
         )
-    bounds: dict[str, Any] = {
-        own: _bound(name, key, inner[key]) for key, own in BOUNDS.items() if key in inner
-    }
-    if kind == "integer":
-        bounds["minimum"] = max(bounds.get("minimum", INT64_MIN), INT64_MIN)
-        bounds["maximum"] = min(bounds.get("maximum", INT64_MAX), INT64_MAX)
     return Column(
         name=name,
         kind=kind,
@@ -66,42 +62,42 @@ def read_property(
         allows_unlisted=allows_unlisted,
         description=str(spec.get("description", "")),
         unit=str(spec.get("unit", "")),
-        **(bounds | read_hints(name, kind, spec)),
+        **(_bounds(name, kind, inner) | read_hints(name, kind, spec)),
     )
 
 
 def write_property(column: Column) -> dict[str, Any]:
-    """The column as a property of a record's JSON Schema; ``read_property`` reads it back."""
-    texts = {name: getattr(column, name) for name in ("description", "unit", *HINTS)}
-    outer: dict[str, Any] = {key: text for key, text in texts.items() if text}
+    """Convert a column to a property of JSON Schema, the inverse of ``read_property``."""
+    annotations = {name: getattr(column, name) for name in ("description", "unit", *HINTS)}
+    outer: dict[str, Any] = {key: text for key, text in annotations.items() if text}
     inner: dict[str, Any] = {"type": column.kind if column.kind in _KINDS else "string"}
     if column.kind == "date":
         inner["format"] = "date"
     if column.levels:
         inner["enum"] = list(column.levels)
-    limits = {key: getattr(column, own) for key, own in BOUNDS.items()}
-    inner |= {key: limit for key, limit in limits.items() if limit is not None}
-    parts = [inner] + [{"type": "string"}] * column.allows_unlisted
+    bounds = {key: getattr(column, attribute) for key, attribute in BOUNDS.items()}
+    inner |= {key: bound for key, bound in bounds.items() if bound is not None}
+    alternatives = [inner] + [{"type": "string"}] * column.allows_unlisted
     if not column.required:
-        return {"anyOf": [*parts, {"type": "null"}], "default": None} | outer
-    return {"anyOf": parts} | outer if column.allows_unlisted else inner | outer
+        return {"anyOf": [*alternatives, {"type": "null"}], "default": None} | outer
+    return {"anyOf": alternatives} | outer if column.allows_unlisted else inner | outer
 
 
 def _resolved(spec: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The field with what it refers to put in its place, as pydantic writes an Enum."""
+    """Replace a ``$ref``, as pydantic writes for an Enum, by the definition it refers to."""
     reference = spec.get("$ref")
     if not isinstance(reference, str):
         return spec
-    found = definitions.get(reference.removeprefix("#/$defs/"), {})
+    definition = definitions.get(reference.removeprefix("#/$defs/"), {})
     rest = {key: value for key, value in spec.items() if key != "$ref"}
-    texts = ("title", "description")  # of the class, not of the field
-    return {key: value for key, value in found.items() if key not in texts} | rest
+    of_class = ("title", "description")  # they describe the class, not the field
+    return {key: value for key, value in definition.items() if key not in of_class} | rest
 
 
 def _alternatives(
     name: str, spec: Mapping[str, Any], definitions: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], bool, bool]:
-    """A field's one type, whether it may be null, and whether any other text will do as well."""
+    """A field's only type, whether it may be null, and whether it accepts unlisted strings."""
     if isinstance(spec.get("type"), list):  # ["number", "null"]
         rest = {key: value for key, value in spec.items() if key != "type"}
         spec = {**rest, "anyOf": [{"type": kind} for kind in spec["type"]]}
@@ -113,10 +109,10 @@ def _alternatives(
         len(parts) == 2 and len(listed) == 1 and bool({"enum", "const"} & set(listed[0]))
     )
     if len(parts) != 1 and not allows_unlisted:
-        raise SchemaError(f"{name}: a union of types has no column; choose one")
+        raise SchemaError(f"{name}: a union of types is not supported; choose one type")
     rest = {key: value for key, value in spec.items() if key != "anyOf"}
-    chosen = listed[0] if allows_unlisted else parts[0]
-    return {**rest, **chosen}, len(parts) < len(spec["anyOf"]), allows_unlisted
+    single = listed[0] if allows_unlisted else parts[0]
+    return {**rest, **single}, len(parts) < len(spec["anyOf"]), allows_unlisted
 
 
 def _kind(name: str, spec: Mapping[str, Any]) -> Kind:
@@ -127,19 +123,29 @@ def _kind(name: str, spec: Mapping[str, Any]) -> Kind:
         return "date" if spec.get("format") == "date" else "identifier"
     if declared in _KINDS:
         return _KINDS[declared]
-    raise SchemaError(f"{name}: {declared or 'what it is'} {NO_COLUMN}")
+    raise SchemaError(f"{name}: {declared or 'a field without a type'} {UNSUPPORTED_TYPE}")
+
+
+def _bounds(name: str, kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
+    bounds: dict[str, Any] = {
+        attribute: _bound(name, key, spec[key]) for key, attribute in BOUNDS.items() if key in spec
+    }
+    if kind == "integer":
+        bounds["minimum"] = max(bounds.get("minimum", INT64_MIN), INT64_MIN)
+        bounds["maximum"] = min(bounds.get("maximum", INT64_MAX), INT64_MAX)
+    return bounds
 
 
 def _bound(name: str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise SchemaError(f"{name}: {key} is not a finite number")
+        raise SchemaError(f"{name}: {key} must be a finite number")
     return value
 
 
 def _levels(name: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
     levels = tuple(spec["enum"] if "enum" in spec else [spec["const"]] if "const" in spec else ())
-    if not all(isinstance(choice, str) for choice in levels):
-        raise SchemaError(f"{name}: categories are texts; write the others as text too")
+    if not all(isinstance(level, str) for level in levels):
+        raise SchemaError(f"{name}: all category levels must be strings")
     if len(set(levels)) < len(levels):
-        raise SchemaError(f"{name}: a category is listed twice")
+        raise SchemaError(f"{name}: a category level is listed twice")
     return levels

@@ -1,4 +1,4 @@
-"""The columns of a record: what validation, signature, API and training derive from."""
+"""``RecordSchema``, from which validation, signature, API and training derive."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from churn_model.schema.column import OUTPUT_COLUMNS, Column, read_hints
 from churn_model.schema.json_schema import read_property, write_property
 from churn_model.schema.pydantic_class import document_of, row_class
 
-_ORDER = "propertyOrdering"  # of the columns; MLflow's YAML sorts the properties themselves
+_ORDER = "propertyOrdering"  # MLflow's YAML sorts the properties, so their order is listed
 
 
 @dataclass(frozen=True)
 class RecordSchema:
     """The columns of a record, in order.
 
-    Everything that must know a record's fields gets them here. ``RecordSchema.from_json_schema``
-    and ``to_json_schema`` are inverse to each other, so that a registered model carries its schema
-    as a file and never needs the class that it was declared with.
+    A registered model carries its schema as a JSON Schema file, so it never needs the class that
+    the record was declared with: ``from_json_schema`` is the inverse of ``to_json_schema``.
     """
 
     title: str
@@ -31,16 +30,18 @@ class RecordSchema:
 
     def __post_init__(self) -> None:
         if not self.features:
-            raise SchemaError(f"{self.title}: no field can be a feature; add a number or a Literal")
+            raise SchemaError(
+                f"{self.title}: no field can be a feature; add a numerical or a Literal field"
+            )
         for column in self.columns:
             if column.name in OUTPUT_COLUMNS:
                 raise SchemaError(
-                    f"{self.title}: field {column.name!r} has the name of a scored table's own "
-                    "column; rename it"
+                    f"{self.title}: field {column.name!r} has the name of an output column; "
+                    "rename it"
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the class made from it, which pickle would look for by name."""
+        """Everything but the cached ``row_model``, which pickle would look up by name."""
         return {"title": self.title, "columns": self.columns}
 
     def __iter__(self) -> Iterator[Column]:
@@ -53,33 +54,36 @@ class RecordSchema:
 
     @property
     def dates(self) -> tuple[Column, ...]:
-        """The columns that are scored by their age, for which a score needs to know its day."""
+        """The columns that are scored by their age on the day of scoring."""
         return tuple(c for c in self.columns if c.kind == "date")
 
     @property
     def identifiers(self) -> tuple[Column, ...]:
-        """The columns that are carried through and never scored."""
+        """The columns that are returned unchanged and never scored."""
         return tuple(c for c in self.columns if c.kind == "identifier")
 
     def with_monotone(self, directions: Mapping[str, str]) -> RecordSchema:
-        """The schema with each named field's risk ``increasing`` or ``decreasing``."""
+        """A copy in which the risk is ``increasing`` or ``decreasing`` in each named field."""
         named = {column.name: column for column in self.columns}
         for name, direction in directions.items():
             if name not in named:
-                raise SchemaError(f"{name}: is no field; fields are {list(named)}")
+                raise SchemaError(f"{name}: is not a field; the fields are {list(named)}")
             hint = read_hints(name, named[name].kind, {"monotone": direction or "nothing"})
             named[name] = replace(named[name], monotone=hint["monotone"])
         return replace(self, columns=tuple(named.values()))
 
     def with_ages(self, unit: str = "days ago") -> RecordSchema:
-        """The schema with a whole number of days in place of each date, as scorecards see it."""
+        """A copy in which each date is an integer number of days, as in a scorecard."""
         columns = (replace(c, kind="integer", unit=unit) if c.kind == "date" else c for c in self)
         return replace(self, columns=tuple(columns))
 
     def with_unlisted(self, unseen: str) -> RecordSchema:
-        """The schema with its categories open (``"unknown"``) or closed (``"refuse"``)."""
-        if unseen not in ("refuse", "unknown"):
-            raise SchemaError("an unseen category is a reason to 'refuse', or it is 'unknown'")
+        """A copy whose categories accept unlisted levels (``"unknown"``) or not (``"reject"``).
+
+        ``"refuse"`` means the same as ``"reject"``.
+        """
+        if unseen not in ("reject", "refuse", "unknown"):
+            raise SchemaError(f"unseen must be 'reject' or 'unknown', not {unseen!r}")
         columns = (
             replace(c, allows_unlisted=unseen == "unknown") if c.kind == "category" else c
             for c in self
@@ -90,14 +94,14 @@ class RecordSchema:
     def from_model(cls, model: type[BaseModel]) -> RecordSchema:
         """Read a pydantic class.
 
-        Raises SchemaError for whatever has no column check: custom validators, nested models,
-        unions, patterns, defaults other than None.
+        Raises SchemaError for anything without a column check: custom validators, nested models,
+        unions, patterns, and defaults other than None.
         """
         return cls.from_json_schema(document_of(model))
 
     @classmethod
     def from_json_schema(cls, document: Mapping[str, Any]) -> RecordSchema:
-        """Read the JSON Schema of one record (an object with properties)."""
+        """Read a record's JSON Schema, an object with properties. Raises SchemaError."""
         title = str(document.get("title", "record"))
         properties = document.get("properties")
         if (
@@ -105,12 +109,17 @@ class RecordSchema:
             or not isinstance(properties, Mapping)
             or not all(isinstance(spec, Mapping) for spec in properties.values())
         ):
-            raise SchemaError(f"{title}: a record's JSON Schema is an object with properties")
+            raise SchemaError(
+                f"{title}: the JSON Schema of a record must be an object with properties"
+            )
         required = set(document.get("required", ()))
         names = list(document.get(_ORDER, properties))
-        unknown = {*required, *names} ^ set(properties)
-        if unknown:
-            raise SchemaError(f"{title}: its parts do not list the same fields: {sorted(unknown)}")
+        mismatched = {*required, *names} ^ set(properties)
+        if mismatched:
+            raise SchemaError(
+                f"{title}: properties, required and {_ORDER} list different fields: "
+                f"{sorted(mismatched)}"
+            )
         definitions = document.get("$defs", {})
         columns = (
             read_property(str(name), properties[name], name in required, definitions)
@@ -119,7 +128,7 @@ class RecordSchema:
         return cls(title, tuple(columns))
 
     def to_json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of one record, as ``from_json_schema`` reads it."""
+        """The record's JSON Schema, as ``from_json_schema`` reads it."""
         return {
             "title": self.title,
             "type": "object",
@@ -130,5 +139,5 @@ class RecordSchema:
 
     @cached_property
     def row_model(self) -> type[BaseModel]:
-        """A strict pydantic class for one record; accepts what the column checks accept."""
+        """A strict pydantic class of one record; it accepts what the column checks accept."""
         return row_class(self.title, self.columns)

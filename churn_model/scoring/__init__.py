@@ -1,4 +1,4 @@
-"""Scoring: the scorecard file, its lookup tables, and the scorer that every way to score uses."""
+"""Scoring: the scorecard file, its lookup tables, and the ``Scorer`` that all callers use."""
 
 from churn_model.scoring.scorer import AsOf, OnInvalid, Reason, Score, Scorer, Scores
 

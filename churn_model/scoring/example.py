@@ -1,4 +1,4 @@
-"""A customer to try a model with."""
+"""An example customer for a model."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from churn_model.scoring.scorecard import FeatureProfile
 
 
 def example_customer(scorer: Scorer) -> dict[str, Any]:
-    """A customer in the middle of the training table."""
+    """A customer with the most typical values of the training table."""
     profile = scorer.scorecard.profile.features
     return {
-        column.name: _middle(column, profile.get(column.name, FeatureProfile(missing=0.0)))
+        column.name: _typical_value(column, profile.get(column.name, FeatureProfile(missing=0.0)))
         for column in scorer.schema
     }
 
 
-def _middle(column: Column, known: FeatureProfile) -> Any:
+def _typical_value(column: Column, profile: FeatureProfile) -> Any:
     if column.kind == "identifier":
         return "C-1001"
     if column.kind == "category":
-        return max(column.levels, key=lambda choice: known.shares.get(choice, 0.0))
-    value = known.quantiles[len(known.quantiles) // 2] if known.quantiles else 1.0
+        return max(column.levels, key=lambda level: profile.shares.get(level, 0.0))
+    value = profile.quantiles[len(profile.quantiles) // 2] if profile.quantiles else 1.0
     if column.kind == "date":
         return iso_dates(np.array([scoring_day(None) - round(value)]))[0]
     if column.kind == "boolean":

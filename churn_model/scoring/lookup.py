@@ -1,7 +1,7 @@
-"""A scorecard made ready to score: table lookups for many rows (numpy) and for one (plain Python).
+"""Scores with a scorecard: table lookups for many rows (numpy) and for one row (plain Python).
 
-All cuts of a feature, of its own table and of its pairs, are merged into one grid, so that each
-value is searched once; what a term needs from then on is a lookup by grid bin.
+All cuts of a feature, from its own term and from its pairs, are merged into one sorted list. Each
+value is binned once; every term then looks up its score by that bin.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from churn_model.scoring.scorecard import Feature, Scorecard, Term, term_shape
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bins: TypeAlias = npt.NDArray[np.int32]
 
-_FEW = 16  # rows; up to here one after the other is quicker than numpy's fixed costs
-_CHUNK = 16_384  # rows; the temporaries of one chunk stay in the processor's cache
+_FEW = 16  # rows; up to here one row at a time is faster than numpy
+_CHUNK = 16_384  # rows; the temporary arrays of a chunk fit in the processor's cache
 
 
 class Axis:
-    """One feature's merged cuts, and each value's place among them.
+    """The merged cuts of one feature.
 
-    ``bins`` (0 missing, 1.. by ascending value or by category, the last one unknown) are what the
-    tables of ``Lookup`` are indexed with.
+    Bin 0 is for a missing value, the last bin for an unlisted category level; the others are in
+    ascending order of values, or in the order of levels.
     """
 
     def __init__(self, feature: Feature, terms: Sequence[Term]) -> None:
@@ -34,9 +34,9 @@ class Axis:
         cuts = {
             cut
             for term in terms
-            for name, own in zip(term.features, term.cuts, strict=True)
+            for name, term_cuts in zip(term.features, term.cuts, strict=True)
             if name == feature.name
-            for cut in own
+            for cut in term_cuts
         }
         self.cuts = sorted(cuts)
         self.size = (len(feature.categories) + 2) if self.is_category else len(self.cuts) + 3
@@ -45,17 +45,17 @@ class Axis:
     def bins(self, values: npt.NDArray[Any]) -> Bins:
         """Bins (n,) of numbers with NaN for missing, or of category codes with -1 for missing."""
         if self.is_category:
-            coded: Bins = (values + 1).astype(np.int32)
-            return coded
+            level_bins: Bins = (values + 1).astype(np.int32)
+            return level_bins
         missing = np.isnan(values)
         if not missing.any():
             return self._search(values) + np.int32(1)
-        found: Bins = self._search(np.where(missing, 0.0, values)) + np.int32(1)
-        found[missing] = 0
-        return found
+        bins: Bins = self._search(np.where(missing, 0.0, values)) + np.int32(1)
+        bins[missing] = 0
+        return bins
 
-    def places(self, cuts: Sequence[float]) -> Bins:
-        """For each bin of this axis (size,) the bin among a term's own ``cuts``."""
+    def term_bins(self, cuts: Sequence[float]) -> Bins:
+        """The bin of a term with these ``cuts``, for each bin of this axis (size,)."""
         if self.is_category:
             return np.arange(self.size, dtype=np.int32)
         inner = 1 + np.searchsorted(np.array(cuts), np.array(self.cuts), side="right")
@@ -63,12 +63,12 @@ class Axis:
 
 
 class _Search:
-    """``np.searchsorted(cuts, values, side="right")``, quicker for few cuts and many values.
+    """``np.searchsorted(cuts, values, side="right")``, faster for few cuts and many values.
 
-    The range is divided into equal cells. A value's cell comes from one multiplication; ``before``
-    says how many cuts lie in earlier cells, and only the cuts of its own cell remain to compare.
-    The cell is a monotone function of the value, also after rounding, so the result is exact.
-    Values are not NaN.
+    The range is divided into equal cells, so a value's cell takes one multiplication. ``before``
+    counts the cuts in earlier cells; only the cuts in the value's own cell are compared. The cell
+    is a monotone function of the value, even after rounding, so the result is exact. Values must
+    not be NaN.
     """
 
     _MOST_STEPS = 4
@@ -86,30 +86,30 @@ class _Search:
             if counts.max() <= self._MOST_STEPS:
                 self.steps = int(counts.max())
                 self.before = (np.cumsum(counts) - counts).astype(np.int32)
-                self.padded = np.append(cuts, np.full(self.steps, np.nan))  # which nothing passes
+                self.padded = np.append(cuts, np.full(self.steps, np.nan))  # no value passes NaN
                 return
 
     def _cells(self, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-        with np.errstate(over="ignore"):  # a huge value lands in the last cell all the same
-            place = (values - self.low) * self.scale
-        cells: npt.NDArray[np.intp] = np.clip(place, 0.0, self.top).astype(np.intp)
+        with np.errstate(over="ignore"):  # infinity is clipped to the last cell
+            position = (values - self.low) * self.scale
+        cells: npt.NDArray[np.intp] = np.clip(position, 0.0, self.top).astype(np.intp)
         return cells
 
     def __call__(self, values: npt.NDArray[Any]) -> Bins:
         if self.steps < 0:
             plain: Bins = np.searchsorted(self.cuts, values, side="right").astype(np.int32)
             return plain
-        found: Bins = self.before[self._cells(values)]
+        bins: Bins = self.before[self._cells(values)]
         for _ in range(self.steps):
-            # a value equal to or above the next cut passes it; the cuts ascend, so no step skips
-            found += values >= self.padded[found]
-        return found
+            # a value at or above the next cut passes it; the cuts ascend, so none is skipped
+            bins += values >= self.padded[bins]
+        return bins
 
 
 class Lookup:
-    """Log-odds and effects of a scorecard.
+    """Computes log-odds and effects of a scorecard.
 
-    ``features`` gives the order of the columns that the methods take and return.
+    The methods take and return columns in the order of ``features``.
     """
 
     def __init__(self, scorecard: Scorecard) -> None:
@@ -117,22 +117,22 @@ class Lookup:
         self.intercept = scorecard.intercept
         self._axes = [Axis(feature, scorecard.terms) for feature in scorecard.features]
         self._cuts = [None if axis.is_category else axis.cuts for axis in self._axes]
-        place = {name: i for i, name in enumerate(self.features)}
+        position = {name: i for i, name in enumerate(self.features)}
         self._main: list[tuple[int, Floats]] = []
         self._pairs: list[tuple[int, int, Bins, Bins, Floats]] = []
         for term in scorecard.terms:
             table = np.array(term.scores, dtype=np.float64)
             maps = [
-                self._axes[place[name]].places(cuts)
+                self._axes[position[name]].term_bins(cuts)
                 for name, cuts in zip(term.features, term.cuts, strict=True)
             ]
             if len(term.features) == 1:
-                self._main.append((place[term.features[0]], table[maps[0]]))
+                self._main.append((position[term.features[0]], table[maps[0]]))
             else:
-                first, second = (place[name] for name in term.features)
+                first, second = (position[name] for name in term.features)
                 width = np.int32(term_shape(scorecard, term)[1])
                 self._pairs.append((first, second, maps[0] * width, maps[1], table))
-        # the same tables as Python lists: one row is quicker without numpy
+        # the same tables as Python lists: a single row is faster without numpy
         self._main_lists = [(i, table.tolist()) for i, table in self._main]
         self._pair_lists = [
             (i, j, rows.tolist(), columns.tolist(), table.tolist())
@@ -140,16 +140,16 @@ class Lookup:
         ]
 
     def log_odds(self, values: Mapping[str, npt.NDArray[Any]]) -> Floats:
-        """Log-odds of churn (n,) of columns (n,) each, keyed by feature."""
+        """Log-odds of churn (n,), from one column (n,) per feature."""
         columns = [values[name] for name in self.features]
         n = len(columns[0])
         if n <= _FEW:
-            rows_of_few = zip(*(column.tolist() for column in columns), strict=True)
-            return np.array([self.log_odds_one(row) for row in rows_of_few], dtype=np.float64)
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            return np.array([self.log_odds_one(row) for row in rows], dtype=np.float64)
         result = np.empty(n)
         for start in range(0, n, _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            result[rows] = self._log_odds([column[rows] for column in columns])
+            chunk = slice(start, start + _CHUNK)
+            result[chunk] = self._log_odds([column[chunk] for column in columns])
         return result
 
     def _log_odds(self, columns: Sequence[npt.NDArray[Any]]) -> Floats:
@@ -162,9 +162,9 @@ class Lookup:
         return total
 
     def effects(self, values: Mapping[str, npt.NDArray[Any]]) -> Floats:
-        """Each feature's share of the log-odds (n, features); a pair's is split evenly.
+        """The effect of each feature on the log-odds (n, features).
 
-        ``intercept + effects.sum(axis=1)`` is the log-odds.
+        A pair's effect is split evenly. ``intercept + effects.sum(axis=1)`` is the log-odds.
         """
         columns = [values[name] for name in self.features]
         bins = self._bins(columns)
@@ -178,7 +178,7 @@ class Lookup:
         return result
 
     def log_odds_one(self, values: Sequence[float | None]) -> float:
-        """Log-odds of one row, its values in the order of ``features``."""
+        """Log-odds of one row, with its values in the order of ``features``."""
         bins = self._bins_of_one(values)
         total = self.intercept
         for i, table in self._main_lists:
@@ -188,7 +188,7 @@ class Lookup:
         return total
 
     def effects_one(self, values: Sequence[float | None]) -> list[float]:
-        """Each feature's share of one row's log-odds."""
+        """The effect of each feature on the log-odds of one row."""
         bins = self._bins_of_one(values)
         result = [0.0] * len(bins)
         for i, table in self._main_lists:
@@ -200,7 +200,7 @@ class Lookup:
         return result
 
     def _bins_of_one(self, values: Sequence[float | None]) -> list[int]:
-        """The bins of numbers (None or NaN for missing), and of category codes."""
+        """Bins of numbers (None or NaN for missing) and of category codes (None for missing)."""
         return [
             0
             if value is None or value != value

@@ -1,9 +1,9 @@
 """The model as a JSON file: a generalised additive model with pairwise terms.
 
-``logit p = intercept + sum of table lookups``, one table a feature and a few tables for pairs
-(Lou, Caruana, Gehrke, Hooker 2013, "Accurate intelligible models with pairwise interactions"). The
-file holds numbers and names only, so loading it runs no code; whatever is not as it should be is
-refused before anything is built from it.
+``logit p = intercept + sum of table lookups``, with one table per feature and a few for pairs (Lou,
+Caruana, Gehrke, Hooker 2013, "Accurate intelligible models with pairwise interactions"). The file
+contains only numbers and names, so loading it runs no code. A file that is not consistent is
+rejected before it is used.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from churn_model.errors import ScorecardError
 
 FORMAT: Final = "churn-scorecard"
 VERSION = 1
-_MAX_BYTES = 256 * 2**20  # a scorecard has some 100 kB; what is far larger is no scorecard
+_MAX_BYTES = 256 * 2**20  # a scorecard has about 100 kB
 
 _FILE = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Feature(BaseModel):
-    """What a term looks up: a number, or a category with its known values in table order."""
+    """A numerical feature, or a category with its levels in the order of the tables."""
 
     model_config = _FILE
 
@@ -38,13 +38,13 @@ class Feature(BaseModel):
 
 
 class Term(BaseModel):
-    """A table over one feature, or over two.
+    """A table over one or two features.
 
-    ``cuts`` has a list for each feature of the term: ascending bin edges of a number, empty for a
-    category. A number's bin is ``1 + how many cuts are <= value``; a category's is 1 + its place in
-    the feature's list. Entry 0 of each axis is for a missing value, the last one for an unknown
-    category; so an axis has ``len(cuts) + 3`` or ``len(categories) + 2`` entries. ``scores`` are
-    log-odds, row-major over the axes.
+    ``cuts`` has one list per feature of the term: ascending bin edges for a number, empty for a
+    category. The bin of a number is ``1 + (number of cuts <= value)``, the bin of a category level
+    is 1 + its position in the feature's list. Along each axis entry 0 is for a missing value and
+    the last entry for an unlisted level, so an axis has ``len(cuts) + 3`` or
+    ``len(categories) + 2`` entries. ``scores`` are log-odds, in row-major order.
     """
 
     model_config = _FILE
@@ -60,10 +60,10 @@ class Term(BaseModel):
 
 
 class FeatureProfile(BaseModel):
-    """How a feature was distributed in training: for drift checks and for plots of its effect.
+    """The distribution of a feature in training, for drift checks and effect plots.
 
-    ``missing``: share of rows in 0..1. ``quantiles``: of a number at 0, 5, ..., 100 %, without the
-    missing ones. ``shares``: of each category.
+    ``missing``: the share of rows with a missing value (0..1). ``quantiles``: the 0, 5, ..., 100 %
+    quantiles of a number, without missing values. ``shares``: the share of each category level.
     """
 
     model_config = _FILE
@@ -74,7 +74,7 @@ class FeatureProfile(BaseModel):
 
 
 class Profile(BaseModel):
-    """The training table in numbers."""
+    """Summary statistics of the training table."""
 
     model_config = _FILE
 
@@ -84,7 +84,7 @@ class Profile(BaseModel):
 
 
 class Scorecard(BaseModel):
-    """A fitted scorecard; see the module's text for the formula."""
+    """A fitted scorecard; the module's docstring has the formula."""
 
     model_config = _FILE
 
@@ -98,12 +98,12 @@ class Scorecard(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Scorecard:
-        for complaint in _complaints(self):
-            raise ValueError(complaint)
+        for problem in _inconsistencies(self):
+            raise ValueError(problem)
         return self
 
     def dumps(self) -> str:
-        """The file's text; the same scorecard always gives the same bytes."""
+        """Write as JSON; equal scorecards give equal bytes."""
         return json.dumps(self.model_dump(), ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
@@ -112,19 +112,19 @@ class Scorecard(BaseModel):
 
     @classmethod
     def loads(cls, text: str | bytes, name: str = FORMAT) -> Scorecard:
-        """Read the file's text. Raises ScorecardError with one line that says what is wrong."""
+        """Read from JSON. Raises ScorecardError, which says in one line what is wrong."""
         try:
-            document = json.loads(text, parse_constant=_refuse_constant)
+            document = json.loads(text, parse_constant=_reject_constant)
         except (ValueError, RecursionError):
             raise ScorecardError(
-                f"{name}: is cut off or no JSON; copy it again or register the model anew"
+                f"{name}: is cut off or not valid JSON; copy it again or register the model again"
             ) from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ScorecardError(f"{name}: is no scorecard (its 'format' is not {FORMAT!r})")
+            raise ScorecardError(f"{name}: is not a scorecard (its 'format' is not {FORMAT!r})")
         if document.get("version") != VERSION:
             raise ScorecardError(
-                f"{name}: has format version {document.get('version')!r:.20}, this program reads "
-                f"version {VERSION}; train again or use the churn_model that wrote it"
+                f"{name}: has format version {document.get('version')!r:.20}, but this program "
+                f"reads version {VERSION}; train again, or use the churn_model that wrote it"
             )
         try:
             return cls.model_validate(document)
@@ -137,40 +137,57 @@ class Scorecard(BaseModel):
         path = Path(path)
         try:
             if path.stat().st_size > _MAX_BYTES:
-                raise ScorecardError(f"{path}: is over {_MAX_BYTES} bytes, so it is no scorecard")
+                raise ScorecardError(
+                    f"{path}: has over {_MAX_BYTES} bytes, too many for a scorecard"
+                )
             return cls.loads(path.read_bytes(), str(path))
         except OSError as error:
             raise ScorecardError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _complaints(scorecard: Scorecard) -> Iterator[str]:
-    """What pydantic's types cannot say: names, sizes and order fit together."""
-    features = {feature.name: feature for feature in scorecard.features}
-    if len(features) < len(scorecard.features):
+def _inconsistencies(scorecard: Scorecard) -> Iterator[str]:
+    """Names, sizes and orders that do not fit together, which pydantic's types cannot express."""
+    yield from _inconsistent_features(scorecard)
+    yield from _inconsistent_terms(scorecard)
+    for term in scorecard.terms:
+        yield from _inconsistent_table(scorecard, term)
+
+
+def _inconsistent_features(scorecard: Scorecard) -> Iterator[str]:
+    names = {feature.name for feature in scorecard.features}
+    if len(names) < len(scorecard.features):
         yield "a feature is listed twice"
     for feature in scorecard.features:
         if len(set(feature.categories)) < len(feature.categories):
-            yield f"feature {feature.name!r} lists a category twice"
+            yield f"feature {feature.name!r} lists a category level twice"
         if feature.kind == "number" and feature.categories:
-            yield f"feature {feature.name!r} is a number and has categories"
+            yield f"feature {feature.name!r} is a number, but has categories"
+
+
+def _inconsistent_terms(scorecard: Scorecard) -> Iterator[str]:
+    features = {feature.name for feature in scorecard.features}
     seen: set[tuple[str, ...]] = set()
     for term in scorecard.terms:
-        unknown = [name for name in term.features if name not in features]
-        if unknown:
+        if not features.issuperset(term.features):
             yield f"term {term.name!r} uses an unknown feature"
         key = tuple(sorted(term.features))
         if key in seen or len(set(key)) < len(key):
-            yield f"term {term.name!r} is there twice, or pairs a feature with itself"
+            yield f"term {term.name!r} occurs twice, or pairs a feature with itself"
         seen.add(key)
-        if len(term.cuts) != len(term.features):
-            yield f"term {term.name!r} needs a list of cuts for each feature"
-        for name, cuts in zip(term.features, term.cuts, strict=True):
-            if features[name].kind == "category" and cuts:
-                yield f"term {term.name!r} has cuts for the category {name!r}"
-            if any(a >= b for a, b in pairwise(cuts)):
-                yield f"term {term.name!r} has cuts that do not ascend"
-        if len(term.scores) != math.prod(term_shape(scorecard, term)):
-            yield f"term {term.name!r} has {len(term.scores)} scores, which does not fit its cuts"
+
+
+def _inconsistent_table(scorecard: Scorecard, term: Term) -> Iterator[str]:
+    kinds = {feature.name: feature.kind for feature in scorecard.features}
+    if len(term.cuts) != len(term.features):
+        yield f"term {term.name!r} needs one list of cuts per feature"
+    for name, cuts in zip(term.features, term.cuts, strict=True):
+        if kinds[name] == "category" and cuts:
+            yield f"term {term.name!r} has cuts for the category {name!r}"
+        if any(a >= b for a, b in pairwise(cuts)):
+            yield f"term {term.name!r} has cuts that do not ascend"
+    expected = math.prod(term_shape(scorecard, term))
+    if len(term.scores) != expected:
+        yield f"term {term.name!r} has {len(term.scores)} scores, but its cuts need {expected}"
 
 
 def term_shape(scorecard: Scorecard, term: Term) -> tuple[int, ...]:
@@ -182,12 +199,12 @@ def term_shape(scorecard: Scorecard, term: Term) -> tuple[int, ...]:
     )
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+def _reject_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _first_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
+    location = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    return f"{location}: {message}" if location else message

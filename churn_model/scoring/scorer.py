@@ -1,4 +1,4 @@
-"""Scorer: check -> look up -> decide. Every way of scoring a customer ends here."""
+"""``Scorer``: validates customers, looks up their log-odds, and compares with the threshold."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ ScoringInput: TypeAlias = (
 )
 OnInvalid: TypeAlias = Literal["raise", "report"]
 AsOf: TypeAlias = date | str | None
-"""The day that dates are aged to; None is today (UTC)."""
+"""The day of scoring, from which the age of dates is counted; None is today in UTC."""
 Reason: TypeAlias = dict[str, Any]
 """``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
 
 
 class Score(NamedTuple):
-    """One customer's score; ``reasons`` is None unless asked for."""
+    """One customer's score; ``reasons`` is None unless requested."""
 
     identifiers: dict[str, Any]
     prediction: int
@@ -52,11 +52,11 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores of n customers, in the order they came.
+    """The scores of n customers, in the caller's order.
 
-    ``probability`` (n,) of churn, NaN where the row is invalid. ``prediction`` (n,) is 1 where the
-    probability reaches the threshold, else 0, and -1 where the row is invalid. ``reasons``: a list
-    a row, or None unless asked for. ``errors``: ordered by row.
+    ``probability`` (n,): of churn; NaN for an invalid row. ``prediction`` (n,): 1 if the
+    probability is at or above the threshold, else 0; -1 for an invalid row. ``reasons``: one list
+    per row, or None unless requested. ``errors``: sorted by row.
     """
 
     identifiers: Mapping[str, Any]
@@ -67,7 +67,7 @@ class Scores:
     reasons: list[list[Reason]] | None = None
 
     def row(self, position: int) -> Score:
-        """One customer's score."""
+        """The score of the customer at a position."""
         return Score(
             {name: values[position] for name, values in self.identifiers.items()},
             int(self.prediction[position]),
@@ -85,7 +85,7 @@ class Scores:
         return pd.DataFrame(columns, index=index)
 
     def error_texts(self) -> list[str | None]:
-        """What is wrong with each row (n,), None where nothing is."""
+        """One error message per row (n,), None for a valid row."""
         return messages_by_row(self.errors, len(self.valid))
 
 
@@ -93,7 +93,7 @@ class Scorer:
     """A scorecard and the schema of the records that it scores."""
 
     def __init__(self, scorecard: Scorecard, schema: RecordSchema) -> None:
-        _refuse_mismatch(scorecard, schema)
+        _check_match(scorecard, schema)
         self.scorecard = scorecard
         self.schema = schema
         self.lookup = Lookup(scorecard)
@@ -103,7 +103,7 @@ class Scorer:
         self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
         self._kinds = {column.name: column.kind for column in schema.features}
         self._levels = {
-            c.name: {choice: code for code, choice in enumerate(c.levels)}
+            c.name: {level: code for code, level in enumerate(c.levels)}
             for c in schema.features
             if c.kind == "category"
         }
@@ -111,7 +111,7 @@ class Scorer:
 
     @classmethod
     def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
-        """Read both files of a registered model. Raises ScorecardError or SchemaError."""
+        """Read the two files of a registered model. Raises ScorecardError or SchemaError."""
         try:
             document = read_object(schema_file)
         except InvalidJson as error:
@@ -129,18 +129,20 @@ class Scorer:
     ) -> Scores:
         """Score n customers: a DataFrame, a sequence of records, or columns of equal length.
 
-        ``threshold`` (0..1) replaces the scorecard's own. ``as_of``: the day that dates are aged
-        to, today (UTC) by default. Raises InvalidRecords if a row breaks the
-        schema, unless ``on_invalid`` is ``"report"``: then it keeps its place without a score.
-        Raises InvalidParameter for an option outside its range.
+        ``threshold`` (0..1): by default the scorecard's own. ``as_of``: the day of scoring, by
+        default today in UTC. ``on_invalid``: ``"raise"`` raises InvalidRecords if a row is invalid;
+        ``"report"`` keeps such a row without a score. Raises InvalidParameter for an option outside
+        its range.
         """
         if on_invalid not in ("raise", "report"):
-            raise InvalidParameter("on_invalid is 'raise' or 'report'")
-        limit = self._threshold(threshold)
+            raise InvalidParameter("on_invalid must be 'raise' or 'report'")
+        decision_threshold = self._threshold(threshold)
         checked = self._check(customers)
         if on_invalid == "raise":
             checked.raise_if_invalid()
-        return self.score_columns(checked, threshold=limit, explain=explain, as_of=as_of)
+        return self.score_columns(
+            checked, threshold=decision_threshold, explain=explain, as_of=as_of
+        )
 
     def score_one(
         self,
@@ -154,8 +156,7 @@ class Scorer:
         try:
             fields = self._row_validator.validate_python(customer).__dict__
         except ValidationError:
-            # the vectorised checks name rule and field in this project's words
-            # (and take numpy's scalars, which pydantic does not)
+            # the vectorised checks give this project's error messages, and accept numpy scalars
             scores = self.score([customer], threshold=threshold, explain=explain, as_of=as_of)
             return scores.row(0)
         return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
@@ -168,14 +169,14 @@ class Scorer:
         explain: bool = False,
         as_of: AsOf = None,
     ) -> Score:
-        """Score one record that is a JSON object, parsed and validated in one step.
+        """Score one record from a JSON object, parsed and validated in one step.
 
-        Raises InvalidJson for anything but a JSON object, otherwise as ``score`` does.
+        Raises InvalidJson for anything else, otherwise as ``score`` does.
         """
         try:
             fields = self._row_validator.validate_json(body).__dict__
         except ValidationError:
-            # as in score_one: the vectorised checks give the error messages
+            # as in score_one
             record = parse_object(body)
             return self.score_one(record, threshold=threshold, explain=explain, as_of=as_of)
         return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
@@ -189,7 +190,7 @@ class Scorer:
         as_of: AsOf = None,
     ) -> Score:
         """Score the fields of a valid ``schema.row_model`` instance."""
-        limit = self._threshold(threshold)
+        decision_threshold = self._threshold(threshold)
         values = [fields[key] for key in self._feature_keys]
         inputs = self._codes(values) if self._levels else values
         if self._dates:
@@ -197,14 +198,13 @@ class Scorer:
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
         return Score(
             {name: fields[key] for name, key in self._identifier_keys.items()},
-            int(probability >= limit),
+            int(probability >= decision_threshold),
             probability,
-            self._reasons(_as_written(values), self.lookup.effects_one(inputs))
-            if explain
-            else None,
+            self._reasons(_as_json(values), self.lookup.effects_one(inputs)) if explain else None,
         )
 
     def _codes(self, values: list[Any]) -> list[Any]:
+        """One record's values with category levels replaced by their codes."""
         return [
             self._levels[name].get(value, len(self._levels[name]))
             if name in self._levels and value is not None
@@ -213,16 +213,17 @@ class Scorer:
         ]
 
     def _ages(self, values: Sequence[Any], today: int) -> list[Any]:
-        aged = list(values)
+        """One record's values with dates replaced by their ages in days."""
+        result = list(values)
         for i in self._dates:
-            aged[i] = None if aged[i] is None else today - to_day(aged[i])
-        return aged
+            result[i] = None if result[i] is None else today - to_day(result[i])
+        return result
 
     def _threshold(self, threshold: float | None) -> float:
         if threshold is None:
             return self.scorecard.threshold
         if not 0 <= threshold <= 1:
-            raise InvalidParameter("threshold is a number from 0 to 1")
+            raise InvalidParameter("threshold must be a number from 0 to 1")
         return threshold
 
     def score_columns(
@@ -233,11 +234,11 @@ class Scorer:
         explain: bool = False,
         as_of: AsOf = None,
     ) -> Scores:
-        """Score n rows that have been checked; those with an error keep their place, unscored."""
-        limit = self._threshold(threshold)
+        """Score n checked rows; invalid rows keep their position without a score."""
+        decision_threshold = self._threshold(threshold)
         values = self._inputs(checked, as_of)
         probability = _sigmoids(self.lookup.log_odds(values))
-        prediction = (probability >= limit).astype(np.int64)
+        prediction = (probability >= decision_threshold).astype(np.int64)
         if checked.errors:
             probability[~checked.valid] = np.nan
             prediction[~checked.valid] = -1
@@ -251,16 +252,16 @@ class Scorer:
         )
 
     def effects(self, customers: ScoringInput, *, as_of: AsOf = None) -> pd.DataFrame:
-        """Each feature's exact share of the log-odds (n rows, a column a feature).
+        """The exact effect of each feature on the log-odds (n rows, one column per feature).
 
-        The scorecard's intercept and a row's effects add up to its log-odds; a pair's effect is
-        split evenly between its two features. Raises as ``score`` does.
+        The intercept plus a row's effects is its log-odds; a pair's effect is split evenly between
+        its two features. Raises as ``score`` does.
         """
         checked = self._check(customers)
         checked.raise_if_invalid()
         index = customers.index if isinstance(customers, pd.DataFrame) else None
-        found = self.lookup.effects(self._inputs(checked, as_of))
-        return pd.DataFrame(found, index=index, columns=list(self.lookup.features))
+        effects = self.lookup.effects(self._inputs(checked, as_of))
+        return pd.DataFrame(effects, index=index, columns=list(self.lookup.features))
 
     def _check(self, customers: ScoringInput) -> Checked:
         if isinstance(customers, pd.DataFrame):
@@ -271,7 +272,7 @@ class Scorer:
         return check_records(customers, self.schema)
 
     def _inputs(self, checked: Checked, as_of: AsOf) -> Mapping[str, Any]:
-        """The columns (n,) that the scorecard looks up: dates as their age in days."""
+        """The columns (n,) that the scorecard looks up, with dates as ages in days."""
         if not self._dates:
             return checked.values
         today = scoring_day(as_of)
@@ -290,7 +291,7 @@ class Scorer:
         ]
 
     def _as_sent(self, name: str, checked: Checked) -> list[Any]:
-        """A column's checked values (n,) as the caller would write them."""
+        """A column's checked values (n,) as the caller sent them."""
         kind = self._kinds[name]
         values = checked.values[name]
         if name in checked.texts:
@@ -301,14 +302,11 @@ class Scorer:
             return [levels[code] for code in values.tolist()]
         if kind == "date":
             return iso_dates(values)
-        known = [None if value != value else value for value in values.tolist()]
-        if kind == "number":
-            return known
-        cast = bool if kind == "boolean" else int
-        return [None if value is None else cast(value) for value in known]
+        cast = {"integer": int, "boolean": bool}.get(kind, float)
+        return [None if value != value else cast(value) for value in values.tolist()]
 
     def _reasons(self, values: Sequence[Any], effects: Sequence[float]) -> list[Reason]:
-        """The features that push the risk up most, at most three, the strongest first."""
+        """The features that raise the risk most, at most three, strongest first."""
         order = sorted(range(len(effects)), key=lambda i: -effects[i])[:MOST_REASONS]
         return [
             {"feature": self.lookup.features[i], "value": values[i], "effect": effects[i]}
@@ -317,21 +315,26 @@ class Scorer:
         ]
 
 
-def _as_written(values: Sequence[Any]) -> list[Any]:
-    """One record's values as JSON has them: dates as texts."""
+def _as_json(values: Sequence[Any]) -> list[Any]:
+    """One record's values as JSON writes them, with dates as strings."""
     return [value.isoformat() if isinstance(value, date) else value for value in values]
 
 
-def _refuse_mismatch(scorecard: Scorecard, schema: RecordSchema) -> None:
+def _check_match(scorecard: Scorecard, schema: RecordSchema) -> None:
+    """Raise ScorecardError if the scorecard was not fitted on records of this schema."""
     columns = {column.name: column for column in schema.features}
     for feature in scorecard.features:
         column = columns.get(feature.name)
         if column is None:
-            raise ScorecardError(f"the scorecard uses {feature.name!r}, which the schema lacks")
+            raise ScorecardError(f"the scorecard uses {feature.name!r}, which is not in the schema")
         if (feature.kind == "category") != (column.kind == "category"):
-            raise ScorecardError(f"{feature.name!r} is a {feature.kind} in the scorecard only")
+            raise ScorecardError(
+                f"{feature.name!r} is a {feature.kind} in the scorecard, but not in the schema"
+            )
         if tuple(feature.categories) != column.levels:
-            raise ScorecardError(f"scorecard and schema list other categories for {feature.name!r}")
+            raise ScorecardError(
+                f"scorecard and schema list different category levels for {feature.name!r}"
+            )
 
 
 def _sigmoid(log_odds: float) -> float:

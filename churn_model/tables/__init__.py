@@ -1,4 +1,4 @@
-"""Tables of text, such as CSV files: how they are written, and how their cells are parsed.
+"""Tables of strings, such as CSV files: their descriptors, and the parsing of their cells.
 
-Used by training and batch scoring; a registered model does not carry it.
+Training and batch scoring use this package; a registered model does not contain it.
 """

@@ -1,4 +1,4 @@
-"""A table's descriptor (TOML): which column is which field, and how its files are written."""
+"""A table's descriptor (TOML): which column holds which field, and the format of its files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 class CsvFormat(BaseModel):
-    """How a CSV file is written."""
+    """The format of a CSV file."""
 
     model_config = STRICT
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Annotated[str, Field(min_length=1, max_length=1)] = "."
-    encoding: str = "utf-8-sig"  # reads plain UTF-8 and skips a byte-order mark
+    encoding: str = "utf-8-sig"  # also reads UTF-8 without a byte-order mark
 
 
 class TableDescriptor(BaseModel):
-    """Where a table keeps the schema's fields; what else its descriptor says is of no concern."""
+    """Which column of a table holds which field of the schema; other settings are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -36,16 +36,16 @@ class TableDescriptor(BaseModel):
 
     @classmethod
     def plain(cls, schema: RecordSchema) -> TableDescriptor:
-        """A table whose columns are named as the fields are."""
+        """The descriptor of a table whose columns have the names of the fields."""
         return cls(columns={column.name: column.name for column in schema})
 
 
 L = TypeVar("L", bound=TableDescriptor)
 
 
-def load_descriptor(path: str | Path, kind: type[L], schema: RecordSchema) -> L:
-    """Read a descriptor. Raises TableError with one line that says what to correct."""
-    descriptor = read_toml(path, kind)
+def load_descriptor(path: str | Path, model: type[L], schema: RecordSchema) -> L:
+    """Read a descriptor. Raises TableError, which says what to correct."""
+    descriptor = read_toml(path, model)
     _check_fields(path, descriptor, schema)
     return descriptor
 
@@ -61,5 +61,5 @@ def _check_fields(path: str | Path, descriptor: TableDescriptor, schema: RecordS
     for column in schema:
         if column.required and column.name not in descriptor.columns:
             raise TableError(
-                f"{path}: [columns] names no column for the required field {column.name!r}"
+                f"{path}: [columns] has no column for the required field {column.name!r}"
             )

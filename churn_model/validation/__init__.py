@@ -1,6 +1,6 @@
-"""Validation: tables, records and columns checked against a schema, column by column.
+"""Validation: checks DataFrames, records and columns against a schema, column by column.
 
-``Checked`` holds the typed columns, which rows are valid, and an error for each invalid cell.
+``Checked`` holds the typed columns, the mask of valid rows, and an error for each invalid cell.
 """
 
 from churn_model.validation.checks import Checked, check_columns, check_frame, check_records

@@ -115,7 +115,7 @@ def test_a_bad_row_is_a_400_with_row_and_field_for_people_and_machines(server, c
     with ChurnClient(server, schema=None) as client:
         with pytest.raises(InvalidRecords, match="row 3, age: must be at most 120"):
             client.predict(spoiled)
-        with pytest.raises(RequestRejected, match="threshold is a number from 0 to 1"):
+        with pytest.raises(RequestRejected, match="threshold must be a number from 0 to 1"):
             client.predict(customers, threshold=3.0)
 
 
@@ -157,7 +157,7 @@ def test_it_serves_in_an_environment_of_its_own(registry, customers, expected, t
 
 def test_a_frame_of_other_types_is_refused_by_the_client_alone(server, customers):
     with ChurnClient(server) as client:
-        with pytest.raises(InvalidRecords, match="age: must be a whole number"):
+        with pytest.raises(InvalidRecords, match="age: must be an integer"):
             client.predict(customers.assign(age=customers["age"] + 0.5))
         report = client.predict(
             customers.assign(age=pd.array([None] * 40, dtype="Int64")), on_invalid="report"

@@ -118,7 +118,7 @@ def test_the_table_a_spreadsheet_spoiled_is_refused_by_column_and_rows(real_data
     )
     done = train(workplace, real_data / "telco_wa_broken_totals.csv", workplace / "wa.toml")
     assert done.returncode == 1
-    assert "total_charges (column 'TotalCharges') is no number" in done.stderr
+    assert "total_charges (column 'TotalCharges') is not a number" in done.stderr
     assert "rows, e.g. 1, 2" in done.stderr
     assert_one_line(done.stderr)
     assert not (workplace / "mlruns").exists()

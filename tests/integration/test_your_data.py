@@ -115,7 +115,7 @@ def test_the_server_scores_as_the_notebook_does_and_tells_the_fields(exported, c
         wrong = {**example, SIGNED: "31.01.2026", "Months": 3.5}
         reply = server.post("/predict/single", json=wrong)
         assert [e["loc"][-1] for e in reply.json()["errors"]] == ["Months", SIGNED]
-        with pytest.raises(InvalidRecords, match="must be a date, as 2026-01-31"):
+        with pytest.raises(InvalidRecords, match="must be a date such as 2026-01-31"):
             client.predict([wrong])
         body = {"dataframe_records": [example], "params": {"as_of": "2026-01-31"}}
         reply = server.post("/invocations", json=body).json()["predictions"][0]

@@ -106,7 +106,7 @@ def test_a_version_that_takes_less_is_not_swapped_in_and_one_that_takes_more_is(
         with_age(own_registry, maximum=90)
         until(lambda: "reload_problem" in server.get("/health").json())
         problem = server.get("/health").json()["reload_problem"]
-        assert "age could be as high as 120" in problem
+        assert "age: the maximum fell from 120 to 90" in problem
         assert "--allow-schema-change" in problem
         assert version_of(server) == "1"
         with_age(own_registry, maximum=130, monotone="increasing")

@@ -166,7 +166,7 @@ def test_params_are_sent(client, server, customers):
 def test_bad_customers_are_refused_before_they_are_sent(client, server, customers):
     customers["age"] = customers["age"].astype(float)
     customers.loc[3, "age"] = 30.5
-    with pytest.raises(InvalidRecords, match="row 3, age: must be a whole number"):
+    with pytest.raises(InvalidRecords, match="row 3, age: must be an integer"):
         client.predict(customers)
     assert server.requests == []
 

@@ -4,13 +4,20 @@ import pickle
 import pytest
 
 from churn_model import errors
-from churn_model.errors import ChurnError, ClientError, FieldError, InvalidRecords, KeyRejected
+from churn_model.errors import (
+    ChurnError,
+    ClientError,
+    FieldError,
+    InvalidRecords,
+    KeyRejected,
+    messages_by_row,
+)
 
 EVERY = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, ChurnError)]
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_the_familys_docstring_names_every_member(kind):
+def test_the_module_docstring_names_every_error(kind):
     assert kind.__name__ in errors.__doc__
 
 
@@ -22,14 +29,14 @@ def test_the_familys_docstring_names_every_member(kind):
         ChurnError("text"),
     ],
 )
-def test_errors_survive_pickling(error):
+def test_errors_can_be_pickled(error):
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is type(error)
     assert str(copy) == str(error)
     assert vars(copy) == vars(error)
 
 
-def test_a_long_list_of_errors_is_shown_in_part_and_counted():
+def test_a_long_list_of_errors_is_shortened_and_counted():
     many = [FieldError(row, "age", "missing", "is required") for row in range(50)]
     assert str(InvalidRecords(many)).endswith("; and 45 more")
     assert str(InvalidRecords(many[:2], 9)).endswith("; and 7 more")
@@ -37,3 +44,18 @@ def test_a_long_list_of_errors_is_shown_in_part_and_counted():
 
 def test_a_client_error_names_the_request():
     assert str(ClientError("500: failed", 500, "abc")) == "500: failed (request abc)"
+
+
+def test_an_error_of_a_whole_row_names_only_the_row():
+    assert str(FieldError(3, "", "dict_type", "must be an object")) == "row 3: must be an object"
+
+
+def test_the_errors_of_a_row_are_joined():
+    errors = [
+        FieldError(0, "age", "missing", "is required"),
+        FieldError(0, "plan", "string_type", "must be a string"),
+        FieldError(2, "", "dict_type", "must be an object"),
+    ]
+    messages = messages_by_row(errors, 3)
+    assert messages == ["age: is required; plan: must be a string", None, "must be an object"]
+    assert messages_by_row(errors, 3, lambda error: error.type, ",")[0] == "missing,string_type"

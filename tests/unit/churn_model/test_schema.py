@@ -7,12 +7,12 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 
 from churn_model.errors import SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
-from churn_model.schema.column import INT64_MAX, Column
+from churn_model.schema.column import INT64_MAX, Column, describe_column
 from churn_model.validation import check_records
 
 
 class Rich(BaseModel):
-    """Every kind of field that has a column."""
+    """A field of each kind, except dates."""
 
     key: str
     visits: int = Field(gt=0, lt=10, description="Visits", json_schema_extra={"unit": "a month"})
@@ -23,7 +23,7 @@ class Rich(BaseModel):
 
 
 class Dated(Rich):
-    """And dates."""
+    """A field of each kind."""
 
     signed: date
     left: date | None = None
@@ -43,13 +43,13 @@ def test_the_default_record_has_the_five_fields_with_their_bounds_and_units():
 
 
 @pytest.mark.parametrize("model", [CustomerRecord, Rich, Dated])
-def test_json_schema_makes_the_round_trip(model):
+def test_a_schema_survives_the_round_trip_through_json_schema(model):
     schema = RecordSchema.from_model(model)
     assert RecordSchema.from_json_schema(schema.to_json_schema()) == schema
 
 
 @pytest.mark.parametrize("model", [CustomerRecord, Rich, Dated])
-def test_the_row_model_has_the_schema_it_was_made_from(model):
+def test_the_row_model_has_the_schema_it_was_created_from(model):
     schema = RecordSchema.from_model(model)
     assert RecordSchema.from_model(schema.row_model) == schema
 
@@ -75,11 +75,11 @@ def test_a_bound_inside_an_optional_type_is_kept():
     assert RecordSchema.from_model(Nested).columns[0].minimum == 3
 
 
-def test_whole_numbers_are_bound_to_64_bits():
-    class Unbound(BaseModel):
+def test_integers_are_limited_to_64_bits():
+    class Unbounded(BaseModel):
         visits: int
 
-    (column,) = RecordSchema.from_model(Unbound).columns
+    (column,) = RecordSchema.from_model(Unbounded).columns
     assert (column.minimum, column.maximum) == (-(2**63), 2**63 - 1)
 
 
@@ -147,13 +147,13 @@ def _class_with(annotation: object, default: object = ...) -> type[BaseModel]:
         _class_with(int | None),
     ],
 )
-def test_what_has_no_column_check_is_refused(model):
+def test_a_class_with_rules_that_have_no_column_check_is_rejected(model):
     with pytest.raises(SchemaError, match=r"spend|visits|check|Odd"):
         RecordSchema.from_model(model)
 
 
 @pytest.mark.parametrize("optional", [False, True])
-def test_an_enum_of_texts_is_a_category(optional):
+def test_an_enum_of_strings_is_a_category(optional):
     model = _class_with(_Colour | None, None) if optional else _class_with(_Colour)
     column = RecordSchema.from_model(model).columns[0]
     assert (column.kind, column.levels) == ("category", ("red", "dark blue"))
@@ -197,7 +197,7 @@ def test_a_scorecard_sees_the_age_of_a_date():
     assert aged.columns[-1].label == "left (days before 2026-01-31)"
 
 
-def test_a_record_without_features_is_refused():
+def test_a_record_without_features_is_rejected():
     class Nothing(BaseModel):
         key: str
 
@@ -205,7 +205,7 @@ def test_a_record_without_features_is_refused():
         RecordSchema.from_model(Nothing)
 
 
-def test_a_field_named_like_a_result_is_refused():
+def test_a_field_named_like_an_output_column_is_rejected():
     class Clash(BaseModel):
         churn_probability: float
 
@@ -229,6 +229,46 @@ def test_a_field_named_like_a_result_is_refused():
         },
     ],
 )
-def test_a_json_schema_of_no_record_is_refused(document):
+def test_a_json_schema_of_something_else_is_rejected(document):
     with pytest.raises(SchemaError):
         RecordSchema.from_json_schema(document)
+
+
+@pytest.mark.parametrize(
+    ("column", "description"),
+    [
+        (Column("a", "integer", minimum=0, maximum=120), "integer, 0 to 120"),
+        (Column("a", "integer", maximum=INT64_MAX, minimum=0), "integer, 0 or more"),
+        (Column("a", "number", exclusive_minimum=0.5), "number, above 0.5"),
+        (
+            Column("a", "number", exclusive_maximum=1, required=False),
+            "number, below 1; may be missing",
+        ),
+        (
+            Column("a", "category", levels=("x", "y"), allows_unlisted=True),
+            "one of: x, y (or another)",
+        ),
+        (Column("a", "identifier"), "string, returned unchanged"),
+    ],
+)
+def test_a_column_is_described_in_words(column, description):
+    assert describe_column(column) == description
+
+
+def test_a_long_list_of_levels_is_shortened():
+    assert (
+        describe_column(Column("a", "category", levels=("x", "y", "z")), 2) == "one of: x, y, ..."
+    )
+
+
+@pytest.mark.parametrize(
+    ("unseen", "allowed"), [("unknown", True), ("reject", False), ("refuse", False)]
+)
+def test_unlisted_levels_are_accepted_or_rejected(unseen, allowed):
+    plans = [c for c in RecordSchema.from_model(Rich).with_unlisted(unseen) if c.kind == "category"]
+    assert {column.allows_unlisted for column in plans} == {allowed}
+
+
+def test_another_treatment_of_unlisted_levels_is_rejected():
+    with pytest.raises(SchemaError, match="unseen must be 'reject' or 'unknown', not 'guess'"):
+        RecordSchema.from_model(Rich).with_unlisted("guess")

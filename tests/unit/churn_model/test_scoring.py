@@ -47,14 +47,14 @@ def test_the_decision_is_at_the_threshold(scorer, customers):
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), float("inf")])
-def test_a_threshold_outside_0_to_1_is_refused(scorer, customers, threshold):
+def test_a_threshold_outside_0_to_1_is_rejected(scorer, customers, threshold):
     with pytest.raises(InvalidParameter, match="from 0 to 1"):
         scorer.score(customers, threshold=threshold)
     with pytest.raises(InvalidParameter, match="from 0 to 1"):
         scorer.score_one(as_records(customers)[0], threshold=threshold)
 
 
-def test_another_way_with_bad_rows_is_refused(scorer, customers):
+def test_an_unknown_value_of_on_invalid_is_rejected(scorer, customers):
     with pytest.raises(InvalidParameter, match="'raise' or 'report'"):
         scorer.score(customers, on_invalid="ignore")
 
@@ -74,25 +74,25 @@ def test_reasons_are_the_strongest_upward_effects(scorer, customers):
     assert scorer.score_one(first, explain=True).reasons == scores.reasons[0]
 
 
-def test_one_bad_row_fails_the_call_or_keeps_its_place(scorer, customers):
+def test_an_invalid_row_fails_the_call_or_keeps_its_position(scorer, customers):
     spoiled = customers.copy()
     spoiled.loc[7, "age"] = 300
     with pytest.raises(InvalidRecords, match="row 7, age: must be at most 120") as caught:
         scorer.score(spoiled)
     assert caught.value.count == 1
     scores = scorer.score(spoiled, on_invalid="report", explain=True)
-    whole = scorer.score(customers)
-    good = np.arange(len(customers)) != 7
+    all_valid = scorer.score(customers)
+    valid = np.arange(len(customers)) != 7
     assert np.isnan(scores.probability[7])
     assert scores.prediction[7] == -1
     assert scores.reasons[7] == []
     assert scores.error_texts()[7] == "age: must be at most 120"
     assert scores.error_texts().count(None) == len(customers) - 1
-    np.testing.assert_array_equal(scores.probability[good], whole.probability[good])
+    np.testing.assert_array_equal(scores.probability[valid], all_valid.probability[valid])
 
 
-def test_a_single_bad_record_names_its_fields(scorer, customer):
-    with pytest.raises(InvalidRecords, match="row 0, age: must be a whole number, without"):
+def test_a_single_invalid_record_names_its_fields(scorer, customer):
+    with pytest.raises(InvalidRecords, match="row 0, age: must be an integer, without"):
         scorer.score_one({**customer, "age": 30.5})
 
 
@@ -102,7 +102,7 @@ def test_numpy_scalars_in_a_record_are_numbers(scorer, customer):
     assert scorer.score_one(typed, explain=True) == plain
 
 
-def test_the_result_keeps_order_and_index_and_the_input_is_left_alone(scorer, customers):
+def test_the_result_keeps_order_and_index_and_the_input_is_not_changed(scorer, customers):
     shuffled = customers.sample(frac=1, random_state=1)
     before = shuffled.copy(deep=True)
     result = scorer.score(shuffled).to_frame(shuffled.index)
@@ -114,7 +114,7 @@ def test_the_result_keeps_order_and_index_and_the_input_is_left_alone(scorer, cu
     pd.testing.assert_frame_equal(result.sort_index(), straight)
 
 
-def test_duplicate_and_odd_identifiers_come_back_as_they_are(scorer, customer):
+def test_duplicate_and_unusual_identifiers_are_returned_unchanged(scorer, customer):
     ids = ["a", "a", "", "Ünïcode-客户-🙂", "'; DROP TABLE"]
     records = [{**customer, "customer_id": name} for name in ids]
     assert scorer.score(records).to_frame()["customer_id"].tolist() == ids
@@ -181,18 +181,18 @@ def dated_scorer():
 def test_a_date_is_scored_by_its_age_on_the_day_of_scoring(left, log_odds):
     scorer = dated_scorer()
     record = {**GOOD_RICH, "left": left}
-    found = [
+    scores = [
         scorer.score_one(record, as_of="2026-01-31", explain=True),
         scorer.score([record] * 20, as_of=date(2026, 1, 31), explain=True).row(19),
         scorer.score(pd.DataFrame([record]), as_of="2026-01-31", explain=True).row(0),
     ]
-    for each in found:
-        assert math.log(each.probability / (1 - each.probability)) == pytest.approx(log_odds)
+    for score in scores:
+        assert math.log(score.probability / (1 - score.probability)) == pytest.approx(log_odds)
         if log_odds > 0:
-            assert [(r["feature"], r["value"]) for r in each.reasons] == [("left", left)]
+            assert [(r["feature"], r["value"]) for r in score.reasons] == [("left", left)]
 
 
-def test_dates_are_aged_to_today_unless_told_otherwise():
+def test_the_day_of_scoring_is_today_by_default():
     today = datetime.now(timezone.utc).date()
     record = {**GOOD_RICH, "left": today - timedelta(days=10)}
     scorer = dated_scorer()
@@ -202,12 +202,12 @@ def test_dates_are_aged_to_today_unless_told_otherwise():
 
 
 @pytest.mark.parametrize("as_of", ["yesterday", "20260131", "2026-02-30"])
-def test_a_day_of_scoring_that_is_none_is_refused(as_of):
-    with pytest.raises(InvalidParameter, match="as_of is a date as 2026-01-31"):
+def test_an_invalid_day_of_scoring_is_rejected(as_of):
+    with pytest.raises(InvalidParameter, match="as_of must be a date such as 2026-01-31"):
         dated_scorer().score_one(GOOD_RICH, as_of=as_of)
 
 
-def test_an_example_in_the_middle_of_the_training_table_is_valid():
+def test_the_example_customer_is_valid():
     scorecard = dated_scorer().scorecard
     profile = Profile(features={"left": FeatureProfile(missing=0.0, quantiles=[1.0, 30.0, 90.0])})
     scorer = Scorer(
@@ -218,14 +218,14 @@ def test_an_example_in_the_middle_of_the_training_table_is_valid():
     assert scorer.score_one(customer | {"score": 0.5}).probability > 0.5
 
 
-def test_scorecard_and_schema_must_belong_together(scorecard):
+def test_scorecard_and_schema_must_match(scorecard):
     other = RecordSchema.from_model(Rich)
-    with pytest.raises(ScorecardError, match="which the schema lacks"):
+    with pytest.raises(ScorecardError, match="which is not in the schema"):
         Scorer(scorecard, other)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"type": "array"}', '{"type": "object"}'])
-def test_a_damaged_schema_file_is_refused(scorecard, tmp_path, text):
+def test_a_damaged_schema_file_is_rejected(scorecard, tmp_path, text):
     scorecard.save(tmp_path / "scorecard.json")
     (tmp_path / "schema.json").write_text(text)
     with pytest.raises(SchemaError):

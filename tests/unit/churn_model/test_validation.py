@@ -54,7 +54,7 @@ def records(customer, field, *values):
         ("customer_id", "\ud800", "string_unicode"),
     ],
 )
-def test_a_bad_value_in_a_record_names_row_field_and_rule(customer, field, value, rule):
+def test_an_invalid_value_in_a_record_names_row_field_and_rule(customer, field, value, rule):
     checked = check_records([customer, {**customer, field: value}, customer], CUSTOMER_SCHEMA)
     assert rules(checked.errors) == [(1, field, rule)]
     assert checked.valid.tolist() == [True, False, True]
@@ -79,11 +79,11 @@ def test_no_message_repeats_the_value(customer):
         ("unknown_extra", object()),
     ],
 )
-def test_what_the_schema_allows_is_valid(customer, field, value):
+def test_a_value_that_the_schema_allows_is_valid(customer, field, value):
     assert not check_records([{**customer, field: value}], CUSTOMER_SCHEMA).errors
 
 
-def test_all_bad_fields_of_all_rows_are_listed_in_order(customer):
+def test_all_invalid_fields_of_all_rows_are_listed_in_order(customer):
     bad = {**customer, "age": 130, "monthly_charges": "x"}
     checked = check_records([bad, customer, {}], CUSTOMER_SCHEMA)
     assert rules(checked.errors) == [
@@ -98,7 +98,7 @@ def test_all_bad_fields_of_all_rows_are_listed_in_order(customer):
         checked.raise_if_invalid()
 
 
-def test_what_is_no_record_at_all_is_an_error_of_its_row(customer):
+def test_a_value_that_is_not_a_record_is_an_error_of_its_row(customer):
     checked = check_records([customer, "text", None], CUSTOMER_SCHEMA)
     assert {(e.row, e.type) for e in checked.errors if e.field == ""} == {
         (1, "dict_type"),
@@ -143,7 +143,7 @@ def frame(customer, **columns):
         (pd.Series([1 + 2j]), [(0, "age", "int_type")]),
     ],
 )
-def test_a_column_of_any_dtype_is_read_or_refused(customer, column, wrong):
+def test_a_column_of_any_dtype_is_read_or_rejected(customer, column, wrong):
     assert rules(check_frame(frame(customer, age=column), CUSTOMER_SCHEMA).errors) == wrong
 
 
@@ -157,7 +157,7 @@ def test_a_column_of_any_dtype_is_read_or_refused(customer, column, wrong):
         (pd.Series(["a", 2], dtype=object), [(1, "customer_id", "string_type")]),
     ],
 )
-def test_identifiers_are_text(customer, ids, wrong):
+def test_identifiers_must_be_strings(customer, ids, wrong):
     assert rules(check_frame(frame(customer, customer_id=ids), CUSTOMER_SCHEMA).errors) == wrong
 
 
@@ -169,9 +169,9 @@ def test_an_absent_optional_column_is_missing_and_an_absent_required_one_an_erro
     ]
 
 
-def test_a_column_that_is_there_twice_is_refused(customer):
+def test_a_duplicate_column_is_rejected(customer):
     table = pd.DataFrame([customer])
-    with pytest.raises(SchemaError, match="'age' is there 2 times"):
+    with pytest.raises(SchemaError, match="duplicate column 'age'; keep one of 2"):
         check_frame(pd.concat([table, table[["age"]]], axis=1), CUSTOMER_SCHEMA)
 
 
@@ -211,7 +211,7 @@ STAMPS = pa.timestamp("us")
         pd.Series(pd.to_datetime(pd.Series(DAYS)), dtype=pd.ArrowDtype(STAMPS)),
     ],
 )
-def test_a_date_of_any_dtype_is_a_day(column):
+def test_a_date_of_any_dtype_is_read_as_a_day_number(column):
     table = frame(GOOD_RICH, left=column)
     checked = check_frame(table, RICH)
     assert not checked.errors
@@ -234,13 +234,13 @@ def test_a_date_of_any_dtype_is_a_day(column):
         + pd.to_timedelta([0, 9**12], unit="s"),
     ],
 )
-def test_what_is_no_date_is_refused(column):
+def test_a_value_that_is_not_a_date_is_rejected(column):
     assert rules(check_frame(frame(GOOD_RICH, left=column), RICH).errors) == [
         (1, "left", "date_type")
     ]
 
 
-def test_a_time_with_a_zone_and_a_number_are_no_dates():
+def test_numbers_and_times_with_a_time_zone_are_rejected_as_dates():
     for column in (
         pd.Series([datetime(2024, 1, 31, tzinfo=timezone.utc)]),
         pd.Series([19782]),
@@ -251,7 +251,7 @@ def test_a_time_with_a_zone_and_a_number_are_no_dates():
         ]
 
 
-def test_decimals_of_arrow_are_numbers_and_whole_where_they_are(customer):
+def test_arrow_decimals_are_numbers_and_integers_if_integral(customer):
     ages = pd.array([Decimal("30.00"), Decimal("30.50"), None], dtype=pd.ArrowDtype(TWO_DECIMALS))
     table = frame(customer, age=ages, monthly_charges=ages)
     checked = check_frame(table, CUSTOMER_SCHEMA)
@@ -262,7 +262,7 @@ def test_decimals_of_arrow_are_numbers_and_whole_where_they_are(customer):
     ]
 
 
-def test_a_missing_number_does_not_blur_a_large_one_beside_it(customer):
+def test_a_large_integer_stays_exact_in_a_column_with_missing_values(customer):
     largest = pd.array([2**63 - 1, None], dtype="Int64")
     checked = check_frame(frame(customer, tenure=largest), CUSTOMER_SCHEMA)
     assert rules(checked.errors) == [(1, "tenure", "missing")]
@@ -296,16 +296,20 @@ anything = st.one_of(
     st.binary(max_size=3),
     st.lists(st.integers(), max_size=2),
     st.complex_numbers(),
-    st.decimals().filter(lambda value: not value.is_snan()),  # which pandas cannot look at
+    st.decimals().filter(lambda value: not value.is_snan()),  # pandas fails on a signalling NaN
 )
 
 
+ABSENT = object()
+
+
 def any_record(schema, good):
-    """Records that are mostly good, with fields left out, spoiled or added."""
-    fields = {
-        column.name: st.one_of(st.just(good[column.name]), numbers, anything) for column in schema
-    }
-    return st.fixed_dictionaries({}, optional=fields | {"extra": anything})
+    """A valid record in which up to three fields were replaced, left out or added."""
+    names = st.sampled_from([*(column.name for column in schema), "extra"])
+    changes = st.dictionaries(names, st.one_of(st.just(ABSENT), numbers, anything), max_size=3)
+    return changes.map(
+        lambda changed: {k: v for k, v in (good | changed).items() if v is not ABSENT}
+    )
 
 
 GOOD = {"customer_id": "C", "age": 40, "tenure": 3, "monthly_charges": 9.5, "total_charges": None}
@@ -314,7 +318,7 @@ GOOD_RICH |= {"signed": date(2024, 2, 29), "left": "2025-01-31"}
 
 
 def pydantic_fields(model, record):
-    """The fields of a record that pydantic refuses."""
+    """The fields of a record that pydantic rejects."""
     try:
         model.model_validate(record)
     except ValidationError as error:
@@ -323,15 +327,15 @@ def pydantic_fields(model, record):
 
 
 def column_fields(schema, batch):
-    """The same from the column checks, for each record of a batch."""
-    found = [set() for _ in batch]
+    """The fields that the column checks reject, for each record of a batch."""
+    fields = [set() for _ in batch]
     for error in check_records(batch, schema).errors:
-        found[error.row].add(error.field)
-    return found
+        fields[error.row].add(error.field)
+    return fields
 
 
-@settings(max_examples=400)
-@given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), max_size=8))
+@settings(max_examples=150)
+@given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), max_size=4))
 @example([{**GOOD, "tenure": 2**63 - 1}])
 @example([{**GOOD, "monthly_charges": 10**400}])
 def test_pydantic_and_column_checks_agree_on_every_customer(batch):
@@ -339,15 +343,15 @@ def test_pydantic_and_column_checks_agree_on_every_customer(batch):
     assert column_fields(CUSTOMER_SCHEMA, batch) == expected
 
 
-@settings(max_examples=300)
-@given(st.lists(any_record(RICH, GOOD_RICH), max_size=8))
+@settings(max_examples=150)
+@given(st.lists(any_record(RICH, GOOD_RICH), max_size=4))
 def test_pydantic_and_column_checks_agree_on_every_kind_of_field(batch):
     expected = [pydantic_fields(RICH.row_model, record) for record in batch]
     assert column_fields(RICH, batch) == expected
 
 
-@settings(max_examples=300)
-@given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), min_size=1, max_size=8))
+@settings(max_examples=100)
+@given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), min_size=1, max_size=4))
 def test_objects_in_a_frame_are_checked_like_records(batch):
     names = [column.name for column in CUSTOMER_SCHEMA]
     rows = [[record.get(name) for name in names] for record in batch]
@@ -355,9 +359,9 @@ def test_objects_in_a_frame_are_checked_like_records(batch):
         name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(names)
     }
     in_frame = check_frame(pd.DataFrame(columns), CUSTOMER_SCHEMA).valid
-    # in a DataFrame NaN means missing, which for an optional field is no error
+    # NaN of any type means missing in a DataFrame, so it is valid in an optional field
     as_missing = [
-        {k: None if isinstance(v, float) and v != v else v for k, v in record.items()}
+        {name: None if value != value else value for name, value in record.items()}
         for record in batch
     ]
     in_records = check_records(as_missing, CUSTOMER_SCHEMA).valid

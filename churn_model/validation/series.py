@@ -1,0 +1,161 @@
+"""Reads pandas columns of any dtype. NaN means missing.
+
+A column of another dtype with an equivalent value is accepted: a nullable integer column may have
+become float64, so integral floats are accepted as integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types as dtypes
+
+from churn_model import dates
+from churn_model.schema.column import INT64_MIN, Column, Kind
+from churn_model.validation.cells import Array, Cells, empty, reject_infinite
+from churn_model.validation.objects import date_cell, read_objects
+from churn_model.validation.rules import DATE, FRACTION, RANGE, type_rule
+
+_MAX_EXACT = 2**53  # integers up to here are exact in a float
+
+
+def read_series(column: Column, series: pd.Series[Any]) -> Cells:
+    """Read a pandas column of any dtype."""
+    values, storage = _unpack(series)
+    if storage == "O":
+        return read_objects(column, values.tolist())
+    accepted, read = ARRAY_READERS[column.kind]
+    if storage in accepted:
+        return read(column, values)
+    missing = np.asarray(pd.isna(values))
+    cells = Cells(empty(column, len(values)), missing if missing.any() else None)
+    cells.reject(np.ones(len(values), dtype=bool), type_rule(column))
+    return cells
+
+
+def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
+    """A column's values and their storage: numpy's ``dtype.kind``, "S" for strings, "?" for others.
+
+    Missing values become NaN in numbers, and None in strings and objects.
+    """
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _unpack(series.astype(dtype.categories.dtype))
+    if isinstance(dtype, np.dtype):
+        values = series.to_numpy()
+        return (_none_if_missing(values) if dtype.kind == "O" else values), dtype.kind
+    if dtypes.is_string_dtype(dtype):
+        if series.isna().any():
+            return series.to_numpy(dtype=object, na_value=None), "S"
+        return series.array, "S"
+    if isinstance(dtype, pd.ArrowDtype) and (dtype.kind == "M" or dtype.type is date):
+        if getattr(dtype.pyarrow_dtype, "tz", None) is None:
+            return series.array.__arrow_array__().cast("timestamp[us]").to_numpy(), "M"
+        return series.array, "?"  # a datetime with a time zone is not a date
+    if dtype.type is Decimal:  # Arrow decimals are treated as floats, also in integer columns
+        return series.to_numpy(dtype=np.float64, na_value=np.nan), "f"
+    return _unpack_numbers(series)
+
+
+def _unpack_numbers(series: pd.Series[Any]) -> tuple[Any, str]:
+    """A column of a pandas or Arrow number type, as ``_unpack`` returns it."""
+    has_missing = series.isna().any()
+    for is_kind, storage in (
+        (dtypes.is_bool_dtype, "b"),
+        (dtypes.is_unsigned_integer_dtype, "u"),
+        (dtypes.is_integer_dtype, "i"),
+        (dtypes.is_float_dtype, "f"),
+    ):
+        if is_kind(series.dtype):
+            if storage == "i" and has_missing and _exceeds_float(series):
+                return series.to_numpy(dtype=object, na_value=None), "O"
+            if has_missing or storage == "f":
+                return series.to_numpy(dtype=np.float64, na_value=np.nan), storage
+            return series.to_numpy(
+                dtype=np.dtype("?" if storage == "b" else f"{storage}8")
+            ), storage
+    return series.array, "?"
+
+
+def _exceeds_float(series: pd.Series[Any]) -> bool:
+    """Whether a column has integers that a float cannot represent exactly."""
+    return bool((series.abs() > _MAX_EXACT).any())
+
+
+def _none_if_missing(values: Array) -> Array:
+    missing = pd.isna(values)
+    if missing.any():
+        values = values.copy()
+        values[missing] = None
+    return values
+
+
+def _number_array(column: Column, values: Array) -> Cells:
+    if values.dtype.kind != "f":
+        return Cells(values.astype(np.float64))
+    values = values.astype(np.float64, copy=False)
+    missing = np.isnan(values)
+    cells = Cells(values, missing if missing.any() else None)
+    reject_infinite(cells)
+    return cells
+
+
+def _integer_array(column: Column, values: Array) -> Cells:
+    if values.dtype.kind == "i":
+        return Cells(values.astype(np.int64, copy=False))
+    cells = _number_array(column, values)
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(cells.values)
+        cells.reject(finite & (np.floor(cells.values) != cells.values), FRACTION)
+        cells.reject((cells.values < INT64_MIN) | (cells.values >= -float(INT64_MIN)), RANGE)
+    return cells
+
+
+def _date_array(column: Column, values: Any) -> Cells:
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        days, invalid = dates.days_of_times(values)
+        missing = np.isnan(days) & ~invalid
+    else:  # distinct strings are parsed once
+        codes, distinct = pd.factorize(np.asarray(values, dtype=object))
+        read = [date_cell(column, text) for text in distinct.tolist()]
+        parsed = np.array([np.nan if isinstance(day, tuple) else day for day in read], dtype=float)
+        missing = codes < 0
+        days = np.where(missing, np.nan, np.append(parsed, np.nan)[codes])
+        invalid = np.isnan(days) & ~missing
+    cells = Cells(days, missing if missing.any() else None)
+    cells.reject(invalid, DATE)
+    return cells
+
+
+def _identifier_array(column: Column, values: Any) -> Cells:
+    if isinstance(values, np.ndarray):  # some strings are missing
+        return Cells(values, np.asarray(pd.isna(values)))
+    return Cells(values)
+
+
+def _category_array(column: Column, values: Any) -> Cells:
+    texts = np.asarray(values, dtype=object)
+    codes = pd.Index(column.levels, dtype=object).get_indexer(pd.Index(texts, dtype=object))
+    missing = np.asarray(pd.isna(texts))
+    cells = Cells(codes, missing if missing.any() else None)
+    if column.allows_unlisted:
+        codes[(codes < 0) & ~missing] = len(column.levels)
+        cells.texts = texts
+    cells.reject(codes < 0, type_rule(column))
+    return cells
+
+
+ARRAY_READERS: dict[Kind, tuple[str, Callable[[Column, Any], Cells]]] = {
+    "integer": ("iuf", _integer_array),
+    "number": ("iuf", _number_array),
+    "boolean": ("b", _number_array),
+    "date": ("MS", _date_array),
+    "category": ("S", _category_array),
+    "identifier": ("S", _identifier_array),
+}
+"""The storage that each kind accepts (see ``_unpack``), and the reader for it."""
