@@ -1,4 +1,4 @@
-"""An HTTP client for any server of a churn model. A registered model does not carry it."""
+"""An HTTP client for scoring servers. A registered model does not contain it."""
 
 from churn_model.client.client import ChurnClient
 

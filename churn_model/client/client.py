@@ -1,73 +1,52 @@
-"""ChurnClient: score customers over HTTP, with any MLflow scoring server of the churn model."""
+"""``ChurnClient`` scores customers over HTTP with any MLflow scoring server of the churn model."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import date
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-import requests
 from pydantic import BaseModel
-from requests.adapters import HTTPAdapter
 from tqdm import tqdm
-from typing_extensions import Self
-from urllib3.exceptions import ReadTimeoutError
-from urllib3.util.retry import Retry
 
+from churn_model.client.encoding import ClientInput, Row, encode, rows_of
+from churn_model.client.transport import STATUS_ERRORS, Transport, response_error
 from churn_model.errors import (
-    ClientError,
     FieldError,
     InvalidRecords,
-    KeyRejected,
-    RequestRejected,
     SchemaError,
     ServerFailed,
-    TimedOut,
-    Unavailable,
+    messages_by_row,
 )
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
-ClientInput: TypeAlias = pd.DataFrame | Sequence[Mapping[str, Any] | BaseModel]
-
 _CHUNK_ROWS = 10_000
-_LONGEST_PAUSE = 60  # seconds; a longer Retry-After is not waited for
-_STATUS_ERRORS: dict[int, type[ClientError]] = {
-    401: KeyRejected,
-    403: KeyRejected,
-    408: TimedOut,
-    429: Unavailable,
-    502: Unavailable,
-    503: Unavailable,
-    504: TimedOut,
-}
 
 
 class ChurnClient:
-    """Scores customers over a server's ``/invocations``.
+    """Scores customers through a server's ``/invocations``.
 
-    ClientInput are checked before they are sent, because ``mlflow models serve`` would cut a
-    fractional whole number to a whole one without a word.
+    Customers are validated before they are sent, because ``mlflow models serve`` silently truncates
+    a float such as 30.7 to an integer.
 
     Args:
         url: The server, for example ``http://localhost:5001``.
-        api_key: Sent as ``X-API-Key``.
-        timeout: Seconds for a reply to each request, or (seconds to connect, seconds for a reply).
-        retries: How often a request is repeated that found no server, 429 or 503. The pause grows
-            from half a second on, or is what ``Retry-After`` says.
-        chunk_rows: ClientInput a request; more are sent one chunk after the other, in order.
-        schema: The record's schema; None leaves all checks to the server. By default it is what the
-            server publishes (``python -m serving`` does), else CustomerRecord's: behind ``mlflow
-            models serve`` a model of another record needs its schema named here.
-        progress: Show a progress bar; None shows it on a terminal when there are several chunks.
+        api_key: Sent in the header ``X-API-Key``.
+        timeout: Seconds to wait for each response, or (seconds to connect, seconds to respond).
+        retries: How often to repeat a request after a failed connection, 429 or 503. The pause is
+            the response's ``Retry-After``, otherwise it grows from half a second.
+        chunk_rows: The most customers per request; more are sent in several requests, in order.
+        schema: The record's schema; None leaves all validation to the server. By default the
+            client uses the schema that the server publishes (``churn serve`` does), otherwise
+            CustomerRecord's. Pass the schema if ``mlflow models serve`` serves another record.
+        progress: Whether to show a progress bar; None shows it on a terminal if there are several
+            requests.
 
-    Every error it raises is a ``ChurnError``: InvalidRecords for bad customers, else a ClientError.
+    It raises only ``ChurnError``: InvalidRecords for invalid customers, otherwise a ClientError.
 
     """
 
@@ -83,15 +62,14 @@ class ChurnClient:
         progress: bool | None = None,
     ) -> None:
         if chunk_rows < 1:
-            raise ValueError("chunk_rows is at least 1")
+            raise ValueError("chunk_rows must be at least 1")
         self.url = url.rstrip("/")
-        self.timeout = timeout
         self.chunk_rows = chunk_rows
         self.progress = progress
         self._schema = schema
-        self._follows = schema == "served"
-        self._version: str | None = None
-        self._session = _session(api_key, retries)
+        self._uses_served_schema = schema == "served"
+        self._model_version: str | None = None
+        self._transport = Transport(self.url, api_key, timeout, retries)
 
     def __enter__(self) -> ChurnClient:
         return self
@@ -106,31 +84,28 @@ class ChurnClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._transport.close()
 
     @property
     def schema(self) -> RecordSchema | None:
-        """The record's schema; asked of the server once a model version, where it was not given."""
+        """The record's schema. A served schema is requested once per model version."""
         if self._schema == "served":
-            self._schema = self._served_schema()
+            self._schema = self._request_schema()
         return self._schema
 
-    def _served_schema(self) -> RecordSchema:
-        reply = self._request("GET", "/openapi.json")
-        if reply.status_code in _STATUS_ERRORS:
-            raise _error(reply, [])
+    def _request_schema(self) -> RecordSchema:
+        response = self._transport.get("/openapi.json")
+        if response.status_code in STATUS_ERRORS:
+            raise response_error(response)
         try:
-            document = reply.json()["components"]["schemas"]["Customer"]
+            document = response.json()["components"]["schemas"]["Customer"]
             return RecordSchema.from_json_schema(document)
         except (ValueError, KeyError, TypeError, SchemaError):
             return CUSTOMER_SCHEMA
 
     def ping(self) -> bool:
-        """True if the server answers and has a model; False if it answers that it has none.
-
-        Raises Unavailable or TimedOut if it does not answer.
-        """
-        return self._request("GET", "/ping").status_code == HTTPStatus.OK
+        """Whether the server has a model. Raises Unavailable or TimedOut if it does not answer."""
+        return self._transport.get("/ping").status_code == HTTPStatus.OK
 
     def predict(
         self,
@@ -141,36 +116,31 @@ class ChurnClient:
         on_invalid: OnInvalid = "raise",
         as_of: AsOf = None,
     ) -> pd.DataFrame:
-        """Score customers: a DataFrame, a list of dicts or a list of records.
+        """Score n customers: a DataFrame, a list of dicts or a list of records.
 
-        Returns a DataFrame with a row a customer, in order and with a DataFrame's own index:
-        identifiers, ``churn_prediction``, ``churn_probability``; with ``explain`` also ``reasons``,
-        with ``on_invalid="report"`` also ``error``, which says why a row has no score.
-        ``threshold``: probability (0..1) from which on a customer counts as churning, by default
-        the model's own. ``as_of``: the day that dates are aged to, by default the server's today;
-        only for models that score dates. Raises InvalidRecords (row and field of each) or a
-        ClientError.
+        Returns a DataFrame (n rows) in the same order and with the index of a DataFrame passed in:
+        identifiers, ``churn_prediction`` and ``churn_probability``; with ``explain`` also
+        ``reasons``; with ``on_invalid="report"`` also ``error``, the reason why a row has no score.
+        ``threshold``: the probability (0..1) from which a customer is predicted to churn, by
+        default the model's own. ``as_of``: the day of scoring for models with dates, by default
+        the server's current day. Raises InvalidRecords or a ClientError.
         """
-        rows = _rows(customers)
+        rows = rows_of(customers)
         index = customers.index if isinstance(customers, pd.DataFrame) else None
-        refused = self._check(customers if isinstance(customers, pd.DataFrame) else rows)
-        if refused and on_invalid == "raise":
-            raise InvalidRecords(refused)
-        bad = {error.row for error in refused}
-        good = [row for row in range(len(rows)) if row not in bad]
-        params: dict[str, Any] = {"explain": explain, "on_invalid": on_invalid}
-        if threshold is not None:
-            params["threshold"] = threshold
-        if as_of is not None:
-            params["as_of"] = str(as_of)
-        scored = self._send([rows[row] for row in good], good, params)
+        errors = self._check(customers if isinstance(customers, pd.DataFrame) else rows)
+        if errors and on_invalid == "raise":
+            raise InvalidRecords(errors)
+        invalid = {error.row for error in errors}
+        positions = [position for position in range(len(rows)) if position not in invalid]
+        params = _params(threshold, explain, on_invalid, as_of)
+        scores = self._score([rows[position] for position in positions], positions, params)
         if on_invalid == "report":
-            scored = self._with_refused(scored, good, rows, refused)
+            scores = self._with_invalid(dict(zip(positions, scores, strict=True)), rows, errors)
         return pd.DataFrame(
-            scored,
+            scores,
             index=index,
-            columns=self._columns(scored, explain, on_invalid),
-            dtype=object if on_invalid == "report" else None,  # None stays None
+            columns=None if scores else self._output_columns(explain, on_invalid),
+            dtype=object if on_invalid == "report" else None,  # object columns can hold None
         )
 
     def predict_one(
@@ -185,203 +155,94 @@ class ChurnClient:
         frame = self.predict([customer], threshold=threshold, explain=explain, as_of=as_of)
         return {str(name): value for name, value in frame.astype(object).iloc[0].items()}
 
-    def _check(self, customers: pd.DataFrame | list[dict[str, Any]]) -> tuple[FieldError, ...]:
-        errors = _errors(customers, self.schema)
-        if errors and self._follows:  # the server may have got a schema that takes more
+    def _check(self, customers: pd.DataFrame | list[Row]) -> tuple[FieldError, ...]:
+        errors = _field_errors(customers, self.schema)
+        if errors and self._uses_served_schema:  # a newer model version may accept more
             self._schema = "served"
-            errors = _errors(customers, self.schema)
+            errors = _field_errors(customers, self.schema)
         return errors
 
-    def _send(
-        self, rows: list[dict[str, Any]], positions: list[int], params: dict[str, Any]
-    ) -> list[dict[str, Any]]:
-        """Send rows in chunks; ``positions`` are their places in what the caller gave."""
-        scored: list[dict[str, Any]] = []
+    def _score(self, rows: list[Row], positions: list[int], params: Mapping[str, Any]) -> list[Row]:
+        """Send rows in chunks; ``positions`` are their positions in the caller's input."""
+        scores: list[Row] = []
         starts = range(0, len(rows), self.chunk_rows)
-        quiet = (None if len(starts) > 1 else True) if self.progress is None else not self.progress
-        with tqdm(total=len(rows), unit=" customers", unit_scale=True, disable=quiet) as bar:
+        with self._progress_bar(len(rows), len(starts)) as bar:
             for start in starts:
                 chunk = slice(start, start + self.chunk_rows)
-                scored += self._invoke(rows[chunk], positions[chunk], params)
+                scores += self._score_chunk(rows[chunk], positions[chunk], params)
                 bar.update(len(rows[chunk]))
-        return scored
+        return scores
 
-    def _invoke(
-        self, rows: list[dict[str, Any]], positions: list[int], params: dict[str, Any]
-    ) -> list[dict[str, Any]]:
-        names = self._names(rows)
-        whole = {c.name for c in self.schema or () if c.kind == "integer"}
-        body = {
-            "dataframe_split": {
-                "columns": names,
-                "data": [[_cell(row.get(name), name in whole) for name in names] for row in rows],
-            },
-            "params": params,
-        }
+    def _progress_bar(self, rows: int, requests: int) -> tqdm[Any]:
+        # tqdm's None means: only on a terminal
+        automatic = None if requests > 1 else True
+        disable = automatic if self.progress is None else not self.progress
+        return tqdm(total=rows, unit=" customers", unit_scale=True, disable=disable)
+
+    def _score_chunk(
+        self, rows: list[Row], positions: list[int], params: Mapping[str, Any]
+    ) -> list[Row]:
+        response = self._transport.post_json("/invocations", encode(rows, self.schema, params))
+        if response.status_code != HTTPStatus.OK:
+            raise response_error(response, positions)
         try:
-            data = json.dumps(body, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise RequestRejected(f"these customers cannot be written as JSON: {error}") from None
-        reply = self._request(
-            "POST", "/invocations", data=data, headers={"Content-Type": "application/json"}
-        )
-        if reply.status_code != HTTPStatus.OK:
-            raise _error(reply, positions)
-        try:
-            predictions = reply.json()["predictions"]
+            scores = response.json()["predictions"]
         except (ValueError, KeyError, TypeError):
-            predictions = None
-        if not isinstance(predictions, list) or len(predictions) != len(rows):
-            raise ServerFailed(f"{self.url} sent no scoring reply", reply.status_code)
-        self._note_version(reply.headers.get("X-Model-Version"))
-        return predictions
+            scores = None
+        if not isinstance(scores, list) or len(scores) != len(rows):
+            raise ServerFailed(
+                f"the response of {self.url} does not contain one score per customer",
+                response.status_code,
+            )
+        self._note_version(response.headers.get("X-Model-Version"))
+        return scores
 
     def _note_version(self, version: str | None) -> None:
-        """Ask for the schema again once another version answers."""
-        if self._follows and self._version is not None and version != self._version:
+        """Request the schema again once another model version has answered."""
+        if (
+            self._uses_served_schema
+            and self._model_version is not None
+            and version != self._model_version
+        ):
             self._schema = "served"
-        self._version = version
+        self._model_version = version
 
-    def _names(self, rows: list[dict[str, Any]]) -> list[str]:
-        """The columns to send: the schema's, or without one all that occur."""
-        if self.schema is None:
-            return list(dict.fromkeys(name for row in rows for name in row))
-        return [c.name for c in self.schema if c.required or any(c.name in row for row in rows)]
+    def _with_invalid(
+        self, scores: Mapping[int, Row], rows: list[Row], errors: Sequence[FieldError]
+    ) -> list[Row]:
+        """Insert the rows that this client rejected; ``scores`` are keyed by position."""
+        messages = messages_by_row(errors, len(rows))
+        names = [column.name for column in self.schema.identifiers] if self.schema else []
+        no_score = {"churn_prediction": None, "churn_probability": None}
+        return [
+            scores[position]
+            if position in scores
+            else {name: row.get(name) for name in names} | no_score | {"error": messages[position]}
+            for position, row in enumerate(rows)
+        ]
 
-    def _columns(
-        self, scored: list[dict[str, Any]], explain: bool, on_invalid: OnInvalid
-    ) -> list[str] | None:
-        """The columns of an empty result; None lets the rows speak."""
-        if scored:
-            return None
-        names = [c.name for c in self.schema.identifiers] if self.schema else []
+    def _output_columns(self, explain: bool, on_invalid: OnInvalid) -> list[str]:
+        names = [column.name for column in self.schema.identifiers] if self.schema else []
         names += ["churn_prediction", "churn_probability"]
         return names + ["reasons"] * explain + ["error"] * (on_invalid == "report")
 
-    def _with_refused(
-        self,
-        scored: list[dict[str, Any]],
-        good: list[int],
-        rows: list[dict[str, Any]],
-        refused: Sequence[FieldError],
-    ) -> list[dict[str, Any]]:
-        """Put the rows that were refused here back between those that were scored."""
-        reasons: dict[int, str] = {}
-        for error in refused:
-            before = f"{reasons[error.row]}; " if error.row in reasons else ""
-            reasons[error.row] = f"{before}{error.field}: {error.msg}"
-        messages_by_row = dict(zip(good, scored, strict=True))
-        names = [c.name for c in self.schema.identifiers] if self.schema else []
-        empty = {"churn_prediction": None, "churn_probability": None}
-        return [
-            messages_by_row[row]
-            if row in messages_by_row
-            else {n: rows[row].get(n) for n in names} | empty | {"error": reasons[row]}
-            for row in range(len(rows))
-        ]
 
-    def _request(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        try:
-            return self._session.request(method, self.url + path, timeout=self.timeout, **arguments)
-        except requests.Timeout:
-            raise TimedOut(f"{self.url} did not answer within the timeout") from None
-        except requests.ConnectionError:
-            raise Unavailable(f"{self.url} cannot be reached; is the server running?") from None
-        except requests.RequestException as error:
-            raise RequestRejected(f"{self.url}{path}: {error}") from None
+def _params(
+    threshold: float | None, explain: bool, on_invalid: OnInvalid, as_of: AsOf
+) -> dict[str, Any]:
+    params: dict[str, Any] = {"explain": explain, "on_invalid": on_invalid}
+    if threshold is not None:
+        params["threshold"] = threshold
+    if as_of is not None:
+        params["as_of"] = str(as_of)
+    return params
 
 
-class _Retry(Retry):
-    """Repeats a request that met no server, but never one that timed out: that took its time."""
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: Any = None,
-        error: Exception | None = None,
-        *rest: Any,
-        **named: Any,
-    ) -> Self:
-        if isinstance(error, ReadTimeoutError):
-            raise error
-        return super().increment(method, url, response, error, *rest, **named)
-
-
-def _session(api_key: str | None, retries: int) -> requests.Session:
-    retry = _Retry(
-        total=retries,
-        status_forcelist=(429, 503),
-        allowed_methods=None,  # scoring changes nothing, so a POST may be repeated
-        backoff_factor=0.25,
-        backoff_jitter=0.1,
-        raise_on_status=False,
-        retry_after_max=_LONGEST_PAUSE,
-    )
-    session = requests.Session()
-    session.mount("http://", HTTPAdapter(max_retries=retry))
-    session.mount("https://", HTTPAdapter(max_retries=retry))
-    session.headers["Accept"] = "application/json"
-    if api_key is not None:
-        session.headers["X-API-Key"] = api_key
-    return session
-
-
-def _errors(
-    customers: pd.DataFrame | list[dict[str, Any]], schema: RecordSchema | None
+def _field_errors(
+    customers: pd.DataFrame | list[Row], schema: RecordSchema | None
 ) -> tuple[FieldError, ...]:
     if schema is None:
         return ()
     if isinstance(customers, pd.DataFrame):
         return check_frame(customers, schema).errors
     return check_records(customers, schema).errors
-
-
-def _rows(customers: ClientInput) -> list[dict[str, Any]]:
-    if isinstance(customers, pd.DataFrame):
-        if not customers.columns.is_unique:
-            raise SchemaError("the DataFrame has two columns of the same name; keep one")
-        names = [str(name) for name in customers.columns]
-        columns = [customers[name].astype(object).tolist() for name in customers.columns]
-        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    return [dict(c.model_dump()) if isinstance(c, BaseModel) else dict(c) for c in customers]
-
-
-def _cell(value: Any, is_whole: bool) -> Any:
-    """A value as JSON writes it: a whole number of a float column as a whole number."""
-    value = _plain(value)
-    return int(value) if isinstance(value, float) and is_whole else value
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON writes it: numpy's scalars as Python's, every kind of missing as null."""
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return None
-    if isinstance(value, date):  # also a datetime, or pandas' own
-        return value.isoformat().removesuffix("T00:00:00")
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _error(reply: requests.Response, positions: list[int]) -> ClientError | InvalidRecords:
-    """A reply that is no score, as the error that says what to do about it."""
-    try:
-        body = reply.json()
-    except ValueError:
-        body = {}
-    body = body if isinstance(body, dict) else {}
-    errors = [e for entry in body.get("errors") or () if (e := _field_error(entry, positions))]
-    if errors:
-        return InvalidRecords(errors, body.get("error_count"))
-    status = reply.status_code
-    kind = _STATUS_ERRORS.get(status, ServerFailed if status >= 500 else RequestRejected)
-    message = str(body.get("message") or reply.reason).rsplit("\nError: ", 1)[-1]
-    return kind(f"{status}: {message}", status, reply.headers.get("X-Request-ID"))
-
-
-def _field_error(entry: Any, positions: list[int]) -> FieldError | None:
-    """One entry of a reply's ``errors``, its row counted in what the caller gave."""
-    try:
-        _, row, field = entry["loc"]
-        return FieldError(positions[row], str(field), str(entry["type"]), str(entry["msg"]))
-    except (KeyError, TypeError, ValueError, IndexError):
-        return None

@@ -168,7 +168,7 @@ class Load:
 
     def _post(self) -> None:
         with ChurnClient(self.url, retries=5) as client:
-            session = client._session
+            session = client._transport.session
             while not self.ended.is_set():
                 try:
                     reply = session.post(
