@@ -1,1 +1,1 @@
-"""Scoring whole tables: with Spark on a cluster, or streamed on one machine."""
+"""Batch scoring: scores whole tables, with Spark or streamed on one machine."""

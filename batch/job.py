@@ -1,22 +1,26 @@
-"""What a batch run is told, and what it tells."""
+"""A batch run as data: what it scores, and how many rows it scored and rejected."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
+from batch.options import Format
+from batch.output import Destination, discarded_on_error
 from batch.row_checker import RowChecker
+from churn_model.errors import BatchError
 from pyfunc.loaded_version import LoadedVersion
-
-Format = Literal["parquet", "csv", "json", "table"]
 
 
 @dataclass(frozen=True)
 class Job:
     """One run over one input.
 
-    ``started`` (UTC) is the scoring time of all its rows, ``as_of`` the day that dates are aged to.
+    ``run``: the run's id. ``started``: the scoring time of all rows (UTC). ``as_of``: the day that
+    dates are aged to.
     """
 
     version: LoadedVersion
@@ -31,8 +35,8 @@ class Job:
     explain: bool = False
     threshold: float | None = None
 
-    def stamp(self) -> dict[str, str]:
-        """What each scored row carries of the model, beside ``scored_at``."""
+    def version_columns(self) -> dict[str, str]:
+        """The columns of each scored row that name the model version."""
         return {
             "model_name": self.version.name or "",
             "model_version": self.version.number or "",
@@ -41,15 +45,23 @@ class Job:
 
 @dataclass
 class RowCounts:
-    """Rows counted: ``read == scored + rejected``; ``reasons`` by ``field:rule``."""
+    """Row counts of a run; ``reasons`` counts the broken rules, by ``field:rule``."""
 
     read: int = 0
     scored: int = 0
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 
+    def check_complete(self) -> None:
+        """Raise BatchError unless every row was either scored or rejected."""
+        if self.read != self.scored + self.rejected:
+            raise BatchError(
+                f"{self.read} rows were read, but {self.scored} scored and {self.rejected} "
+                "rejected: the input changed during the run; run the command again"
+            )
+
     def summary(self, job: Job, seconds: float) -> dict[str, Any]:
-        """The run's account, for people and machines."""
+        """The summary that is printed and stored with the results."""
         return {
             "model": {"name": job.version.name, "version": job.version.number},
             "run": job.run,
@@ -63,3 +75,20 @@ class RowCounts:
             "seconds": round(seconds, 3),
             "rows_per_second": round(self.read / seconds) if seconds else 0,
         }
+
+
+def score_and_publish(
+    job: Job, destination: Destination, score: Callable[[], RowCounts]
+) -> dict[str, Any]:
+    """Score into the destination and publish the results; returns the summary.
+
+    ``score`` writes to the destination's folders. If anything fails, the destination stays as it
+    was before.
+    """
+    began = time.perf_counter()
+    with discarded_on_error(destination):
+        counts = score()
+        counts.check_complete()
+        summary = counts.summary(job, time.perf_counter() - began)
+        destination.publish(summary)
+    return summary

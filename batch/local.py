@@ -1,42 +1,58 @@
-"""One machine, no Java: the input is streamed through pyarrow in batches, with flat memory."""
+"""The engine for one machine: pyarrow streams the input in batches, without Spark or Java.
+
+The memory it needs does not grow with the number of rows.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
-from batch.job import Job, RowCounts
-from batch.output import REJECTED, SCORED, LocalStore, Mode, Output, fill
+from batch.job import Job, RowCounts, score_and_publish
+from batch.options import Mode
+from batch.output import REJECTED, SCORED, LocalStore, OutputFolder, not_writable
+from batch.progress import row_counter
 from batch.reading import read
-from batch.row_checker import ERROR, RULES
+from batch.row_checker import ERROR, RULES, CheckedRows
 from batch.writing import Writer
 from churn_model.errors import TableError
 
-_REASON = pa.list_(
+_REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])
 )
 
 
-def run(job: Job, target: str, mode: Mode) -> tuple[Output, RowCounts]:
-    """Score the input; the results wait beside their place until they are published.
+def run(job: Job, output: str, mode: Mode) -> dict[str, Any]:
+    """Score the input and publish the results in the folder ``output``; returns the summary.
 
-    Raises BatchError or TableError; then there are none.
+    Raises BatchError or TableError; then no output was written.
     """
-    output = Output(LocalStore(), target.rstrip("/"), job.run, mode)
-    return output, fill(output, lambda: _score_all(job, output))
+    destination = OutputFolder(LocalStore(), output.rstrip("/"), job.run, mode)
+    with _write_errors(output):
+        return score_and_publish(job, destination, lambda: _score_all(job, destination))
 
 
-def _score_all(job: Job, output: Output) -> RowCounts:
+@contextmanager
+def _write_errors(output: str) -> Iterator[None]:
+    """Turn a failure to write into a BatchError; reading raises TableError by itself."""
+    try:
+        yield
+    except OSError as error:
+        raise not_writable(output, error) from None
+
+
+def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
     counts = RowCounts()
     reasons: Counter[str] = Counter()
-    scored = Writer(output.folder(SCORED), job.target_format, job.partition_by)
-    rejected = Writer(output.folder(REJECTED), job.target_format, job.partition_by)
-    with scored, rejected, tqdm(unit=" rows", unit_scale=True, disable=None) as bar:
+    scored = Writer(destination.folder(SCORED), job.target_format, job.partition_by)
+    rejected = Writer(destination.folder(REJECTED), job.target_format, job.partition_by)
+    with scored, rejected, row_counter() as bar:
         for batch in read(job):
             good, bad = score(job, batch)
             scored.write(good)
@@ -52,35 +68,45 @@ def _score_all(job: Job, output: Output) -> RowCounts:
 
 
 def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """A batch -> its scored and its rejected rows."""
+    """Split a batch into its scored and its rejected rows."""
     checked_rows = job.checker(batch)
-    valid = checked_rows.valid
+    return _scored(job, batch, checked_rows), _rejected(batch, checked_rows)
+
+
+def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
+    """Identifiers, scores, partition columns and model version of the valid rows."""
     scorer = job.version.scorer
+    valid = checked_rows.checked.valid
     scores = scorer.score_columns(
         checked_rows.checked, threshold=job.threshold, explain=job.explain, as_of=job.as_of
     )
-    names = [column.name for column in scorer.schema.identifiers]
-    columns: dict[str, Any] = {name: checked_rows.identifiers[name].filter(valid) for name in names}
-    where = checked_rows.checked.valid
-    columns["churn_prediction"] = pa.array(scores.prediction[where])
-    columns["churn_probability"] = pa.array(scores.probability[where])
+    columns: dict[str, Any] = {
+        column.name: checked_rows.identifiers[column.name].filter(checked_rows.valid)
+        for column in scorer.schema.identifiers
+    }
+    columns["churn_prediction"] = pa.array(scores.prediction[valid])
+    columns["churn_probability"] = pa.array(scores.probability[valid])
     if scores.reasons is not None:
-        kept = [_as_text(scores.reasons[row]) for row in np.flatnonzero(where).tolist()]
-        columns["reasons"] = pa.array(kept, _REASON)
+        reasons = [_with_text_values(scores.reasons[row]) for row in np.flatnonzero(valid).tolist()]
+        columns["reasons"] = pa.array(reasons, _REASONS)
     for name in job.partition_by:
-        columns[name] = _column(batch, name).filter(valid)
+        columns[name] = _column(batch, name).filter(checked_rows.valid)
     n = len(columns["churn_prediction"])
-    for name, text in job.stamp().items():
+    for name, text in job.version_columns().items():
         columns[name] = pa.repeat(pa.scalar(text), n)
     columns["scored_at"] = pa.repeat(pa.scalar(job.started, pa.timestamp("us", "UTC")), n)
-    good = pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _rejected(batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
+    """The invalid rows, unchanged, and why each was rejected."""
     raw = {name: batch.column(name) for name in batch.schema.names if name not in (ERROR, RULES)}
-    bad = pa.RecordBatch.from_pydict({**raw, ERROR: checked_rows.error, RULES: checked_rows.rules})
-    return good, bad.filter(pc.invert(valid))
+    columns = {**raw, ERROR: checked_rows.error, RULES: checked_rows.rules}
+    return pa.RecordBatch.from_pydict(columns).filter(pc.invert(checked_rows.valid))
 
 
-def _as_text(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A column has one type, so that a reason's value is text in it."""
+def _with_text_values(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Reasons whose values are strings, because an Arrow column has a single type."""
     return [{**r, "value": None if r["value"] is None else str(r["value"])} for r in reasons]
 
 

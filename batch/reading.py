@@ -1,4 +1,4 @@
-"""Reading a table in batches of Arrow columns, with nothing inferred and nothing altered."""
+"""Reads a table in batches of Arrow columns; cells are neither inferred nor converted."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from batch.row_checker import CORRUPT, LINE, as_text
 from churn_model.errors import TableError
 
 ROWS = 131_072
-"""Rows a batch: large enough that the cost of a batch vanishes, small enough for the cache."""
+"""Rows per batch: enough to make the cost of a batch negligible, few enough for the cache."""
 
 _READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
 def read(job: Job) -> Iterator[pa.RecordBatch]:
-    """The input's rows. Raises TableError that names the file which cannot be read."""
-    if job.source_format == "table":
-        raise TableError("--format table is a catalog's table: it needs --engine spark")
+    """The rows of the input. Raises TableError, which names the file that cannot be read."""
     if not Path(job.source).exists() and "://" not in job.source:
-        raise TableError(f"{job.source}: no such file or folder")
+        raise TableError(f"{job.source}: no such file or folder; check --input")
     return {"parquet": _parquet, "csv": _csv, "json": _lines}[job.source_format](job)
 
 
@@ -34,49 +32,53 @@ def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
 
 
 def _csv(job: Job) -> Iterator[pa.RecordBatch]:
-    """All columns as bytes, because a reader's guess at types or encoding would alter cells."""
+    """All columns as bytes, because inferred types and encodings could change cells."""
     descriptor = job.checker.descriptor.csv
     uneven: list[str] = []
 
-    def keep(row: pyarrow.csv.InvalidRow) -> str:
+    def collect_uneven(row: pyarrow.csv.InvalidRow) -> str:
         uneven.append(row.text)
         return "skip"
 
     encoding = descriptor.encoding.lower().replace("utf-8-sig", "utf8").replace("utf-8", "utf8")
-    reading: Any = {
+    options: Any = {
         "parse_options": pyarrow.csv.ParseOptions(
-            delimiter=descriptor.separator, newlines_in_values=True, invalid_row_handler=keep
+            delimiter=descriptor.separator,
+            newlines_in_values=True,
+            invalid_row_handler=collect_uneven,
         ),
         "read_options": pyarrow.csv.ReadOptions(encoding=encoding),
     }
-    names = _dataset(job.source, ds.CsvFileFormat(**reading)).schema.names
-    kinds = dict.fromkeys(names, pa.binary())
-    converting = pyarrow.csv.ConvertOptions(
-        column_types=kinds, strings_can_be_null=False, null_values=[], check_utf8=False
+    names = _dataset(job.source, ds.CsvFileFormat(**options)).schema.names
+    conversion = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.binary()),
+        strings_can_be_null=False,
+        null_values=[],
+        check_utf8=False,
     )
-    dataset = _dataset(job.source, ds.CsvFileFormat(**reading, convert_options=converting))
-    uneven.clear()  # both of these looked at the first rows already
-    texts = pa.schema([(name, pa.string()) for name in dataset.schema.names])
+    dataset = _dataset(job.source, ds.CsvFileFormat(**options, convert_options=conversion))
+    uneven.clear()  # opening the dataset, done twice above, parses the first rows
+    schema = pa.schema([(name, pa.string()) for name in dataset.schema.names])
     for batch in _fragments(job.source, "csv", dataset):
         rows, uneven[:] = list(uneven), []
-        yield _with_uneven(_decoded(batch, texts), rows)
+        yield _with_uneven(_decoded(batch, schema), rows)
     if uneven:
-        empty = pa.RecordBatch.from_pylist([], schema=texts)
+        empty = pa.RecordBatch.from_pylist([], schema=schema)
         yield _with_uneven(empty, uneven)
 
 
 def _decoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Bytes as text, U+FFFD where they are none."""
+    """Bytes as strings; invalid bytes become U+FFFD."""
     arrays = [as_text(column) for column in batch.columns]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _with_uneven(batch: pa.RecordBatch, rows: list[str]) -> pa.RecordBatch:
-    """The rows that have another number of cells than the header, at the end."""
-    n = batch.num_rows
+    """A batch with the rows appended that have more or fewer cells than the header."""
     arrays = [pa.concat_arrays([c, pa.nulls(len(rows), c.type)]) for c in batch.columns]
-    marks = pa.concat_arrays([pa.nulls(n, pa.string()), pa.array(rows, pa.string())])
-    return pa.RecordBatch.from_arrays([*arrays, marks], names=[*batch.schema.names, CORRUPT])
+    whole_rows = pa.nulls(batch.num_rows, pa.string())
+    corrupt = pa.concat_arrays([whole_rows, pa.array(rows, pa.string())])
+    return pa.RecordBatch.from_arrays([*arrays, corrupt], names=[*batch.schema.names, CORRUPT])
 
 
 def _dataset(source: str, kind: Any) -> ds.Dataset:
@@ -89,7 +91,7 @@ def _dataset(source: str, kind: Any) -> ds.Dataset:
 def _fragments(source: str, kind: str, dataset: ds.Dataset) -> Iterator[pa.RecordBatch]:
     fragments = list(dataset.get_fragments())
     if not fragments:
-        raise TableError(f"{source}: holds no {kind} file")
+        raise TableError(f"{source}: contains no {kind} file; check --input and --format")
     for fragment in fragments:
         try:
             rows = fragment.to_batches(schema=dataset.schema, batch_size=ROWS, **_READ_AHEAD)
@@ -103,12 +105,12 @@ def _fragments(source: str, kind: str, dataset: ds.Dataset) -> Iterator[pa.Recor
 
 
 def _lines(job: Job) -> Iterator[pa.RecordBatch]:
-    """Lines of JSON, a customer each; .gz and .bz2 are unpacked on the way."""
+    """JSON lines, one customer per line; .gz and .bz2 files are decompressed."""
     path = Path(job.source)
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     files = [file for file in files if file.is_file() and not file.name.startswith(("_", "."))]
     if not files:
-        raise TableError(f"{job.source}: holds no file")
+        raise TableError(f"{job.source}: contains no file; check --input")
     for file in files:
         try:
             with pa.input_stream(str(file), compression="detect") as stream:
@@ -118,11 +120,11 @@ def _lines(job: Job) -> Iterator[pa.RecordBatch]:
 
 
 def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
-    rest = b""
+    unfinished = b""
     while True:
         block: bytes = stream.read(1 << 23)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop() if block else b""
+        lines = (unfinished + block).split(b"\n")
+        unfinished = lines.pop() if block else b""
         texts = [line.decode(errors="replace") for line in lines if line.strip()]
         if texts:
             yield pa.RecordBatch.from_pydict({LINE: pa.array(texts, pa.string())})

@@ -1,4 +1,4 @@
-"""A batch of rows as its source keeps them -> which hold, as the model's columns, and why not."""
+"""Checks a batch of rows: the valid ones as the model's columns, and why the others are not."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from churn_model.dates import iso_dates
 from churn_model.errors import FieldError, TableError, messages_by_row
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
+from churn_model.suggestions import did_you_mean
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.texts import check_texts, read_numbers
 from churn_model.validation import Checked, check_frame, check_records
 
 Form = Literal["typed", "text", "lines"]
-"""How a source keeps a row: in typed columns, in columns of text, as a line of JSON."""
+"""How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
 
 ERROR, RULES = "error", "rules"
 """Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
 
 LINE = "value"
-"""The only column of a source of JSON lines."""
+"""The only column of a source with JSON lines."""
 
 CORRUPT = "corrupt_line"
-"""The column of a CSV row that has another number of cells than the header: the row as it is."""
+"""The column for CSV rows with more or fewer cells than the header: the unchanged row."""
 
 _ARROW: dict[Kind, pa.DataType] = {
     "integer": pa.int64(),
@@ -40,16 +41,16 @@ _ARROW: dict[Kind, pa.DataType] = {
     "category": pa.string(),
     "identifier": pa.string(),
 }
-_NO_JSON = FieldError(0, "", "json_invalid", "is no JSON")
+_INVALID_JSON = FieldError(0, "", "json_invalid", "is not valid JSON")
 _UNEVEN = FieldError(0, "", "csv_row", "has more or fewer cells than the header")
 
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """A batch of n rows after its checks.
+    """The result of checking a batch of n rows.
 
-    ``identifiers``: the schema's identifiers (n,), as they will be carried through. ``error`` and
-    ``rules`` (n,) are null where a row holds.
+    ``identifiers``: the columns of identifiers (n,), which the results repeat unchanged. ``error``
+    and ``rules`` (n,) are null for a valid row.
     """
 
     checked: Checked
@@ -59,11 +60,11 @@ class CheckedRows:
 
     @property
     def valid(self) -> pa.Array:
-        """Which rows hold (n,)."""
+        """Which rows are valid (n,)."""
         return pa.array(self.checked.valid)
 
     def accepted(self, schema: RecordSchema) -> pa.RecordBatch:
-        """The rows that hold, as the columns and types of the model's signature."""
+        """The valid rows, with the columns and types of the model's signature."""
         arrays = [self._array(column) for column in schema]
         return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema)).filter(self.valid)
 
@@ -87,58 +88,63 @@ def _numbers(values: npt.NDArray[Any], valid: npt.NDArray[Any], kind: pa.DataTyp
         return pa.array(values, kind)
     missing = np.isnan(values)
     if kind != pa.float64():
-        # what a refused row holds is of no meaning, and need not fit
+        # the values of rejected rows are not used and may be out of range
         values = np.where(missing | ~valid, 0, values)
-        largest = values >= -float(INT64_MIN)  # the nearest double to a whole number below it
+        largest = values >= -float(INT64_MIN)  # doubles that stand for integers just below 2**63
         values = np.where(largest, 0, values).astype(bool if kind == pa.bool_() else np.int64)
         values[largest] = INT64_MAX
     return pa.array(values, kind, mask=missing)
 
 
 def arrow_schema(schema: RecordSchema) -> pa.Schema:
-    """The model's input as Arrow types."""
+    """The model's input columns as Arrow types."""
     return pa.schema([(column.name, _ARROW[column.kind]) for column in schema])
 
 
 @dataclass(frozen=True)
 class RowChecker:
-    """Reads and checks batches of one source."""
+    """Checks the batches of one source. It can be pickled, because Spark sends it to executors."""
 
     schema: RecordSchema
     descriptor: TableDescriptor
     form: Form
     source: str
 
-    def columns(self, here: Sequence[str]) -> dict[str, str]:
-        """Field -> column, of the fields that a source has. Raises TableError for one it lacks.
+    def columns(self, names: Sequence[str]) -> dict[str, str]:
+        """The source's columns of the schema's fields: field -> column.
 
-        Names are compared without the blanks and byte-order mark that files have around them.
+        Blanks and a byte-order mark around the names are ignored. Raises TableError for a required
+        field without a column, and for a duplicate column.
         """
         if self.form == "lines":
             return {}
-        named: dict[str, list[str]] = {}
-        here = [name for name in here if name != CORRUPT]
-        for name in here:
-            named.setdefault(name.strip().removeprefix("\ufeff").strip(), []).append(name)
-        found: dict[str, str] = {}
+        names = [name for name in names if name != CORRUPT]
+        by_plain_name: dict[str, list[str]] = {}
+        for name in names:
+            plain = name.strip().removeprefix("\ufeff").strip()
+            by_plain_name.setdefault(plain, []).append(name)
+        columns: dict[str, str] = {}
         for column in self.schema:
             if column.name not in self.descriptor.columns:
-                continue  # an optional field, which the table's descriptor leaves out
+                continue  # an optional field that the descriptor omits
             wanted = self.descriptor.columns[column.name].strip()
-            matches = named.get(wanted, [])
+            matches = by_plain_name.get(wanted, [])
             if len(matches) > 1:
                 raise TableError(
-                    f"{self.source}: has {len(matches)} columns named {wanted!r}; keep one"
+                    f"{self.source}: column {wanted!r} occurs {len(matches)} times; keep one"
                 )
             if matches:
-                found[column.name] = matches[0]
+                columns[column.name] = matches[0]
             elif column.required:
-                listed = ", ".join(map(repr, here[:50]))
-                raise TableError(
-                    f"{self.source}: has no column {wanted!r} for the required field "
-                    f"{column.name!r}; its columns are {listed}; say which is which with --columns"
-                )
-        return found
+                raise self._missing_column(column, wanted, names)
+        return columns
+
+    def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
+        return TableError(
+            f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
+            f"{did_you_mean(wanted, names)} Map columns to fields with --columns; the columns are "
+            f"{', '.join(map(repr, names[:50]))}"
+        )
 
     def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
         """Check a batch (n rows)."""
@@ -155,7 +161,7 @@ class RowChecker:
             checked, frame = check_texts(cells, self.schema, self.descriptor)
             if CORRUPT in batch.schema.names:
                 uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
-                checked = _refused(checked, np.flatnonzero(uneven), _UNEVEN)
+                checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
         identifiers = {
             column.name: as_text(arrays[column.name])
             for column in self.schema.identifiers
@@ -164,7 +170,7 @@ class RowChecker:
         return _checked_rows(checked, identifiers, self.schema)
 
     def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
-        """A column of text as numbers, where Arrow reads all of it; else as its texts."""
+        """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
         texts = as_text(array)
         if kind in ("integer", "number"):
             numbers = read_numbers(texts, self.descriptor)
@@ -191,7 +197,7 @@ class RowChecker:
             ]
         checked = check_records(records, self.schema)
         if broken:
-            checked = _refused(checked, np.array(broken), _NO_JSON)
+            checked = _reject_rows(checked, np.array(broken), _INVALID_JSON)
         identifiers = {
             name: pa.array(
                 [
@@ -205,13 +211,13 @@ class RowChecker:
         return _checked_rows(checked, identifiers, self.schema)
 
 
-def _refused(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Checked:
-    """Rows that are refused as a whole: nothing is said of their cells."""
+def _reject_rows(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Checked:
+    """Reject whole rows: the reason replaces the errors of their cells."""
     if not len(rows):
         return checked
     whole = set(rows.tolist())
-    kept = [error for error in checked.errors if error.row not in whole]
-    errors = sorted([*kept, *(replace(reason, row=row) for row in whole)], key=lambda e: e.row)
+    others = [error for error in checked.errors if error.row not in whole]
+    errors = sorted([*others, *(replace(reason, row=row) for row in whole)], key=lambda e: e.row)
     valid = checked.valid.copy()
     valid[rows] = False
     return replace(checked, valid=valid, errors=tuple(errors))
@@ -224,29 +230,29 @@ def _checked_rows(
     for column in schema.identifiers:
         identifiers.setdefault(column.name, pa.nulls(n, pa.string()))
     if not checked.errors:
-        nothing = pa.nulls(n, pa.string())
-        return CheckedRows(checked, identifiers, nothing, nothing)
-    texts = pa.array(messages_by_row(checked.errors, n), pa.string())
+        nulls = pa.nulls(n, pa.string())
+        return CheckedRows(checked, identifiers, nulls, nulls)
+    messages = pa.array(messages_by_row(checked.errors, n), pa.string())
     rules = messages_by_row(checked.errors, n, lambda error: f"{error.field}:{error.type}", ";")
-    return CheckedRows(checked, identifiers, texts, pa.array(rules, pa.string()))
+    return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Texts in the one form that all of pandas knows."""
+    """An array with strings of the type that all of pandas supports."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
 
 
 def _series(array: pa.Array) -> pd.Series[Any]:
-    # numpy, where that is the same memory; Arrow's own column for all else, so that nothing changes
+    # numpy where no copy is needed; otherwise Arrow's own column, because conversions lose values
     if not array.null_count and array.type in (pa.int64(), pa.float64()):
         return pd.Series(array.to_numpy(), copy=False)
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])), copy=False)
 
 
 def as_text(array: pa.Array) -> pa.Array:
-    """A column as texts (n,): bytes that are no text become U+FFFD, what is no text null."""
+    """A column as strings (n,): invalid UTF-8 becomes U+FFFD, values of other types become null."""
     if array.type == pa.string():
         return array
     if pa.types.is_large_string(array.type):

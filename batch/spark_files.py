@@ -1,16 +1,14 @@
-"""Spark's side of files and tables: read as they are, with nothing inferred; written as asked."""
+"""Reads and writes files and tables with Spark; no types are inferred."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
+from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import StringType, StructType
 
 from batch.job import Job
-from batch.output import REJECTED, SCORED, Mode, output_exists
 from batch.row_checker import CORRUPT, RULES
 from churn_model.errors import TableError
 
@@ -18,7 +16,7 @@ _QUOTES = {"quote": '"', "escape": '"', "multiLine": "true"}
 
 
 def read(spark: SparkSession, job: Job) -> DataFrame:
-    """The input, unaltered: CSV as texts, JSON as lines, anything else as it is typed."""
+    """The input: CSV columns as strings, JSON as lines, other formats with their own types."""
     if job.source_format == "table":
         return spark.table(job.source)
     if job.source_format == "json":
@@ -33,14 +31,16 @@ def read(spark: SparkSession, job: Job) -> DataFrame:
     )
     names = reader.csv(job.source).columns
     if CORRUPT in names:
-        raise TableError(f"{job.source}: has a column {CORRUPT!r}, which is kept for uneven rows")
+        raise TableError(
+            f"{job.source}: column {CORRUPT!r} is reserved for corrupt rows; rename it"
+        )
     schema = StructType()
     for name in (*names, CORRUPT):
         schema = schema.add(name, StringType())
     reader = reader.options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, nullValue="")
     rows = reader.schema(schema).csv(job.source)
-    whole, empty = F.col(CORRUPT).isNull(), F.lit("")  # Spark reads an empty cell as null
-    cells = (F.when(whole, F.coalesce(column_of(name), empty)).alias(name) for name in names)
+    intact, empty = F.col(CORRUPT).isNull(), F.lit("")  # Spark reads an empty cell as null
+    cells = (F.when(intact, F.coalesce(column_of(name), empty)).alias(name) for name in names)
     return rows.select(*cells, CORRUPT)
 
 
@@ -61,7 +61,7 @@ def write(frame: DataFrame, job: Job, target: str) -> None:
 
 
 def rejected_rules(spark: SparkSession, job: Job, target: str) -> dict[str, int]:
-    """How often each rule was broken, from the rejected rows as written."""
+    """How often each rule was broken, counted in the rejected rows that were written."""
     kind = job.target_format
     if kind == "table":
         rows = spark.table(target)
@@ -74,41 +74,5 @@ def rejected_rules(spark: SparkSession, job: Job, target: str) -> dict[str, int]
 
 
 def column_of(name: str) -> Any:
-    """A column of any name, quoted."""
+    """A column whose name may contain any characters."""
     return F.col("`" + name.replace("`", "``") + "`")
-
-
-@dataclass(frozen=True)
-class Tables:
-    """A catalog's tables ``<base>_scored`` and ``<base>_rejected``, written under other names."""
-
-    spark: SparkSession
-    base: str
-    mode: Mode
-
-    def folder(self, kind: str) -> str:
-        """The table's name until it is published."""
-        return f"{self.base}_{kind}_partial"
-
-    def prepare(self) -> None:
-        """Look whether there is room, and drop what earlier runs left. Raises BatchError."""
-        for kind in (SCORED, REJECTED):
-            if self.mode == "error" and self.spark.catalog.tableExists(f"{self.base}_{kind}"):
-                raise output_exists(f"{self.base}_{kind}")
-        self.discard()
-
-    def publish(self, summary: dict[str, Any]) -> None:
-        """Give the tables their names, or add their rows."""
-        for kind in (REJECTED, SCORED):
-            partial, name = self.folder(kind), f"{self.base}_{kind}"
-            if self.mode == "append" and self.spark.catalog.tableExists(name):
-                self.spark.table(partial).write.mode("append").saveAsTable(name)
-                continue
-            self.spark.sql(f"DROP TABLE IF EXISTS {name}")
-            self.spark.sql(f"ALTER TABLE {partial} RENAME TO {name}")
-        self.discard()
-
-    def discard(self) -> None:
-        """Drop what was written so far."""
-        for kind in (SCORED, REJECTED):
-            self.spark.sql(f"DROP TABLE IF EXISTS {self.folder(kind)}")

@@ -1,16 +1,17 @@
-"""The cluster's file system, through Spark's own Hadoop client (HDFS, S3, ABFS, local, ...)."""
+"""The file system that Spark's Hadoop client reaches: HDFS, S3, ABFS, local, ..."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from churn_model.errors import BatchError
 
 
 class HadoopStore:
-    """See ``batch.output.Store``."""
+    """The Hadoop client as a ``batch.output.Store``."""
 
     def __init__(self, spark: SparkSession) -> None:
         context: Any = spark.sparkContext
@@ -22,7 +23,7 @@ class HadoopStore:
         return path.getFileSystem(self._conf), path
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file or folder."""
+        """Whether there is a file or folder of this name."""
         system, path = self._path(name)
         return bool(system.exists(path))
 
@@ -33,16 +34,26 @@ class HadoopStore:
             return []
         return sorted(status.getPath().getName() for status in system.listStatus(path))
 
+    def make_folder(self, name: str) -> None:
+        """Create a folder with its parents. Raises OSError."""
+        system, path = self._path(name)
+        try:
+            created = system.mkdirs(path)
+        except Py4JJavaError as error:
+            raise OSError(error.java_exception.getMessage()) from None
+        if not created:
+            raise OSError("the folder cannot be created")
+
     def move(self, source: str, target: str) -> None:
-        """Give a file or folder another name, in one step where the file system has one."""
+        """Rename a file or folder, in one step if the file system can. Raises BatchError."""
         system, path = self._path(source)
         _, to = self._path(target)
         system.mkdirs(to.getParent())
         if not system.rename(path, to):
-            raise BatchError(f"{target}: could not be put in its place; the results are {source}")
+            raise BatchError(f"{target}: could not be renamed from {source}; check its permissions")
 
     def remove(self, name: str) -> None:
-        """Delete a folder with all in it."""
+        """Delete a file, or a folder with its contents."""
         system, path = self._path(name)
         system.delete(path, True)
 

@@ -1,9 +1,10 @@
-"""Writing batches of Arrow columns to a folder, a file each few megabytes."""
+"""Writes batches of Arrow columns to a folder, one file for every few megabytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -11,21 +12,25 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from batch.job import Format
+from batch.options import Format
+from churn_model.errors import BatchError
 
-FLUSH_BYTES = 1 << 24
+_FLUSH_BYTES = 1 << 24
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 class Writer:
-    """Writes batches of one schema; there is a file even where there are no rows."""
+    """Writes batches of one schema; without rows it writes one empty file.
+
+    Raises BatchError if the format cannot hold the columns, and OSError.
+    """
 
     def __init__(self, folder: str, kind: Format, partition_by: tuple[str, ...]) -> None:
         self.folder = Path(folder)
         self.kind = kind
         self.partition_by = partition_by
         self._schema: pa.Schema | None = None
-        self._waiting: list[pa.RecordBatch] = []
+        self._pending: list[pa.RecordBatch] = []
         self._bytes = 0
         self._files = 0
 
@@ -41,19 +46,25 @@ class Writer:
         """Add rows."""
         self._schema = batch.schema
         if batch.num_rows:
-            self._waiting.append(batch)
+            self._pending.append(batch)
             self._bytes += batch.nbytes
-        if self._bytes >= FLUSH_BYTES:
+        if self._bytes >= _FLUSH_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        batches, self._waiting, self._bytes = self._waiting, [], 0
+        batches, self._pending, self._bytes = self._pending, [], 0
         if self._schema is None or (not batches and self._files):
             return
         table = pa.Table.from_batches(batches, schema=self._schema)
         write, suffix = _WRITERS[self.kind]
-        for folder, part in _parts(table, self.folder, self.partition_by):
-            write(part, folder / f"part-{self._files:05d}.{suffix}")
+        for folder, part in _partitions(table, self.folder, self.partition_by):
+            try:
+                write(part, folder / f"part-{self._files:05d}.{suffix}")
+            except pa.ArrowException as error:
+                raise BatchError(
+                    f"--output-format {self.kind} cannot hold these columns ({error}); choose "
+                    "another format"
+                ) from None
         self._files += 1
 
 
@@ -63,9 +74,9 @@ def _write_parquet(table: pa.Table, file: Path) -> None:
 
 def _write_csv(table: pa.Table, file: Path) -> None:
     if "reasons" in table.schema.names:
-        place = table.schema.get_field_index("reasons")
-        texts = [orjson.dumps(row).decode() for row in table.column(place).to_pylist()]
-        table = table.set_column(place, "reasons", pa.array(texts, pa.string()))
+        index = table.schema.get_field_index("reasons")
+        texts = [orjson.dumps(row).decode() for row in table.column(index).to_pylist()]
+        table = table.set_column(index, "reasons", pa.array(texts, pa.string()))
     pyarrow.csv.write_csv(table, file)
 
 
@@ -75,23 +86,29 @@ def _write_lines(table: pa.Table, file: Path) -> None:
             out.writelines(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())
 
 
-def _parts(table: pa.Table, folder: Path, by: tuple[str, ...]) -> Iterator[tuple[Path, pa.Table]]:
-    """The rows of each partition, and its folder."""
+def _partitions(
+    table: pa.Table, folder: Path, by: tuple[str, ...]
+) -> Iterator[tuple[Path, pa.Table]]:
+    """The folder and the rows of each partition, named as Hive names them."""
     if not by:
         yield folder, table
         return
     keys = table.select(list(by)).group_by(list(by)).aggregate([]).to_pylist()
-    rest = [name for name in table.schema.names if name not in by]
+    other_columns = [name for name in table.schema.names if name not in by]
     for key in keys:
-        mask = None
-        for name, value in key.items():
-            column = table.column(name)
-            same = pc.is_null(column) if value is None else pc.equal(column, value)
-            mask = same if mask is None else pc.and_(mask, same)
         names = [f"{k}={_NULL if v is None else v}" for k, v in key.items()]
         subfolder = folder.joinpath(*names)
         subfolder.mkdir(parents=True, exist_ok=True)
-        yield subfolder, table.filter(mask).select(rest)
+        yield subfolder, table.filter(_rows_with(table, key)).select(other_columns)
+
+
+def _rows_with(table: pa.Table, key: dict[str, Any]) -> Any:
+    """Which rows have these values, as a mask (n,)."""
+    mask: Any = True
+    for name, value in key.items():
+        column = table.column(name)
+        mask = pc.and_(mask, pc.is_null(column) if value is None else pc.equal(column, value))
+    return mask
 
 
 _WRITERS: dict[str, tuple[Callable[[pa.Table, Path], None], str]] = {

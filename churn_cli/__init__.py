@@ -1,1 +1,1 @@
-"""The ``churn`` program: one command line over training, serving and batch scoring."""
+"""The ``churn`` program: one command line for training, serving and batch scoring."""

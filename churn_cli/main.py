@@ -1,7 +1,7 @@
-"""``churn COMMAND ...``: finds the command's module, imports it, and runs it.
+"""``churn COMMAND ...``: imports the command's module and runs it.
 
-Only the command that is asked for is imported, and each one reads its flags before it imports
-anything heavy, so that ``--help`` and a mistyped flag are answered at once.
+Each module parses its flags before it imports anything heavy, so that ``--help`` and invalid flags
+are answered at once.
 """
 
 from __future__ import annotations
@@ -23,16 +23,21 @@ COMMANDS = {
     "train": Command("training.train", "train a model on a table of customers and register it"),
     "infer-schema": Command("training.infer", "propose a record schema for a table"),
     "promote": Command(
-        "training.promote", "examine the challenger and make it champion, or roll back"
+        "training.promote", "compare the challenger with the champion, and promote it or roll back"
     ),
     "serve": Command("serving.serve", "serve a registered model over HTTP"),
-    "keys": Command("serving.keys", "make an API key for the server"),
+    "keys": Command("serving.keys", "create an API key for the server"),
     "score": Command("batch.score", "score a whole table, with Spark or on one machine"),
 }
 
+WRONG_USAGE = 2
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a subcommand; returns its exit code, or 2 for a command that does not exist."""
+    """Run a subcommand; returns its exit code, or WRONG_USAGE for an unknown command.
+
+    Without a command it prints the help, as gh, kubectl and pip do.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     name = given[0] if given else "--help"
     if name in ("-h", "--help"):
@@ -43,27 +48,28 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         print(_unknown(name), file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     command = import_module(COMMANDS[name].module)
     return int(command.main(given[1:], prog=f"churn {name}"))
 
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    commands = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: churn COMMAND [options]",
             "",
-            "A customer-churn model for MLflow: train, register, serve, score.",
+            "An explainable customer-churn model for MLflow: train, register, serve, score.",
             "",
             "commands:",
-            *lines,
+            *commands,
             "",
             "options:",
-            "  --version  print the version and exit",
+            "  -h, --help  print this help and exit",
+            "  --version   print the version and exit",
             "",
-            "Run `churn COMMAND --help` for a command's options.",
+            "Run `churn COMMAND --help` for the options of a command.",
         ]
     )
 
@@ -71,8 +77,10 @@ def _help() -> str:
 def _unknown(name: str) -> str:
     from churn_model.suggestions import did_you_mean
 
+    if name.startswith("-"):
+        return f"error: unknown option {name!r}; run `churn --help` for the options"
     hint = did_you_mean(name, COMMANDS)
-    return f"error: {name!r} is not a command.{hint} The commands are {', '.join(COMMANDS)}"
+    return f"error: unknown command {name!r}.{hint} The commands are {', '.join(COMMANDS)}"
 
 
 if __name__ == "__main__":

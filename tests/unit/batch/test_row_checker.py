@@ -17,7 +17,7 @@ def checker(form, descriptor=PLAIN, schema=CUSTOMER_SCHEMA):
     return RowChecker(schema, descriptor, form, "table")
 
 
-def test_what_holds_comes_out_in_the_models_own_types(customer):
+def test_valid_rows_get_the_types_of_the_signature(customer):
     table = {name: pa.array([value, value]) for name, value in customer.items()}
     checked_rows = checker("typed")(pa.RecordBatch.from_pydict({**table, "more": pa.array([1, 2])}))
     accepted = checked_rows.accepted(CUSTOMER_SCHEMA)
@@ -26,7 +26,7 @@ def test_what_holds_comes_out_in_the_models_own_types(customer):
     assert checked_rows.error.null_count == checked_rows.rules.null_count == 2
 
 
-def test_every_kind_of_field_goes_through_text_lines_and_columns():
+def test_every_kind_of_field_can_come_as_strings_json_lines_or_typed_columns():
     schema = RecordSchema.from_model(Rich)
     record = {"key": "k", "visits": 3, "score": 0.5, "active": False, "plan": "basic"}
     record["region"] = None
@@ -44,7 +44,7 @@ def test_every_kind_of_field_goes_through_text_lines_and_columns():
         assert checked_rows.accepted(schema).to_pylist() == [record]
 
 
-def test_a_row_has_all_its_reasons_in_words_and_as_rules(customer):
+def test_a_rejected_row_has_all_its_reasons_in_words_and_as_rules(customer):
     bad = customer | {"age": 300, "tenure": None}
     checked_rows = checker("typed")(pa.RecordBatch.from_pylist([customer, bad]))
     assert checked_rows.valid.to_pylist() == [True, False]
@@ -52,12 +52,11 @@ def test_a_row_has_all_its_reasons_in_words_and_as_rules(customer):
     assert checked_rows.rules.to_pylist() == [None, "age:less_than_equal;tenure:missing"]
 
 
-def test_columns_are_found_by_the_descriptor_and_without_the_blanks_around_names():
+def test_the_descriptor_names_the_columns_and_blanks_around_names_are_ignored():
     columns = {"customer_id": "Id", "age": "Age", "tenure": "Months", "monthly_charges": "Charge"}
     descriptor = TableDescriptor(columns=columns)
     names = ["\ufeffId", " Age ", "Months", "Charge", "total_charges"]
-    found = checker("text", descriptor).columns(names)
-    assert found == {
+    assert checker("text", descriptor).columns(names) == {
         "customer_id": "\ufeffId",
         "age": " Age ",
         "tenure": "Months",
@@ -68,16 +67,27 @@ def test_columns_are_found_by_the_descriptor_and_without_the_blanks_around_names
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        (["customer_id", "tenure", "monthly_charges"], "table: has no column 'age'"),
-        (["customer_id", "age", "age ", "tenure", "monthly_charges"], "2 columns named 'age'"),
+        (
+            ["customer_id", "tenure", "monthly_charges"],
+            "table: has no column 'age' for the required field 'age'",
+        ),
+        (
+            ["customer_id", "age", "age ", "tenure", "monthly_charges"],
+            "column 'age' occurs 2 times",
+        ),
     ],
 )
-def test_a_column_that_is_missing_or_there_twice_is_named(names, complaint):
+def test_a_missing_or_duplicate_column_is_named(names, complaint):
     with pytest.raises(TableError, match=complaint):
         checker("typed").columns(names)
 
 
-def test_a_line_that_is_no_json_is_refused_alone(customer):
+def test_a_mistyped_column_gets_a_suggestion():
+    with pytest.raises(TableError, match="Did you mean 'Tenure '"):
+        checker("typed").columns(["customer_id", "age", "Tenure ", "monthly_charges"])
+
+
+def test_only_the_line_that_is_not_valid_json_is_rejected(customer):
     lines = [json.dumps(customer), "{", "[1]", "null", ""]
     checked_rows = checker("lines")(pa.RecordBatch.from_pydict({LINE: lines}))
     rules = checked_rows.rules.to_pylist()
@@ -85,8 +95,8 @@ def test_a_line_that_is_no_json_is_refused_alone(customer):
     assert all(":dict_type" in rule for rule in rules[2:4])
 
 
-def test_large_whole_numbers_come_through_as_they_are(customer):
-    largest = 2.0**63 - 1024  # the largest whole number below 2**63 that a double holds
+def test_large_integers_are_not_changed(customer):
+    largest = 2.0**63 - 1024  # the largest double below 2**63
     rows = [customer | {"tenure": tenure} for tenure in (largest, None, 3.0, 1e300)]
     checked_rows = checker("typed")(pa.RecordBatch.from_pylist(rows))
     assert checked_rows.valid.to_pylist() == [True, False, True, False]
@@ -98,7 +108,7 @@ def test_large_whole_numbers_come_through_as_they_are(customer):
     assert tenures == [2**63 - 1]
 
 
-def test_it_travels_to_other_processes(customer):
-    assert checker("typed").schema.row_model.model_validate(customer)  # kept once it is made
-    again = pickle.loads(pickle.dumps(checker("typed")))
-    assert again(pa.RecordBatch.from_pylist([customer])).rules.to_pylist() == [None]
+def test_a_checker_can_be_pickled(customer):
+    assert checker("typed").schema.row_model.model_validate(customer)  # is cached
+    copy = pickle.loads(pickle.dumps(checker("typed")))
+    assert copy(pa.RecordBatch.from_pylist([customer])).rules.to_pylist() == [None]

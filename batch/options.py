@@ -1,0 +1,70 @@
+"""The options of ``churn score``, as typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from churn_model.errors import BatchError
+from pyfunc import CHAMPION_URI
+
+Engine = Literal["spark", "local"]
+Format = Literal["parquet", "csv", "json", "table"]
+Mode = Literal["error", "overwrite", "append"]
+
+_FORMATS: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """What to score, with which model, and where the results go.
+
+    ``format``: None to tell it from the input's name. ``output_format``: None for the input's.
+    ``columns``: the descriptor that maps columns to fields. ``as_of``: the day that dates are aged
+    to; None for today. ``threshold``: None for the model's own. ``max_rejected``: the share of
+    rejected rows (0..1) above which the exit code is 2.
+
+    Raises BatchError for options that contradict each other.
+    """
+
+    input: str
+    output: str
+    model_uri: str = CHAMPION_URI
+    format: Format | None = None
+    output_format: Format | None = None
+    engine: Engine = "spark"
+    master: str | None = None
+    columns: Path | None = None
+    partition_by: tuple[str, ...] = ()
+    mode: Mode = "error"
+    explain: bool = False
+    as_of: date | None = None
+    threshold: float | None = None
+    max_rejected: float = 0.05
+
+    def __post_init__(self) -> None:
+        for flag in ("input", "output"):
+            if not vars(self)[flag]:
+                raise BatchError(f"--{flag} is empty; name a file, a folder or a table")
+        if self.engine == "local" and "table" in (self.source_format, self.target_format):
+            raise BatchError("catalog tables (--format table) need --engine spark")
+        if self.partition_by and self.source_format == "json":
+            raise BatchError("--partition-by needs columns, and JSON lines have none")
+
+    @property
+    def source_format(self) -> Format:
+        """The format of the input."""
+        return self.format or _format_of(self.input)
+
+    @property
+    def target_format(self) -> Format:
+        """The format of the results."""
+        return self.output_format or self.source_format
+
+
+def _format_of(name: str) -> Format:
+    """The format that a file name implies, also when it is compressed: ``customers.csv.gz``."""
+    end = name[-12:]  # long enough for ".ndjson.zstd"
+    return next((kind for suffix, kind in _FORMATS.items() if suffix in end), "parquet")

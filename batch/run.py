@@ -1,0 +1,76 @@
+"""One run of ``churn score``: reads the model, scores with one of the engines, publishes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from batch.job import Job
+from batch.options import Format, ScoreOptions
+from batch.progress import stage
+from batch.row_checker import Form, RowChecker
+from churn_model.errors import BatchError
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import OUTPUT_COLUMNS
+from churn_model.tables.descriptor import TableDescriptor, load_descriptor
+from pyfunc.environment import quiet_mlflow
+from pyfunc.loaded_version import LoadedVersion, read_version
+
+_FORMS: dict[Format, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
+
+
+def score_table(options: ScoreOptions) -> dict[str, Any]:
+    """Score the input and publish the results; returns the summary.
+
+    Raises ChurnError; then no output was written.
+    """
+    quiet_mlflow()
+    with stage(f"reading {options.model_uri}"):
+        version = read_version(options.model_uri)
+    job = _job(options, version)
+    _check_partitions(job)
+    if options.engine == "local":
+        from batch import local
+
+        return local.run(job, options.output, options.mode)
+    from batch import spark
+    from batch.spark_session import session
+
+    with stage("starting Spark"):
+        started = session(options.master)
+    return spark.run(started, job, options.output, options.mode)
+
+
+def _job(options: ScoreOptions, version: LoadedVersion) -> Job:
+    schema = version.scorer.schema
+    descriptor = _descriptor(options, schema)
+    started = datetime.now(timezone.utc)
+    return Job(
+        version=version,
+        checker=RowChecker(schema, descriptor, _FORMS[options.source_format], options.input),
+        source=options.input,
+        source_format=options.source_format,
+        target_format=options.target_format,
+        run=f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
+        started=started,
+        as_of=options.as_of or started.date(),
+        partition_by=options.partition_by,
+        explain=options.explain,
+        threshold=options.threshold,
+    )
+
+
+def _descriptor(options: ScoreOptions, schema: RecordSchema) -> TableDescriptor:
+    if options.columns is None:
+        return TableDescriptor.plain(schema)
+    return load_descriptor(options.columns, TableDescriptor, schema)
+
+
+def _check_partitions(job: Job) -> None:
+    """Raise BatchError if a partition has the name of a result column."""
+    identifiers = {column.name for column in job.checker.schema.identifiers}
+    results = {*identifiers, *OUTPUT_COLUMNS, *job.version_columns()}
+    duplicates = sorted(results & set(job.partition_by))
+    if duplicates:
+        raise BatchError(f"--partition-by {','.join(duplicates)}: the results have such a column")

@@ -1,0 +1,50 @@
+"""Results in catalog tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from batch.options import Mode
+from batch.output import REJECTED, SCORED, output_exists
+
+
+@dataclass(frozen=True)
+class OutputTables:
+    """The tables ``<base>_scored`` and ``<base>_rejected``, written under other names first."""
+
+    spark: SparkSession
+    base: str
+    mode: Mode
+
+    def folder(self, kind: str) -> str:
+        """The table's name until it is published."""
+        return f"{self.base}_{kind}_partial"
+
+    def prepare(self) -> None:
+        """Check that the tables may be written, and drop what earlier runs left.
+
+        Raises BatchError if a table exists already and must not be changed.
+        """
+        for kind in (SCORED, REJECTED):
+            if self.mode == "error" and self.spark.catalog.tableExists(f"{self.base}_{kind}"):
+                raise output_exists(f"{self.base}_{kind}")
+        self.discard()
+
+    def publish(self, summary: dict[str, Any]) -> None:
+        """Rename the tables, or append their rows."""
+        for kind in (REJECTED, SCORED):
+            partial, name = self.folder(kind), f"{self.base}_{kind}"
+            if self.mode == "append" and self.spark.catalog.tableExists(name):
+                self.spark.table(partial).write.mode("append").saveAsTable(name)
+                continue
+            self.spark.sql(f"DROP TABLE IF EXISTS {name}")
+            self.spark.sql(f"ALTER TABLE {partial} RENAME TO {name}")
+        self.discard()
+
+    def discard(self) -> None:
+        """Drop the unpublished tables."""
+        for kind in (SCORED, REJECTED):
+            self.spark.sql(f"DROP TABLE IF EXISTS {self.folder(kind)}")
