@@ -1,4 +1,4 @@
-"""Examines whether a challenger may become champion, and logs the result to MLflow."""
+"""Decides whether a challenger may become champion, and logs the result to MLflow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
-from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.loaded_version import LoadedVersion, read_version
@@ -22,27 +21,31 @@ from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
 from training.evaluation.comparison import Comparison, absolute, compare
 from training.evaluation.gates import Gates, check_gates, failed_gates
+from training.progress import in_progress
 from training.registration import ALARMS_TAG
+from training.registry_check import check_location, check_registry
 from training.reporting.inputs import dataset
 from training.reporting.mlflow_run import choose_experiment
-
-_SHOWN = 2  # incompatibilities in a message
+from training.schema_conflict import schema_conflict
+from training.terminal import name_flag
 
 ReadTable = Callable[[RecordSchema], Table]
-"""Reads the fresh labelled customers for a schema."""
+"""Reads the fresh labelled customers with a schema."""
 
 
 @dataclass
 class Examination:
-    """The result of examining a challenger.
+    """A challenger, the champion it would replace, and what was found about them.
 
-    ``champion``: the version that has the alias, or None. ``is_placeholder``: whether that version
-    was trained on simulated customers. ``reasons``: why the challenger may not be promoted; empty
-    if it may. ``comparison``: None where the two versions were not compared.
+    ``champion``: a version, or None. ``simulated``: whether all of these versions were trained on
+    simulated customers. ``is_placeholder``: whether only the champion was. ``reasons``: why the
+    challenger may not be promoted; empty if it may. ``comparison``: None if the two were not
+    compared. ``values``: the metrics that the gates check.
     """
 
     champion: str | None
     challenger: str
+    simulated: bool = False
     is_placeholder: bool = False
     reasons: list[str] = field(default_factory=list)
     comparison: Comparison | None = None
@@ -50,16 +53,23 @@ class Examination:
 
 
 def contenders(name: str) -> Examination:
-    """The two versions as the registry has them. Raises RegistryError without a challenger."""
-    registry.check_reachable()
+    """The versions that the aliases point to. Raises RegistryError without a challenger."""
+    check_location()
+    check_registry()
     challenger = registry.version_of_alias(name, CHALLENGER)
     if challenger is None:
-        raise RegistryError(f"{name} has no challenger; train one with `churn train`")
+        raise RegistryError(
+            f"{name} has no challenger; train one with `churn train{name_flag(name)}`"
+        )
     champion = registry.version_of_alias(name)
-    is_placeholder = (
-        champion is not None and is_simulated(name, champion) and not is_simulated(name, challenger)
+    challenger_simulated = is_simulated(name, challenger)
+    champion_simulated = champion is not None and is_simulated(name, champion)
+    return Examination(
+        champion,
+        challenger,
+        simulated=challenger_simulated and (champion is None or champion_simulated),
+        is_placeholder=champion_simulated and not challenger_simulated,
     )
-    return Examination(champion, challenger, is_placeholder)
 
 
 def examine(
@@ -67,55 +77,60 @@ def examine(
 ) -> None:
     """Fill in the examination. Raises ChurnError if the table or a version cannot be read.
 
-    Without a champion, or with a placeholder, the challenger has to pass the absolute gates.
+    Without a champion, or with only a placeholder, the challenger must pass the absolute gates.
     """
-    challenger = read_version(f"models:/{name}/{examination.challenger}")
+    challenger = _read(name, examination.challenger)
     if examination.champion is None or examination.is_placeholder:
         table = read_table(challenger.scorer.schema)
-        examination.values = absolute(_of_features(challenger.scorer, table), table)
+        with in_progress(f"scoring {len(table.churned):,} customers"):
+            examination.values = absolute(_of_features(challenger.scorer, table), table)
         gate_results = check_gates(gates.first, _with_alarms(name, examination))
     else:
-        champion = read_version(f"models:/{name}/{examination.champion}")
+        champion = _read(name, examination.champion)
         examination.reasons += _not_comparable(champion, challenger)
         if examination.reasons:
             return
         table = read_table(challenger.scorer.schema)
-        examination.comparison = compare(
-            _of_features(champion.scorer, table),
-            _of_features(challenger.scorer, table),
-            table,
-            seed,
-        )
+        with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
+            examination.comparison = compare(
+                _of_features(champion.scorer, table),
+                _of_features(challenger.scorer, table),
+                table,
+                seed,
+            )
         examination.values = examination.comparison.values()
         gate_results = check_gates(gates.challenger, _with_alarms(name, examination))
     examination.reasons += [*_trained_on(name, examination, table), *failed_gates(gate_results)]
 
 
+def _read(name: str, version: str) -> LoadedVersion:
+    with in_progress(f"reading version {version} of {name}"):
+        return read_version(f"models:/{name}/{version}")
+
+
 def _not_comparable(champion: LoadedVersion, challenger: LoadedVersion) -> Iterator[str]:
-    """Why two versions are not even compared."""
+    """Why the two versions cannot be compared."""
     if challenger.is_simulated and not champion.is_simulated:
         yield (
-            "it was trained on simulated customers, and the champion on real ones; train the "
-            "challenger with --data"
+            "it was trained on simulated customers, and the champion on real ones; train a "
+            "challenger with `churn train --data`"
         )
         return
-    found = incompatibilities(challenger.scorer.schema, champion.scorer.schema)
-    if found:
-        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    conflict = schema_conflict(challenger.scorer.schema, champion.scorer.schema)
+    if conflict:
         yield (
-            "its schema rejects inputs that the champion accepts "
-            f"({'; '.join(found[:_SHOWN])}{more}). For a model of other customers, train it with "
-            "a --name of its own; to replace the champion regardless, use --force"
+            f"{conflict}. For a model of other customers, train it again with --name NAME; to "
+            "replace the champion regardless, use --force REASON"
         )
 
 
 def _of_features(model: Scorer, table: Table) -> Scorer:
-    """A scorer for a table of features, which has ages in place of dates."""
+    """A scorer for the table's columns, which have ages in place of dates."""
     return Scorer(model.scorecard, table.features(model.schema))
 
 
 def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
-    """The values, with the alarms of the challenger's training table added."""
+    """The gates' values, with the alarms of the challenger's training table added."""
     examination.values["alarms"] += int(
         _version(name, examination.challenger).tags.get(ALARMS_TAG, 0)
     )
@@ -123,6 +138,7 @@ def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
 
 
 def _trained_on(name: str, examination: Examination, table: Table) -> Iterator[str]:
+    """Why the table's customers are not fresh: a version was trained on them."""
     fingerprint = dataset(table).digest
     for version in filter(None, (examination.champion, examination.challenger)):
         try:
@@ -142,7 +158,7 @@ def _version(name: str, version: str) -> ModelVersion:
 
 
 def log_examination(name: str, examination: Examination, *, promoted: bool, forced: str) -> None:
-    """Log the examination as a run."""
+    """Log the examination as an MLflow run."""
     with readable_errors():
         choose_experiment()
         with mlflow.start_run(run_name=f"promote {name} {examination.challenger}"):

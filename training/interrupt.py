@@ -1,4 +1,4 @@
-"""Ctrl-C that is heard, whatever runs at that moment."""
+"""Makes sure that Ctrl-C stops a run, even inside a library's C code."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from types import FrameType
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Gives a function to call between steps, which raises KeyboardInterrupt if one got lost.
+    """Gives a function to call between stages: it raises KeyboardInterrupt after a lost Ctrl-C.
 
-    Python drops an exception that is raised inside a library's C callback, and the one of Ctrl-C is
-    no exception to that. Outside the main thread, where no signal arrives, it does nothing.
+    Python drops exceptions that are raised inside a library's C callback, KeyboardInterrupt
+    included. Only the main thread receives signals; in other threads the function does nothing.
     """
-    came = threading.Event()
+    interrupted = threading.Event()
 
-    def check() -> None:
-        if came.is_set():
+    def raise_if_interrupted() -> None:
+        if interrupted.is_set():
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield check
+        yield raise_if_interrupted
         return
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        came.set()
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, hear)
+    previous = signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield check
+        yield raise_if_interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

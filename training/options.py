@@ -30,13 +30,21 @@ class InferOptions(ColumnOptions):
 
     table: Path
 
+    def __post_init__(self) -> None:
+        if not self.target:
+            raise TrainingError(
+                "--target COLUMN=VALUE is missing; it names the value that means churned, for "
+                "example --target Exited=1"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions(ColumnOptions):
-    """Which labelled customers to read; simulated ones without ``data``.
+    """Which labelled customers to read: those of the file ``data``, or simulated ones.
 
     ``max_rejected``: the share of rows (0..1) that may break the schema. ``prior``: the true churn
     rate (0..1) of a resampled table. ``monotone``: ``field=increasing`` or ``field=decreasing``.
+    ``unseen``: ``reject`` or ``unknown``; empty to do as the schema says.
     """
 
     data: Path | None = None
@@ -63,7 +71,7 @@ class TableOptions(ColumnOptions):
             )
 
     def _reject_without_data(self) -> None:
-        """Raise TrainingError for an option that describes a table when there is none."""
+        """Raise TrainingError if an option describes a table and there is none."""
         for name in ("target", "schema", "dataset", "id", "weight", "split_by"):
             if vars(self)[name]:
                 flag = name.replace("_", "-")
@@ -72,7 +80,7 @@ class TableOptions(ColumnOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(TableOptions):
-    """The options of ``churn train``; ``offer`` is the campaign, if one was described."""
+    """The options of ``churn train``. ``offer``: the campaign, if its flags are given."""
 
     name: str
     gates: Path | None = None
@@ -85,7 +93,7 @@ class TrainOptions(TableOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class PromoteOptions(TableOptions):
-    """The options of ``churn promote``; ``force`` is the reason for promoting regardless."""
+    """The options of ``churn promote``. ``force``: the reason for promoting regardless."""
 
     name: str
     gates: Path | None = None

@@ -1,20 +1,23 @@
-"""``churn promote``: examine the challenger, and make it champion if it is better."""
+"""``churn promote``: compare the challenger with the champion, and promote it if it is better."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from churn_model.errors import ChurnError
+from churn_model.errors import ChurnError, TrainingError
 from churn_model.extras import require_extra
-from training.arguments import promote_options
+from pyfunc import CHAMPION
+from training.arguments.promote import promote_options
 from training.options import PromoteOptions
+from training.progress import in_progress
 from training.terminal import table_line
 
 if TYPE_CHECKING:
     from churn_model.schema import RecordSchema
     from training.data.table import Table
     from training.evaluation.comparison import Comparison
+    from training.evaluation.gates import Gates
     from training.examination import Examination
 
 NOT_PROMOTED = 2
@@ -28,9 +31,11 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
     try:
         options = promote_options(arguments, prog)
         require_extra(prog, "train", "sklearn", "interpret")
-        from pyfunc.environment import quiet_mlflow
+        with in_progress("starting MLflow"):
+            import training.examination  # noqa: F401
+            from pyfunc.environment import quiet_mlflow
 
-        quiet_mlflow()
+            quiet_mlflow()
         return _rollback(options.name) if options.rollback else _promote(options)
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -42,84 +47,115 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
 
 def _rollback(name: str) -> int:
     from pyfunc.promotion import rollback
+    from training.registry_check import check_location, check_registry
 
-    was, now = rollback(name)
-    print(f"rolled back: version {now} is champion of {name} again, instead of version {was}")
+    check_location()
+    check_registry()
+    replaced, champion = rollback(name)
+    print(
+        f"rolled back: version {champion} is models:/{name}@{CHAMPION} again, instead of version "
+        f"{replaced}"
+    )
     return 0
 
 
 def _promote(options: PromoteOptions) -> int:
     from pyfunc.promotion import promote
     from training.evaluation.gates import load_gates
-    from training.examination import contenders, examine, log_examination
-    from training.training_data import read_labelled_table
+    from training.examination import contenders, log_examination
 
-    name, force = options.name, options.force
+    name = options.name
     gates = load_gates(options.gates)
     examination = contenders(name)
     if examination.champion == examination.challenger:
-        print(f"version {examination.champion} of {name} is the champion already: nothing to do")
+        print(f"version {examination.champion} is models:/{name}@{CHAMPION} already: nothing to do")
         return 0
-
-    def read_table(schema: RecordSchema) -> Table:
-        table = read_labelled_table(options, schema)
-        print(f"{table.name}: {table.summary()}")
-        return table
-
-    try:
-        examine(name, examination, read_table, gates, options.seed)
-    except ChurnError as error:
-        if force is None:
-            raise
-        examination.reasons.append(f"the versions could not be compared ({error})")
-    forced = force if force is not None and examination.reasons else ""
+    _examine(options, examination, gates)
+    forced = options.force or "" if examination.reasons else ""
     promoted = not examination.reasons or bool(forced)
     log_examination(name, examination, promoted=promoted, forced=forced)
-    _print_examination(examination)
+    _print_examination(examination, forced)
     if promoted:
         promote(examination.challenger, replacing=examination.champion, name=name, forced=forced)
     _print_result(name, examination, promoted, forced)
     return 0 if promoted else NOT_PROMOTED
 
 
-def _print_examination(examination: Examination) -> None:
+def _examine(options: PromoteOptions, examination: Examination, gates: Gates) -> None:
+    """Fill in the examination; with ``--force``, a failure is one of its reasons."""
+    from training.examination import examine
+    from training.training_data import read_labelled_table
+
+    def read_table(schema: RecordSchema) -> Table:
+        _require_data(options, examination)
+        table = read_labelled_table(options, schema)
+        print(f"{table.name}: {table.summary()}")
+        return table
+
+    try:
+        examine(options.name, examination, read_table, gates, options.seed)
+    except ChurnError as error:
+        if options.force is None:
+            raise
+        examination.reasons.append(f"the versions could not be compared ({error})")
+
+
+def _require_data(options: PromoteOptions, examination: Examination) -> None:
+    """Raise TrainingError if a model of real customers would be judged by simulated ones."""
+    if options.data is not None or examination.simulated:
+        return
+    is_challenger = examination.champion is None or examination.is_placeholder
+    version = examination.challenger if is_challenger else examination.champion
+    raise TrainingError(
+        f"version {version} of {options.name} was trained on real customers; name a table of "
+        "fresh labelled customers with --data, and describe it with --id and --target or with "
+        "--dataset, as in training"
+    )
+
+
+def _print_examination(examination: Examination, forced: str) -> None:
     if examination.comparison is not None:
         _print_comparison(examination, examination.comparison)
     for reason in examination.reasons:
-        print(f"not promoted: {reason}")
+        print(f"{'despite' if forced else 'not promoted'}: {reason}")
 
 
-def _print_comparison(examination: Examination, found: Comparison) -> None:
+def _print_comparison(examination: Examination, comparison: Comparison) -> None:
     from training.evaluation.metrics import HEADLINES
 
-    print("\n" + table_line(f"{found.customers:,} customers", HEADLINES))
-    for who, version, values in (
-        ("champion", examination.champion, found.champion),
-        ("challenger", examination.challenger, found.challenger),
+    print("\n" + table_line(f"{comparison.customers:,} customers", HEADLINES))
+    for alias, version, values in (
+        ("champion", examination.champion, comparison.champion),
+        ("challenger", examination.challenger, comparison.challenger),
     ):
         cells = (f"{values[metric]:.4f}" for metric in HEADLINES)
-        print(table_line(f"{who}, version {version}", cells))
-    low, high = found.interval
-    print(f"\nthe challenger's log loss is {found.gap:+.4f} ({low:+.4f} to {high:+.4f})")
-    if found.harm.value:
-        print(f"largest significant rise in log loss: {found.harm.group} ({found.harm.value:+.4f})")
-    if found.left_out:
-        print(f"left out: {found.left_out:,} customers that one of the two versions rejects")
+        print(table_line(f"{alias}, version {version}", cells))
+    low, high = comparison.interval
+    print(
+        f"\ndifference in log loss, challenger minus champion: {comparison.gap:+.4f} "
+        f"({low:+.4f} to {high:+.4f})"
+    )
+    harm = comparison.harm
+    if harm.value:
+        print(f"largest significant rise in log loss: {harm.group} ({harm.value:+.4f})")
+    if comparison.left_out:
+        print(f"left out: {comparison.left_out:,} customers that one of the two versions rejects")
 
 
 def _print_result(name: str, examination: Examination, promoted: bool, forced: str) -> None:
-    before, after = examination.champion, examination.challenger
-    if not promoted:
-        kept = f"version {before} stays champion" if before else "there is no champion"
-        print(f"version {after} of {name} is not promoted; {kept}")
+    champion, challenger = examination.champion, examination.challenger
+    alias = f"models:/{name}@{CHAMPION}"
+    if promoted:
+        how = "promoted by force" if forced else "promoted"
+        print(f"{how}: version {challenger} is now {alias}, {_replaced(examination)}")
         return
-    how = "promoted by force" if forced else "promoted"
-    print(f"{how}: version {after} is champion of {name}, {_replaced(examination)}")
+    stays = f"version {champion} stays {alias}" if champion else f"{name} has no champion"
+    print(f"version {challenger} of {name} is not promoted; {stays}")
 
 
 def _replaced(examination: Examination) -> str:
     if examination.champion is None:
-        return "as the first"
+        return "the first champion"
     what = ", a placeholder trained on simulated customers" if examination.is_placeholder else ""
     return f"instead of version {examination.champion}{what}"
 

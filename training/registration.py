@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from churn_model.errors import ChurnError
 from churn_model.schema import RecordSchema
 from pyfunc import CHALLENGER, CHAMPION, DATA_TAG, SIMULATED
+from pyfunc.loaded_version import read_version
 from pyfunc.logging import log_model
 from pyfunc.promotion import is_simulated, promote
 from pyfunc.registry import register, version_of_alias
 from training.reporting.findings import Findings
+from training.schema_conflict import schema_conflict
 
 ALARMS_TAG = "alarms"
 """The version's tag with the number of leakage alarms of its training table."""
@@ -15,26 +20,64 @@ ALARMS_TAG = "alarms"
 _EXAMPLE_ROWS = 3
 
 
+@dataclass(frozen=True)
+class Registration:
+    """A registered version and its alias, champion or challenger.
+
+    ``previous``: the version that was champion before, or None. ``simulated`` and
+    ``previous_simulated``: whether each was trained on simulated customers. ``conflict``: why the
+    version cannot be compared with a champion that stays; empty if it can.
+    """
+
+    name: str
+    version: str
+    alias: str
+    simulated: bool
+    previous: str | None = None
+    previous_simulated: bool = False
+    conflict: str = ""
+
+
 def register_trained(
     findings: Findings, record: RecordSchema, name: str, description: str
-) -> tuple[str, str, str | None]:
-    """Log and register the scorecard; returns its version, its alias, and the version it replaced.
+) -> Registration:
+    """Log and register the scorecard.
 
     A version is registered as challenger. It becomes champion at once if it passes the absolute
-    gates and there is no champion yet, or only a placeholder: one trained on simulated customers
-    gives way to the first one trained on real customers.
+    gates and there is no champion yet, or only a placeholder: the first version trained on real
+    customers replaces one trained on simulated customers.
     """
     simulated = findings.table.source is None
+    version = _register(findings, record, name, description, simulated=simulated)
+    previous = version_of_alias(name)
+    previous_simulated = previous is not None and is_simulated(name, previous)
+    is_open = previous is None or (previous_simulated and not simulated)
+    if is_open and findings.passed:
+        promote(version, replacing=previous, name=name)
+        return Registration(name, version, CHAMPION, simulated, previous, previous_simulated)
+    conflict = "" if is_open or previous is None else _conflict(record, name, previous)
+    return Registration(
+        name, version, CHALLENGER, simulated, previous, previous_simulated, conflict
+    )
+
+
+def _register(
+    findings: Findings, record: RecordSchema, name: str, description: str, *, simulated: bool
+) -> str:
+    """Register the scorecard as challenger; returns its version."""
     examples = findings.table.as_sent(_EXAMPLE_ROWS, record)
     info = log_model(findings.scorecard, record, examples, simulated=simulated)
     tags = {ALARMS_TAG: str(len(findings.alarms))}
     if simulated:
         tags[DATA_TAG] = SIMULATED
     registered = register(info, name=name, alias=CHALLENGER, description=description, tags=tags)
-    version = str(registered.version)
-    champion = version_of_alias(name)
-    is_open = champion is None or (not simulated and is_simulated(name, champion))
-    if not (is_open and findings.passed):
-        return version, CHALLENGER, None
-    promote(version, replacing=champion, name=name)
-    return version, CHAMPION, champion
+    return str(registered.version)
+
+
+def _conflict(record: RecordSchema, name: str, champion: str) -> str:
+    """Why the version cannot be compared with the champion, as far as that can be read."""
+    try:
+        schema = read_version(f"models:/{name}/{champion}").scorer.schema
+    except ChurnError:  # the version is registered; `churn promote` reports the problem
+        return ""
+    return schema_conflict(record, schema)

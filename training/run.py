@@ -1,4 +1,4 @@
-"""One training run: choose settings, evaluate, fit, report, log to MLflow and register."""
+"""One training run: compare settings, evaluate, fit, describe, log to MLflow and register."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
-from pyfunc import MODEL_NAME, registry
+from pyfunc import MODEL_NAME
 from pyfunc.registry_errors import readable_errors
+from training.data.column_names import suggest
 from training.data.table import Table
 from training.evaluation.alarms import Alarm, alarms
 from training.evaluation.economics import Economics, economics, empc
@@ -23,8 +24,9 @@ from training.evaluation.selection import Candidate, SettingsComparison, candida
 from training.evaluation.slices import slices
 from training.fitting.fit import FitSettings, Fitted, fit
 from training.fitting.splits import Splits, by_date, by_folds
-from training.progress import Stage, run_stages
-from training.registration import register_trained
+from training.progress import Stage, in_progress, run_stages
+from training.registration import Registration, register_trained
+from training.registry_check import check_registry
 from training.reporting.findings import Findings
 from training.reporting.inputs import dataset
 from training.reporting.log import log_findings
@@ -37,10 +39,11 @@ from training.reporting.run_figures import draw_figures
 class Plan:
     """How to train: everything except the table.
 
-    ``repeats``: how often the folds are drawn; None for a number that depends on the table's size.
-    ``interactions``: the maximum number of feature pairs; None to compare several. ``revenue``: the
-    field with a customer's monthly revenue; None for the one that the schema names. ``command``:
-    what the user typed, and ``assumed``: what was inferred from the table, for the report.
+    ``repeats``: repeats of the cross-validation; None to choose by the table's size.
+    ``interactions``: the maximum number of feature pairs; None to compare several numbers.
+    ``revenue``: the field with a customer's monthly revenue; None for the field that the schema
+    marks. ``command``: the user's command line, and ``assumed``: what was inferred from the table;
+    both are for the report.
     """
 
     seed: int = 0
@@ -57,43 +60,44 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a run.
+    """The result of a run."""
 
-    ``alias``: champion, or challenger. ``replaced``: the version of a simulated champion that it
-    replaced, if any.
-    """
-
-    name: str
-    version: str
-    alias: str
-    replaced: str | None
+    registration: Registration
     run_id: str
     evaluation: Evaluation
     gate_results: list[GateResult]
     alarms: list[Alarm]
     scorecard: Scorecard
 
+    @property
+    def version(self) -> str:
+        """The registered version."""
+        return self.registration.version
+
+    @property
+    def alias(self) -> str:
+        """The version's alias: champion or challenger."""
+        return self.registration.alias
+
 
 def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Trained:
     """Evaluate on held-out customers, fit on all rows, log to MLflow and register.
 
-    Raises TrainingError for a table that cannot be trained on, RegistryError for MLflow. A run that
-    stops early is marked as failed and registers nothing.
+    Raises TrainingError for a table that cannot be trained on, RegistryError if MLflow fails. A run
+    that stops early is marked as failed and registers nothing.
     """
     plan = plan or Plan()
     _check_labels(table, plan.folds)
-    job = _Training(table, record, plan)
-    registry.check_reachable()
+    run = _TrainingRun(table, record, plan)
+    with in_progress("opening the MLflow registry"):
+        check_registry()
     with training_run(table.name) as run_id:
-        job.run_id = run_id
-        run_stages(job.stages())
-    findings = job.findings
+        run.run_id = run_id
+        run_stages(run.stages())
+    findings = run.findings
     return Trained(
-        plan.name,
-        job.version,
-        job.alias,
-        job.replaced,
-        job.run_id,
+        run.registration,
+        run.run_id,
         findings.evaluation,
         findings.gate_results,
         findings.alarms,
@@ -101,16 +105,17 @@ def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Train
     )
 
 
-class _Training:
-    """The state of a run, which its stages fill in one after the other."""
+class _TrainingRun:
+    """A run's input, and the results that its stages fill in.
+
+    The order is in ``stages``; each stage reads what the stages before it have set.
+    """
 
     run_id: str
     evaluation: Evaluation
     fitted: Fitted
     findings: Findings
-    version: str
-    alias: str
-    replaced: str | None
+    registration: Registration
 
     def __init__(self, table: Table, record: RecordSchema, plan: Plan) -> None:
         self.table = table
@@ -127,7 +132,7 @@ class _Training:
         )
 
     def stages(self) -> list[Stage]:
-        """All that a run does, in order."""
+        """The stages of the run, in order."""
         folds = range(len(self.splits.pairs))
         return [
             *(
@@ -203,7 +208,7 @@ class _Training:
         if self.plan.offer is None or self.revenue is None:
             return None
         paid = self.table.customers[self.revenue].to_numpy(np.float64, na_value=np.nan)
-        # a customer of unknown revenue counts as worth nothing
+        # a customer without a known revenue counts as 0
         return economics(self.plan.offer, self.evaluation.held_out, np.nan_to_num(paid))
 
     def _log(self) -> None:
@@ -213,7 +218,7 @@ class _Training:
 
     def _register(self) -> None:
         description = model_card(self.findings)
-        self.version, self.alias, self.replaced = register_trained(
+        self.registration = register_trained(
             self.findings, self.record, self.plan.name, description
         )
 
@@ -229,28 +234,29 @@ def _check_labels(table: Table, folds: int) -> None:
     if min(churned, kept) < folds:
         raise TrainingError(
             f"{table.name}: {churned} customers churned and {kept} were kept; {folds} folds need "
-            f"at least {folds} of each. Check what [target] calls churned and kept, or add rows"
+            f"at least {folds} of each. Check --target or [target], or add rows"
         )
 
 
 def _revenue(schema: RecordSchema, plan: Plan) -> str | None:
-    """The field that the campaign's profit is computed from; None without a campaign."""
+    """The field with a customer's monthly revenue; None without a campaign."""
     if plan.offer is None:
         return None
     numbers = [c.name for c in schema.features if c.kind in ("integer", "number")]
     if plan.revenue is not None:
         if plan.revenue not in numbers:
             raise TrainingError(
-                f"--revenue {plan.revenue}: not a numerical feature; these are {', '.join(numbers)}"
+                f"--revenue: {plan.revenue!r} is not a numerical feature."
+                f"{suggest(plan.revenue, numbers, 'numerical features')}"
             )
         return plan.revenue
-    marked = [c.name for c in schema.features if c.role == "monthly_revenue"]
-    if not marked:
+    declared = [c.name for c in schema.features if c.role == "monthly_revenue"]
+    if not declared:
         raise TrainingError(
-            "a campaign needs the field with a customer's monthly revenue; name it with --revenue, "
-            'or give it "role": "monthly_revenue" in the schema'
+            "a campaign needs the field with a customer's monthly revenue; name it with --revenue "
+            'FIELD, or give it "role": "monthly_revenue" in the schema'
         )
-    return marked[0]
+    return declared[0]
 
 
 def _splits(table: Table, plan: Plan) -> Splits:

@@ -1,9 +1,12 @@
-"""What the training commands print."""
+"""Text that the training commands print: table lines, and commands to copy."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from pyfunc import MODEL_NAME
+from training.options import TableOptions
 
 
 def table_line(label: str, cells: Iterable[str]) -> str:
@@ -11,6 +14,29 @@ def table_line(label: str, cells: Iterable[str]) -> str:
     return f"{label:24}" + "".join(f"{cell:>19}" for cell in cells)
 
 
-def as_typed(prog: str, arguments: list[str]) -> str:
+def as_typed(prog: str, arguments: Sequence[str]) -> str:
     """A command line that can be run again, without parameters that MLproject left empty."""
     return prog + " " + shlex.join(a for a in arguments if not a.endswith("="))
+
+
+def name_flag(name: str) -> str:
+    """``" --name NAME"``, or an empty string for the default model."""
+    return "" if name == MODEL_NAME else f" --name {shlex.quote(name)}"
+
+
+def promote_command(options: TableOptions, name: str) -> str:
+    """The command that compares the challenger with the champion, with the flags of ``options``.
+
+    The user replaces ``FRESH.csv`` by a table of fresh customers, and ``DAY`` by its day.
+    """
+    words = ["churn", "promote"]
+    if options.data is not None:
+        words += ["--data", "FRESH" + options.data.suffix]
+        words += ["--dataset", str(options.dataset)] if options.dataset else []
+        words += ["--id", options.id] if options.id else []
+        for flag, values in (("--target", options.target), ("--exclude", options.exclude)):
+            words += [word for value in values for word in (flag, value)]
+        words += ["--as-of", "DAY"] if options.as_of else []
+        if options.max_rejected != TableOptions.max_rejected:
+            words += ["--max-rejected", f"{options.max_rejected:g}"]
+    return shlex.join(words) + name_flag(name)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError
 from churn_model.extras import require_extra
-from pyfunc import CHAMPION
-from training.arguments import train_options
+from training.arguments.train import train_options
+from training.next_step import next_step
 from training.options import TrainOptions
+from training.progress import in_progress
 from training.terminal import as_typed, table_line
 
 if TYPE_CHECKING:
@@ -33,18 +34,21 @@ def main(arguments: list[str] | None = None, prog: str = "churn train") -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was registered", file=sys.stderr)
         return 130
-    _print_result(trained)
+    _print_result(trained, options)
     return 0
 
 
 def _train(options: TrainOptions, command: str) -> Trained:
-    from pyfunc.environment import quiet_mlflow
-    from training.evaluation.gates import load_gates
-    from training.run import Plan, train
-    from training.training_data import read_training_data
+    with in_progress("starting MLflow"):
+        from pyfunc.environment import quiet_mlflow
+        from training.evaluation.gates import load_gates
+        from training.registry_check import check_location
+        from training.run import Plan, train
+        from training.training_data import read_training_data
 
-    quiet_mlflow()
-    gates = load_gates(options.gates)
+        quiet_mlflow()
+        gates = load_gates(options.gates)
+        check_location()
     data = read_training_data(options)
     _print_data(data)
     plan = Plan(
@@ -67,14 +71,17 @@ def _print_data(data: TrainingData) -> None:
 
     if data.assumed:
         print(f"{data.assumed}\n")
+    if data.hint:
+        print(f"please check: {data.hint}\n")
     print(f"{data.table.name}: {data.table.summary()}")
     if data.table.rejected_rows:
         print(f"rejected: {describe_rejected(data.table)}")
 
 
-def _print_result(trained: Trained) -> None:
+def _print_result(trained: Trained, options: TrainOptions) -> None:
     from training.evaluation.gates import failed_gates
 
+    registration = trained.registration
     _print_metrics(trained.evaluation)
     print(trained.evaluation.verdict())
     for alarm in trained.alarms:
@@ -82,21 +89,11 @@ def _print_result(trained: Trained) -> None:
     if trained.scorecard.threshold != 0.5:
         print(f"threshold: {trained.scorecard.threshold:.3f}, where the campaign earns the most")
     print(
-        f"registered models:/{trained.name}@{trained.alias} as version {trained.version} "
-        f"(run {trained.run_id}; see its report.html)"
+        f"registered models:/{registration.name}@{registration.alias} as version "
+        f"{registration.version} (run {trained.run_id}; see its report.html)"
     )
-    failed = failed_gates(trained.gate_results)
-    if failed:
-        print(f"not champion: {'; '.join(failed)}")
-    elif trained.replaced:
-        print(
-            f"It replaces version {trained.replaced}, a placeholder that was trained on simulated "
-            "customers."
-        )
-    elif trained.alias != CHAMPION:
-        print(
-            "It becomes champion when it performs better on fresh customers: run `churn promote`."
-        )
+    if step := next_step(registration, failed_gates(trained.gate_results), options):
+        print(step)
 
 
 def _print_metrics(evaluation: Evaluation) -> None:

@@ -8,44 +8,63 @@ from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from training.data.column_names import require_column, suggest
+from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
-from training.data.files import detect_csv_format, read_file
+from training.data.files import read_file
+from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema
-from training.data.table import Table, built_in_table, check_table, read_table
+from training.data.table import Table, built_in_table
+from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
 from training.options import ColumnOptions, TableOptions
-from training.schema_inference.kinds import MISSING, marks_of
-from training.schema_inference.proposal import ColumnRoles, propose
+from training.progress import in_progress
+from training.schema_inference.column_roles import ColumnRoles
+from training.schema_inference.missing_values import MISSING, missing_marks
+from training.schema_inference.proposal import propose
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Customers and their schema. ``assumed``: what was inferred, as text; empty for nothing."""
+    """Labelled customers and the schema of their records.
+
+    ``assumed``: what was inferred from the table, as text; empty if nothing was. ``hint``: what the
+    user should consider about a declared schema; empty if there is nothing.
+    """
 
     schema: RecordSchema
     table: Table
     assumed: str = ""
+    hint: str = ""
 
 
 def read_training_data(options: TableOptions) -> TrainingData:
-    """The table and its schema, which is declared, matched by name or inferred.
+    """Read the table and its schema, which is inferred if there is a target and no ``--schema``.
 
     Raises ChurnError.
     """
-    if options.data is None or options.schema or not options.target:
-        schema = _with_options(load_schema(options.schema), options)
-        table = read_labelled_table(options, schema)
-        return TrainingData(schema, table, "" if options.dataset else _renamed_columns(table))
-    csv = detect_csv_format(options.data)
-    raw = read_file(options.data, csv)
-    proposal = propose(raw, csv, options.data.stem, column_roles(options))
+    if options.data is not None and options.target and not options.schema:
+        return _infer_training_data(options, options.data)
+    schema = _with_options(load_schema(options.schema), options)
+    table = read_labelled_table(options, schema)
+    assumed = "" if options.dataset else _renamed_columns(table)
+    return TrainingData(schema, table, assumed, _protected_hint(schema, table))
+
+
+def _infer_training_data(options: TableOptions, path: Path) -> TrainingData:
+    with in_progress(f"reading {path}"):
+        csv = detect_csv_format(path)
+        raw = read_file(path, csv)
+    with in_progress(f"inferring the schema of {len(raw):,} rows"):
+        proposal = propose(raw, csv, path.stem, column_roles(options))
     schema = _with_options(proposal.schema, options)
-    table = check_table(raw, options.data, proposal.dataset, schema, **_check_options(options))
+    with in_progress(f"checking {len(raw):,} rows"):
+        table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
     return TrainingData(schema, _with_prior(table, options), proposal.summary())
 
 
 def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
-    """The labelled customers of a known schema. Raises TableError or TrainingError."""
+    """Read labelled customers of a known schema. Raises TableError or TrainingError."""
     if options.data is None:
         if schema != CUSTOMER_SCHEMA:
             raise TrainingError(
@@ -53,59 +72,72 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
                 "others; name a table with --data"
             )
         return built_in_table(options.rows, options.seed, options.as_of)
-    if options.dataset is not None:
-        dataset = load_dataset(options.dataset, schema)
-        table = read_table(options.data, dataset, schema, **_check_options(options))
-    else:
-        description = column_roles(options)
-        table = matched_table(options.data, schema, description, **_check_options(options))
+    checks = _check_options(options)
+    with in_progress(f"reading and checking {options.data}"):
+        if options.dataset is not None:
+            dataset = load_dataset(options.dataset, schema)
+            table = read_table(options.data, dataset, schema, **checks)
+        else:
+            table = matched_table(options.data, schema, column_roles(options), **checks)
     return _with_prior(table, options)
 
 
 def matched_table(
     path: str | Path,
     schema: RecordSchema,
-    asked: ColumnRoles,
+    roles: ColumnRoles,
     max_rejected: float = 0.05,
-    **how: Any,
+    **options: Any,
 ) -> Table:
-    """A table whose column names equal a schema's field names, or nearly so.
+    """Read a table whose columns have the names of the schema's fields, or similar names.
 
-    ``how``: further arguments of ``check_table``. Raises TableError.
+    ``options``: keyword arguments of ``check_table``. Raises TableError.
     """
     csv = detect_csv_format(path)
     raw = read_file(path, csv)
-    columns = match(
-        [name for name in raw if name not in asked.exclude], schema, asked.identifier, path=path
-    )
-    numbers = [c.name for c in schema if c.kind in ("integer", "number") and c.name in columns]
-    marks = set[str]().union(*(marks_of(raw[columns[name]]) for name in numbers))
+    for flag, name in roles.flags:
+        if flag != "--exclude":  # an excluded column may be missing
+            require_column(name, raw.columns, flag, path)
+    usable = [name for name in raw if name not in roles.left_out]
+    columns = match(usable, schema, roles.identifier, path=path)
+    numerical = [c.name for c in schema if c.kind in ("integer", "number") and c.name in columns]
+    marks = set[str]().union(*(missing_marks(raw[columns[name]]) for name in numerical))
     dataset = Dataset(
         name=Path(path).stem,
         columns=columns,
         missing=[*MISSING, *sorted(marks)],
         csv=csv,
-        target=read_target(raw, asked.target),
+        target=read_target(raw, roles.target),
     )
-    return check_table(raw, path, dataset, schema, max_rejected, **how)
+    return check_table(raw, path, dataset, schema, max_rejected, **options)
 
 
 def column_roles(options: ColumnOptions) -> ColumnRoles:
     """What the user says about a table's columns."""
-    exclude = {name.strip(): "was excluded" for name in options.exclude}
+    row_columns = {}
     if isinstance(options, TableOptions):
-        for flag, name in (("--weight", options.weight), ("--split-by", options.split_by)):
-            if name.strip():
-                exclude[name.strip()] = f"is {flag}"
-    return ColumnRoles(options.target, options.id, exclude, options.as_of)
+        row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
+    return ColumnRoles(
+        target=options.target,
+        identifier=options.id,
+        exclude=[name.strip() for name in options.exclude],
+        as_of=options.as_of,
+        **row_columns,
+    )
 
 
 def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
-    """The schema with the user's monotone directions and treatment of unlisted levels."""
+    """The schema with ``--monotone`` and ``--unseen``. Raises SchemaError or TrainingError."""
     directions = {}
     for text in options.monotone:
-        name, _, direction = text.rpartition("=")
-        directions[name or text] = direction if name else ""
+        field, _, direction = text.rpartition("=")
+        directions[field or text] = direction if field else ""
+    fields = [column.name for column in schema]
+    for field in directions:
+        if field not in fields:
+            raise TrainingError(
+                f"--monotone: {field!r} is not a field.{suggest(field, fields, 'fields')}"
+            )
     if directions:
         schema = schema.with_monotone(directions)
     return schema.with_unlisted(options.unseen) if options.unseen else schema
@@ -116,7 +148,7 @@ def _with_prior(table: Table, options: TableOptions) -> Table:
 
 
 def _check_options(options: TableOptions) -> dict[str, Any]:
-    """The arguments of ``check_table`` that the user chooses."""
+    """The arguments of ``check_table`` that are options."""
     return {
         "max_rejected": options.max_rejected,
         "weight": options.weight,
@@ -130,3 +162,17 @@ def _renamed_columns(table: Table) -> str:
     columns = table.dataset.columns if table.dataset is not None else {}
     renamed = [f"{field} is {name!r}" for field, name in columns.items() if field != name]
     return f"columns: {', '.join(renamed)}" if renamed else ""
+
+
+def _protected_hint(schema: RecordSchema, table: Table) -> str:
+    """Which features of a declared schema look protected by law; of real customers only."""
+    if table.source is None:
+        return ""
+    protected = protected_attributes(column.name for column in schema.features)
+    if not protected:
+        return ""
+    named = ", ".join(f"{name} ({attribute})" for name, attribute in protected.items())
+    return (
+        f"features that look like attributes protected by law: {named}. Remove them from the "
+        "schema unless you are allowed to use them"
+    )

@@ -36,7 +36,7 @@ from pyfunc import registry
 from pyfunc.logging import log_model
 from pyfunc.signature import signature
 from serving.http.api_keys import make
-from training.arguments import train_options
+from training.arguments.train import train_options
 from training.data.table import Table, built_in_table
 from training.fitting.baselines import BOOSTING, baselines
 from training.fitting.fit import feature_table, fit

@@ -11,9 +11,10 @@ import pytest
 from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
 from pyfunc.logging import _as_signed
-from tests.unit.training.schema_inference.test_proposal import ASKED, ROWS, base, drawn
-from training.data.files import detect_csv_format, read_file
-from training.data.table import check_table
+from tests.unit.training.schema_inference.test_proposal import ROLES, ROWS, base, drawn
+from training.data.csv_format import detect_csv_format
+from training.data.files import read_file
+from training.data.table_reader import check_table
 from training.evaluation.alarms import alarms
 from training.fitting.fit import FitSettings, fit
 from training.schema_inference.proposal import propose
@@ -29,7 +30,7 @@ def prepared(path):
     """A file -> its table and proposal, as the command makes them."""
     csv = detect_csv_format(path)
     raw = read_file(path, csv)
-    found = propose(raw, csv, path.stem, ASKED)
+    found = propose(raw, csv, path.stem, ROLES)
     table = check_table(raw, path, found.dataset, found.schema, 0.05, as_of=date(2026, 1, 31))
     return table, found
 
@@ -124,8 +125,8 @@ def test_typed_columns_of_parquet_are_trained_on(tmp_path):
     ("change", "complaint"),
     [
         (lambda t: t[["Id", "Exited"]], "no column can be a feature"),
-        (lambda t: t.assign(Exited="0"), "has no '1'; it has '0'"),
-        (lambda t: t.head(0), "has no '1'"),
+        (lambda t: t.assign(Exited="0"), "has no value '1'. The values are '0'"),
+        (lambda t: t.head(0), "has no value '1'. There are no values"),
     ],
 )
 def test_what_cannot_be_trained_on_says_why(tmp_path, change, complaint):

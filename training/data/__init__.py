@@ -1,7 +1,7 @@
-"""Customer tables: files, descriptors, labels, and the simulator.
+"""Customer tables: files, descriptors, labels, checks, and the simulator.
 
-Everything that turns a file into checked, labelled customers.
+Turns a file into valid, labelled customers, and keeps the rejected rows with their reasons.
 """
 
 SIMULATED_ROWS = 10_000
-"""How many customers the simulator draws by default."""
+"""Default number of simulated customers."""

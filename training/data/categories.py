@@ -1,4 +1,4 @@
-"""Rare categories, which are taken together because too few customers speak for each of them."""
+"""Rare category levels, which are pooled because too few customers have each of them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import pandas as pd
 
 RARE = 20
-"""Customers; a category that has fewer is rare."""
+"""A level with fewer customers than this is rare."""
 
 OTHER = "other"
-"""What people read for the categories that an open column does not list, taken together."""
+"""How reports name the pooled levels of a category that allows unlisted levels."""
 
 POOL = "\N{SYMBOL FOR NULL}other"
-"""What stands for a rare or unlisted category while a model is fitted; no table holds it."""
+"""Stands for rare and unlisted levels while a model is fitted. No table contains it."""
 
 
 def pooled(values: pd.Series[Any], levels: Collection[str]) -> pd.Series[Any]:
-    """The categories (n,) with one name for all that are rare or none of ``levels``."""
+    """The values (n,), with POOL in place of each that is rare or not one of ``levels``."""
     counts = values.value_counts()
-    common = [choice for choice in levels if counts.get(choice, 0) >= RARE]
+    common = [level for level in levels if counts.get(level, 0) >= RARE]
     return values.where(values.isna() | values.isin(common), POOL)

@@ -1,4 +1,4 @@
-"""A dataset descriptor (TOML): a table's layout, and who has churned."""
+"""A dataset descriptor (TOML): a table's layout, and which customers churned."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.suggestions import plain_name
 from churn_model.tables.descriptor import STRICT, TableDescriptor, load_descriptor
+from training.data.column_names import suggest
 
 
-def _text(value: Any) -> Any:
-    """Labels may be written as numbers: a table's cells are compared as text."""
+def _as_string(value: Any) -> Any:
+    """Labels may be numbers in TOML; they are compared with a table's cells as strings."""
     return str(value) if isinstance(value, int | float) else value
 
 
-Label = Annotated[str, BeforeValidator(_text)]
+Label = Annotated[str, BeforeValidator(_as_string)]
 
 
 class Target(BaseModel):
-    """The column that says who churned, and what its values mean."""
+    """The target column, and what its values mean."""
 
     model_config = STRICT
 
@@ -35,7 +36,7 @@ class Target(BaseModel):
 
 
 class Dataset(TableDescriptor):
-    """A table of customers: its columns, its target, how it is written."""
+    """A table of labelled customers: its columns, its target, how its file is written."""
 
     model_config = STRICT
 
@@ -46,7 +47,7 @@ class Dataset(TableDescriptor):
     target: Target
 
     def to_toml(self) -> str:
-        """The descriptor as a file, for ``--dataset`` and for ``--columns`` of batch scoring."""
+        """The descriptor as TOML, for ``--dataset`` and for ``--columns`` of batch scoring."""
         return tomli_w.dumps(self.model_dump(exclude_defaults=True))
 
 
@@ -54,38 +55,37 @@ def load_dataset(path: str | Path, schema: RecordSchema) -> Dataset:
     """Read a descriptor. Raises TableError with one line that says what to correct."""
     dataset = load_descriptor(path, Dataset, schema)
     target = dataset.target
-    both = set(target.churned) & set(target.kept)
-    both |= set(target.unlabelled) & {*target.churned, *target.kept}
-    if both:
-        raise TableError(f"{path}: [target] lists {sorted(both)} with two meanings")
+    ambiguous = set(target.churned) & set(target.kept)
+    ambiguous |= set(target.unlabelled) & {*target.churned, *target.kept}
+    if ambiguous:
+        raise TableError(f"{path}: [target] lists {sorted(ambiguous)} with two meanings")
     return dataset
 
 
 def match(
     columns: Sequence[str], schema: RecordSchema, identifier: str, *, path: str | Path = ""
 ) -> dict[str, str]:
-    """Which of a table's columns is which field: field -> column.
+    """Match a table's columns to a schema's fields by name; returns field -> column.
 
-    By name, else by name but for case, blanks and punctuation (``Monthly Charge`` is
-    ``monthly_charge``). ``identifier``: the column of the only identifier, where its name is
-    another one; or empty. Raises TableError for a required field without a column.
+    A name that differs only in case, blanks and punctuation matches too: ``Monthly Charge`` is
+    ``monthly_charge``. ``identifier``: the column of the schema's only identifier; empty to match
+    it by name. Raises TableError for a required field without a column.
     """
-    alike: dict[str, list[str]] = {}
+    by_plain_name: dict[str, list[str]] = {}
     for name in columns:
-        alike.setdefault(plain_name(name), []).append(name)
-    found: dict[str, str] = {}
+        by_plain_name.setdefault(plain_name(name), []).append(name)
+    matches: dict[str, str] = {}
     if identifier and len(schema.identifiers) == 1:
-        found[schema.identifiers[0].name] = identifier
-    for column in schema:
-        near = alike.get(plain_name(column.name), [])
-        if column.name in columns:
-            found.setdefault(column.name, column.name)
-        elif len(near) == 1:
-            found.setdefault(column.name, near[0])
-        elif column.required and column.name not in found:
-            listed = ", ".join(map(repr, columns[:50]))
+        matches[schema.identifiers[0].name] = identifier
+    for field in schema:
+        similar = by_plain_name.get(plain_name(field.name), [])
+        if field.name in columns:
+            matches.setdefault(field.name, field.name)
+        elif len(similar) == 1:
+            matches.setdefault(field.name, similar[0])
+        elif field.required and field.name not in matches:
             raise TableError(
-                f"{path}: no column has the name of the field {column.name!r}; its columns are "
-                f"{listed}; say which is which with --dataset"
+                f"{path}: no column matches the required field {field.name!r}."
+                f"{suggest(field.name, columns)}. Describe the columns in a --dataset FILE.toml"
             )
-    return found
+    return matches

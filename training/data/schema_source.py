@@ -15,7 +15,7 @@ from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 def load_schema(name: str) -> RecordSchema:
     """Read ``package.module:ClassName`` or ``customer.schema.json``; by default, CustomerRecord.
 
-    Raises SchemaError with one line that says which field cannot be used, and what to do.
+    Raises SchemaError with one line that says what to correct.
     """
     if not name:
         return CUSTOMER_SCHEMA
@@ -37,11 +37,11 @@ def _from_file(path: Path) -> RecordSchema:
 
 def _class(module: str, attribute: str) -> type[BaseModel]:
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        record = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise SchemaError(f"{module}: cannot be imported ({error})") from None
     except AttributeError:
         raise SchemaError(f"{module}: has no class {attribute!r}") from None
-    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+    if not (isinstance(record, type) and issubclass(record, BaseModel)):
         raise SchemaError(f"{module}:{attribute}: is not a pydantic class")
-    return found
+    return record

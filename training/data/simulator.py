@@ -1,9 +1,9 @@
-"""The built-in customers: a seeded simulator of a subscription business.
+"""A seeded simulator of a subscription business's customers.
 
-Because the business is made up, each customer's true churn probability is known, and a fit can be
-compared with the truth instead of with another estimate. The shapes are the usual ones of such
-businesses: most churn in the first year, more at high prices, young and old customers less loyal
-than those between, and a price that hurts new customers more than old ones (a true pair).
+The true churn probability of each customer is known, so a fitted model can be compared with the
+truth instead of another estimate. The effects are typical of such businesses: most customers churn
+in their first year; a high price raises the risk, and raises it more for new customers (a true
+interaction); the youngest and the oldest customers churn more than those in between.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from training.data import SIMULATED_ROWS
 
 Floats = npt.NDArray[np.float64]
 
-_PRICES = np.array([19.9, 29.9, 49.9, 69.9, 89.9, 109.9])  # a month, before extras
+_PRICES = np.array([19.9, 29.9, 49.9, 69.9, 89.9, 109.9])  # per month, before extras
 _PRICE_SHARES = np.array([0.18, 0.22, 0.24, 0.18, 0.12, 0.06])
-_UNKNOWN_TOTALS = 0.03  # share of customers whose billing history was lost in a migration
-_WIDTH, _DAYS = 100.0, 2000  # the range of a number, and of a date, that is drawn at random
-_FAR = 1e9  # what is as good as no bound
+_UNKNOWN_TOTALS = 0.03  # share of customers without a billing history
+_WIDTH, _DAYS = 100.0, 2000  # ranges of numbers and dates drawn at random
+_UNBOUNDED = 1e9  # a bound beyond this counts as none
 LAST_DAY = "2025-12-31"
-"""No simulated date is later."""
+"""The latest simulated date."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Simulation:
     """Simulated customers.
 
     ``customers``: n rows with the record's fields. ``churned`` (n,): 1 or 0, drawn with
-    ``probability`` (n,), the true churn probability of each.
+    ``probability`` (n,), the true churn probabilities.
     """
 
     customers: pd.DataFrame
@@ -45,13 +45,13 @@ class Simulation:
 
 
 def simulate(rows: int = SIMULATED_ROWS, seed: int = 0) -> Simulation:
-    """Draw ``rows`` customers; the same seed always gives the same ones."""
+    """Draw ``rows`` customers; the same seed draws the same customers."""
     rng = np.random.default_rng(seed)
     years = np.clip(np.rint(rng.gamma(9.0, 5.0, rows)), 18, 95).astype(np.int64)
     months = np.minimum(np.floor(rng.exponential(26.0, rows)), 180).astype(np.int64)
     extras = rng.gamma(1.2, 6.0, rows)
     price = np.round(rng.choice(_PRICES, rows, p=_PRICE_SHARES) + extras, 2)
-    # discounts and price rises: what was paid differs from months times today's price
+    # discounts and price rises: the total differs from months times today's price
     paid = np.round(price * (months + 1) * rng.normal(0.95, 0.06, rows).clip(0.6, 1.2), 2)
     paid[rng.random(rows) < _UNKNOWN_TOTALS] = np.nan
     names = [f"C{number:06d}" for number in range(1, rows + 1)]
@@ -72,7 +72,7 @@ def simulate(rows: int = SIMULATED_ROWS, seed: int = 0) -> Simulation:
 
 
 def _at_random(column: Column, rng: np.random.Generator, rows: int) -> Any:
-    """Values (rows,) of a field that the business below knows nothing of."""
+    """Random values (rows,) of a field that has no effect on the simulated churn."""
     if column.kind == "identifier":
         return [f"{column.name} {number}" for number in range(1, rows + 1)]
     if column.kind == "category":
@@ -89,15 +89,15 @@ def _at_random(column: Column, rng: np.random.Generator, rows: int) -> Any:
 
 
 def _range(column: Column) -> tuple[float, float]:
-    """An interval of _WIDTH at the most whose inside keeps the column's bounds."""
-    beside = 1 if column.kind == "integer" else 0
+    """An interval, at most _WIDTH wide, whose interior is within the column's bounds."""
+    margin = 1 if column.kind == "integer" else 0
     lows = [b for b in (column.exclusive_minimum,) if b is not None]
-    lows += [column.minimum - beside] if column.minimum is not None else []
+    lows += [column.minimum - margin] if column.minimum is not None else []
     highs = [b for b in (column.exclusive_maximum,) if b is not None]
-    highs += [column.maximum + beside] if column.maximum is not None else []
+    highs += [column.maximum + margin] if column.maximum is not None else []
     low, high = max(lows, default=-math.inf), min(highs, default=math.inf)
-    if low < -_FAR:
-        low = -1.0 if high > _FAR else high - _WIDTH
+    if low < -_UNBOUNDED:
+        low = -1.0 if high > _UNBOUNDED else high - _WIDTH
     return low, min(high, low + _WIDTH)
 
 
@@ -106,16 +106,16 @@ def true_probability(
 ) -> Floats:
     """The churn probability (n,) that the simulator draws with.
 
-    ``years``: how old a customer is, ``months``: for how long one, ``price`` in currency units a
-    month. What a customer has paid so far has no effect of its own.
+    ``years``: the customer's age, ``months``: the tenure, ``price``: in currency units per month.
+    The total paid so far has no effect of its own.
     """
     newness = np.exp(-months / 14.0)
-    dear = 1.0 / (1.0 + np.exp(-(price - 72.0) / 11.0))
+    expensiveness = 1.0 / (1.0 + np.exp(-(price - 72.0) / 11.0))
     log_odds = (
         -2.9
         + 2.3 * newness
-        + 1.5 * dear
-        + 0.9 * newness * dear
+        + 1.5 * expensiveness
+        + 0.9 * newness * expensiveness
         + 0.9 * ((years - 47.0) / 27.0) ** 2 * (years < 47.0)
         + 0.5 * (years > 68.0)
     )

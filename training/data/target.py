@@ -1,67 +1,91 @@
-"""Who has churned, as the command line says it: ``Exited=1``."""
+"""Which customers churned: the target column, and ``--target Exited=1``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from churn_model.errors import TableError
+from churn_model.errors import FieldError, TableError
+from training.data.column_names import require_column, suggest
 from training.data.dataset import Target
 
-_MOST_VALUES = 100
-_UNKNOWN = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"}
+TARGET = "target"
+"""The field name of the target in errors of rows."""
+
+UNLABELLED = -1
+_UNKNOWN = -2
+
+_MAX_VALUES = 100
+_MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"}
 
 
 def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:
-    """The target of a table whose cells are as they stand in the file.
+    """The target of a table whose cells are as they are in the file.
 
     ``given``: ``column=value`` for each value that means churned. All other values mean kept; rows
-    without one have no label. Raises TableError.
+    with a missing value have no label. Raises TableError.
     """
-    parts = [text.rpartition("=") for text in given]
-    columns = {column.strip() for column, _, _ in parts}
-    if len(columns) != 1 or "" in columns or not all(value.strip() for _, _, value in parts):
-        raise TableError("--target says who churned, as Column=value; for example Exited=1")
-    column = columns.pop()
-    require(raw, column, "--target")
+    column, wanted = _parse(given)
+    require_column(column, raw.columns, "--target")
     values = list(dict.fromkeys(map(label, raw[column].drop_duplicates())))
-    churned = [_as_written(value.strip(), values) for _, _, value in parts]
-    for value in churned:
-        if value not in values:
-            listed = ", ".join(repr(each) for each in values[:20] if each)
-            raise TableError(f"--target: column {column!r} has no {value!r}; it has {listed}")
-    kept = [value for value in values if value not in churned and value not in _UNKNOWN]
+    churned = [_matching_value(column, value, values) for value in wanted]
+    kept = [value for value in values if value not in churned and value not in _MISSING]
     if not kept:
-        raise TableError(f"--target: all of column {column!r} means churned; nobody was kept")
-    if len(kept) > _MOST_VALUES:
+        raise TableError(f"--target: every value of column {column!r} means churned; name fewer")
+    if len(kept) > _MAX_VALUES:
         raise TableError(
             f"--target: column {column!r} has {len(values):,} different values; name the column "
             "that says who churned"
         )
-    unlabelled = [value for value in values if value in _UNKNOWN and value not in churned]
+    unlabelled = [value for value in values if value in _MISSING and value not in churned]
     return Target(column=column, churned=churned, kept=kept, unlabelled=unlabelled)
 
 
 def label(cell: Any) -> str:
-    """A cell of the target column as it is compared."""
+    """A cell of the target column as a string that labels are compared with."""
     return "" if pd.isna(cell) else str(cell).strip()
 
 
-def require(raw: pd.DataFrame, column: str, flag: str) -> None:
-    """Raise TableError where the table has no such column."""
-    if column not in raw.columns:
-        listed = ", ".join(map(repr, raw.columns[:50]))
-        raise TableError(f"{flag}: the table has no column {column!r}; its columns are {listed}")
+def read_labels(raw: pd.DataFrame, target: Target) -> npt.NDArray[np.int64]:
+    """The labels (n,): 1 churned, 0 kept, UNLABELLED, or another negative number for an error."""
+    meaning = dict.fromkeys(target.kept, 0) | dict.fromkeys(target.churned, 1)
+    meaning |= dict.fromkeys(target.unlabelled, UNLABELLED)
+    labels = [meaning.get(label(cell), _UNKNOWN) for cell in raw[target.column.strip()]]
+    return np.array(labels, dtype=np.int64)
 
 
-def _as_written(value: str, values: Sequence[str]) -> str:
-    """The value as the table writes it: 1 may be 1.0 there, or True."""
-    same = [text for text in values if text == value]
-    alike = [
-        text
-        for text in values
-        if text.lower() == value.lower() or (value == "1" and text in ("1.0", "True"))
-    ]
-    return (same or alike or [value])[0]
+def label_errors(labels: npt.NDArray[np.int64]) -> list[FieldError]:
+    """An error for each row whose target value has no meaning."""
+    reason = "is not one of the values that [target] lists"
+    rows = np.flatnonzero(labels == _UNKNOWN).tolist()
+    return [FieldError(row, TARGET, "unknown_label", reason) for row in rows]
+
+
+def _parse(given: Sequence[str]) -> tuple[str, list[str]]:
+    """The target column and the values that mean churned."""
+    parts = [text.rpartition("=") for text in given]
+    columns = {column.strip() for column, _, _ in parts}
+    values = [value.strip() for _, _, value in parts]
+    if len(columns) != 1 or "" in columns or not all(values):
+        raise TableError(
+            "--target must be COLUMN=VALUE with the value that means churned, for example "
+            "Exited=1; a repeated --target must name the same column"
+        )
+    return columns.pop(), values
+
+
+def _matching_value(column: str, wanted: str, values: Sequence[str]) -> str:
+    """The value as the table writes it: ``1`` may be ``1.0`` or ``True`` in the table."""
+    if wanted in values:
+        return wanted
+    for value in values:
+        if value.lower() == wanted.lower() or (wanted == "1" and value in ("1.0", "True")):
+            return value
+    known = [value for value in values if value]
+    raise TableError(
+        f"--target: column {column!r} has no value {wanted!r}.{suggest(wanted, known, 'values')}"
+    )

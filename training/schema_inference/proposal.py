@@ -1,12 +1,9 @@
-"""A schema proposed for a table that has none: what each column is, or why it is left out."""
+"""Proposes a schema for a table: a kind for each column, or a reason to leave it out."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,40 +14,26 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.texts import check_texts
-from training.data.dataset import Dataset
-from training.data.target import label, read_target, require
+from training.data.column_names import require_column
+from training.data.dataset import Dataset, Target
+from training.data.target import label, read_target
 from training.evaluation.alarms import alarms
-from training.schema_inference.kinds import MISSING, find_kind
+from training.schema_inference.column_roles import ColumnRoles
+from training.schema_inference.inferred_column import InferredColumn
+from training.schema_inference.kinds import infer_column
+from training.schema_inference.missing_values import MISSING
+from training.schema_inference.remarks import remarks
 
 _LEAKS = ("answer", "missing", "identifier")
 _SHOWN_LEVELS = 6
 _LOOKED_AT = 100_000  # rows, when leaks are looked for
-_PANDAS_MISSING = {"None", "n/a", "nan", "<NA>", "#N/A", "#NA"}
-_ODD_ZEROS = 0.01  # share of zeros from which they are worth a remark
-_FAR = 5.0  # from 0, where the smallest number that is known would have to be
-_FEW_NEGATIVES = 0.05
-
-
-@dataclass(frozen=True)
-class ColumnRoles:
-    """What the user says of a table: who is who, who churned, which columns are not to be used.
-
-    ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
-    names a customer, or empty. ``exclude``: column -> why. ``as_of``: the day when the table was
-    true, to which dates are aged.
-    """
-
-    target: Sequence[str]
-    identifier: str = ""
-    exclude: Mapping[str, str] = field(default_factory=dict)
-    as_of: date | None = None
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a table's customers are taken for.
+    """A proposed schema, and the descriptor that reads the table with it.
 
-    ``left_out``: column -> why. ``remarks``: what a reader should look at.
+    ``left_out``: column -> reason. ``remarks``: what the user should check.
     """
 
     schema: RecordSchema
@@ -59,7 +42,7 @@ class Proposal:
     remarks: Sequence[str]
 
     def summary(self) -> str:
-        """The fields, what was left out and what to look at, for people."""
+        """The fields, the columns left out, and the remarks, as text."""
         width = max(len(column.name) for column in self.schema)
         lines = [f"{len(self.schema.features)} features:"]
         lines += [
@@ -69,66 +52,90 @@ class Proposal:
         if self.left_out:
             lines += ["left out:", *(f"  {name!r} {why}" for name, why in self.left_out.items())]
         if self.remarks:
-            lines += ["please look at:", *(f"  {remark}" for remark in self.remarks)]
+            lines += ["please check:", *(f"  {remark}" for remark in self.remarks)]
         return "\n".join(lines)
 
 
-def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, asked: ColumnRoles) -> Proposal:
-    """Propose the schema of a table's n rows as ``files.read_file`` gives them.
+def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, roles: ColumnRoles) -> Proposal:
+    """Propose the schema of a table that ``read_file`` has read; the fields keep its column names.
 
-    The fields have the names of the columns. Raises TableError or SchemaError.
+    Raises TableError or SchemaError.
     """
-    twice = raw.columns[raw.columns.duplicated()]
-    if len(twice):
-        raise TableError(f"{name}: has two columns named {twice[0]!r}; keep one")
-    target = read_target(raw, asked.target)
-    for flag, column in [("--id", asked.identifier), *(("--exclude", c) for c in asked.exclude)]:
-        if column:
-            require(raw, column, flag)
+    _check_columns(raw, name, roles)
+    target = read_target(raw, roles.target)
     labels = raw[target.column].map(label)
     labelled = ~labels.isin(target.unlabelled).to_numpy()
     known, churned = raw[labelled], labels[labelled].isin(target.churned).to_numpy()
-    columns: list[Column] = []
-    left_out = {column: why for column, why in asked.exclude.items() if column != target.column}
-    marks: set[str] = set()
-    for source in raw.columns:
-        if source == target.column or source in left_out:
+    inferred = _infer_columns(known, target.column, csv, roles)
+    columns = [each.column for each in inferred.values() if each.column is not None]
+    left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
+    dataset = _dataset(name, columns, inferred.values(), csv, target)
+    leaks, odd = _leaks(columns, known, dataset, churned)
+    left_out |= leaks
+    columns = [column for column in columns if column.name not in leaks]
+    _require_feature(name, columns, left_out)
+    kept = {column.name: column.name for column in columns}
+    return Proposal(
+        RecordSchema("Customer", tuple(columns)),
+        dataset.model_copy(update={"columns": kept}),
+        left_out,
+        [*odd, *remarks(raw, columns, roles.identifier)],
+    )
+
+
+def _check_columns(raw: pd.DataFrame, name: str, roles: ColumnRoles) -> None:
+    duplicates = raw.columns[raw.columns.duplicated()]
+    if len(duplicates):
+        raise TableError(f"{name}: duplicate column {duplicates[0]!r}; keep one of them")
+    for flag, column in roles.flags:
+        require_column(column, raw.columns, flag)
+
+
+def _infer_columns(
+    known: pd.DataFrame, target: str, csv: CsvFormat, roles: ColumnRoles
+) -> dict[str, InferredColumn]:
+    """What each column of the labelled rows is; columns that the user left out come first."""
+    excluded = {column: why for column, why in roles.left_out.items() if column != target}
+    inferred = {column: InferredColumn(reason=why) for column, why in excluded.items()}
+    for source in known.columns:
+        if source == target or source in excluded:
             continue
-        if source == asked.identifier:
-            columns.append(Column(source, "identifier"))
-            continue
-        found = find_kind(source, known[source], csv, asked.as_of)
-        marks |= found.marks
-        if found.column is None:
-            left_out[source] = found.why
+        if source == roles.identifier:
+            inferred[source] = InferredColumn(Column(source, "identifier"))
         else:
-            columns.append(found.column)
-    dataset = Dataset(
+            inferred[source] = infer_column(source, known[source], csv, roles.as_of)
+    return inferred
+
+
+def _dataset(
+    name: str,
+    columns: Sequence[Column],
+    inferred: Iterable[InferredColumn],
+    csv: CsvFormat,
+    target: Target,
+) -> Dataset:
+    marks = set[str]().union(*(each.marks for each in inferred))
+    return Dataset(
         name=name,
         columns={column.name: column.name for column in columns},
         missing=[*MISSING, *sorted(marks)],
         csv=csv,
         target=target,
     )
-    leaks, odd = _leaks(columns, known, dataset, churned)
-    left_out |= leaks
-    columns = [column for column in columns if column.name not in leaks]
+
+
+def _require_feature(name: str, columns: Sequence[Column], left_out: Mapping[str, str]) -> None:
     if all(column.kind == "identifier" for column in columns):
         reasons = "; ".join(f"{column!r} {why}" for column, why in left_out.items())
-        raise SchemaError(f"{name}: no column can be a feature: {reasons or 'there is none'}")
-    kept = {column.name: column.name for column in columns}
-    return Proposal(
-        RecordSchema("Customer", tuple(columns)),
-        dataset.model_copy(update={"columns": kept}),
-        left_out,
-        [*odd, *_remarks(raw, columns, asked.identifier)],
-    )
+        raise SchemaError(
+            f"{name}: no column can be a feature: {reasons or 'the table has no other column'}"
+        )
 
 
 def _leaks(
     columns: list[Column], known: pd.DataFrame, dataset: Dataset, churned: npt.NDArray[np.bool_]
 ) -> tuple[dict[str, str], list[str]]:
-    """Which columns give the answer away, and how; and what else looks odd."""
+    """The columns that leak the target, with the reason, and the other alarms' texts."""
     features = tuple(column for column in columns if column.kind not in ("identifier", "date"))
     if not features or len(np.unique(churned)) < 2:
         return {}, []
@@ -143,55 +150,3 @@ def _leaks(
         alarm.feature: f"is likely a leak: {alarm.text}" for alarm in found if alarm.kind in _LEAKS
     }
     return leaks, [alarm.text for alarm in found if alarm.feature not in leaks]
-
-
-# --- what to look at --------------------------------------------------------------------------
-
-
-def _remarks(raw: pd.DataFrame, columns: Sequence[Column], identifier: str) -> Iterator[str]:
-    if identifier:
-        if pd.api.types.is_numeric_dtype(raw[identifier]):
-            yield f"{identifier}: holds numbers; to be scored, identifiers have to be text"
-        again = int(raw[identifier].duplicated().sum())
-        if again:
-            yield f"{again:,} rows repeat an identifier of a row before them"
-    try:
-        same = int(raw.duplicated().sum())
-    except TypeError:  # cells that have no hash
-        same = 0
-    if same:
-        yield f"{same:,} rows are copies of others: what is held out may have been learnt from"
-    for column in columns:
-        read_as_missing = sorted(_PANDAS_MISSING & set(column.levels))
-        if read_as_missing:
-            yield (
-                f"{column.name}: {read_as_missing[0]!r} is a category, and pandas.read_csv takes "
-                'it for missing unless told keep_default_na=False, na_values=[""]'
-            )
-        if column.kind in ("integer", "number"):
-            numbers = pd.to_numeric(raw[column.name], errors="coerce")
-            yield from _zeros(column, numbers)
-            yield from _negatives(column, numbers)
-
-
-def _zeros(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
-    """Whether 0 stands far below all other numbers, as it does where it means missing."""
-    others = numbers[numbers > 0]
-    share = float((numbers == 0).mean())
-    if share < _ODD_ZEROS or others.empty or others.min() < max(_FAR, others.median() / 4):
-        return
-    if math.isclose(others.min(), others.max()) or others.nunique() < 10:
-        return
-    yield (
-        f"{column.name}: {share:.0%} are 0, all others {others.min():g} or more; if 0 means "
-        "missing, leave these cells empty"
-    )
-
-
-def _negatives(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
-    below = int((numbers < 0).sum())
-    if 0 < below < _FEW_NEGATIVES * len(numbers):
-        yield (
-            f"{column.name}: {below:,} are below 0; if these are mistakes, give the field a "
-            "minimum of 0, so that such rows are rejected"
-        )

@@ -4,7 +4,7 @@ import pytest
 from churn_model.errors import TableError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import Column
-from training.arguments import train_options
+from training.arguments.train import train_options
 from training.data.dataset import load_dataset, match
 from training.data.simulator import simulate
 from training.training_data import read_training_data
@@ -12,7 +12,7 @@ from training.training_data import read_training_data
 
 @pytest.fixture
 def table(tmp_path):
-    """The simulated customers under other headers."""
+    """Simulated customers with other column names."""
     drawn = simulate(400, seed=2)
     frame = drawn.customers.assign(Exited=drawn.churned)
     frame.columns = ["CustomerId", "Age", "TENURE", "Monthly Charges", "total-charges", "Exited"]
@@ -27,78 +27,108 @@ def read(*arguments):
 DEFAULT = "churn_model.schema:CustomerRecord"
 
 
-def test_without_a_schema_one_is_inferred_and_told(table):
-    found = read("--data", table, "--target", "Exited=1", "--id", "CustomerId")
+def test_without_a_schema_one_is_inferred_and_described(table):
+    data = read("--data", table, "--target", "Exited=1", "--id", "CustomerId")
     names = ["CustomerId", "Age", "TENURE", "Monthly Charges", "total-charges"]
-    assert [column.name for column in found.schema] == names
-    assert "4 features" in found.assumed
-    assert len(found.table.customers) == 400
+    assert [column.name for column in data.schema] == names
+    assert "4 features" in data.assumed
+    assert len(data.table.customers) == 400
 
 
-def test_with_a_schema_columns_are_matched_by_name_and_what_was_matched_is_told(table):
-    asked = ["--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId"]
-    found = read(*asked)
-    assert found.schema == CUSTOMER_SCHEMA
+def test_with_a_schema_columns_are_matched_by_name_and_described(table):
+    flags = ["--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId"]
+    data = read(*flags)
+    assert data.schema == CUSTOMER_SCHEMA
     drawn = simulate(400, seed=2).customers
-    pd.testing.assert_frame_equal(found.table.customers, drawn, check_dtype=False)
-    assert "monthly_charges is 'Monthly Charges'" in found.assumed
-    excluded = read(*asked, "--exclude", "total-charges")
+    pd.testing.assert_frame_equal(data.table.customers, drawn, check_dtype=False)
+    assert "monthly_charges is 'Monthly Charges'" in data.assumed
+    excluded = read(*flags, "--exclude", "total-charges")
     assert excluded.table.customers["total_charges"].isna().all()
-    with pytest.raises(TableError, match=r"no column has the name of the field 'age'.*--dataset"):
-        read(*asked, "--exclude", "Age")
+    with pytest.raises(TableError, match=r"no column matches the required field 'age'.*--dataset"):
+        read(*flags, "--exclude", "Age")
 
 
-def test_a_name_that_two_columns_nearly_have_is_not_guessed(table):
+def test_a_field_without_a_column_suggests_the_nearest_column(table):
+    frame = pd.read_csv(table).rename(columns={"Monthly Charges": "Monthly Charge"})
+    frame.to_csv(table, index=False)
+    flags = ["--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId"]
+    with pytest.raises(TableError, match=r"'monthly_charges'. Did you mean 'Monthly Charge'\?"):
+        read(*flags)
+    with pytest.raises(
+        TableError, match=r"no column 'CustomerID' \(--id\). Did you mean 'CustomerId"
+    ):
+        read(*flags[:-1], "CustomerID")
+
+
+def test_a_misspelled_monotone_field_suggests_the_nearest_field(table):
+    flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
+    with pytest.raises(
+        TrainingError, match=r"--monotone: 'Tenur' is not a field. Did you mean 'TEN"
+    ):
+        read(*flags, "--monotone", "Tenur=decreasing")
+
+
+def test_a_declared_schema_with_a_protected_attribute_gives_a_hint_for_real_customers_only(table):
+    flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
+    assert "protected by law: age (age)." in read(*flags, "--schema", DEFAULT).hint
+    inferred = read(*flags)
+    assert inferred.hint == ""
+    assert "Age looks like an attribute protected by law (age)" in inferred.assumed
+    assert read("--rows", 50).hint == ""
+
+
+def test_a_name_that_is_similar_to_two_columns_is_not_guessed(table):
     frame = (
         pd.read_csv(table).assign(age=1, AGE=2).drop(columns="age").rename(columns={"AGE": "A.G.E"})
     )
     frame.to_csv(table, index=False)
-    with pytest.raises(TableError, match="the field 'age'"):
+    with pytest.raises(TableError, match="the required field 'age'"):
         read("--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId")
 
 
-def test_letters_of_any_script_are_part_of_a_name():
+def test_names_in_any_script_are_matched():
     schema = RecordSchema("Customer", (Column("客户_alter", "integer"), Column("$", "number")))
     columns = ["客户 Alter", "名前", "$"]
     assert match(columns, schema, "") == {"客户_alter": "客户 Alter", "$": "$"}
-    with pytest.raises(TableError, match="the field"):
+    with pytest.raises(TableError, match="the required field"):
         match(["客户 Alter", "€"], schema, "")
 
 
-def test_what_was_assumed_is_a_descriptor_that_reads_the_table_again(table, tmp_path):
-    found = read("--data", table, "--target", "Exited=1", "--id", "CustomerId")
-    (tmp_path / "dataset.toml").write_text(found.table.dataset.to_toml())
-    assert load_dataset(tmp_path / "dataset.toml", found.schema) == found.table.dataset
+def test_the_inferred_descriptor_reads_the_table_again(table, tmp_path):
+    data = read("--data", table, "--target", "Exited=1", "--id", "CustomerId")
+    (tmp_path / "dataset.toml").write_text(data.table.dataset.to_toml())
+    assert load_dataset(tmp_path / "dataset.toml", data.schema) == data.table.dataset
 
 
-def test_unseen_categories_are_as_the_schema_says_or_as_the_user_does(table):
+def test_unseen_levels_are_allowed_as_the_schema_or_the_flag_says(table):
     frame = pd.read_csv(table)
     frame["Plan"] = ["basic", "plus"] * 200
     frame.to_csv(table, index=False)
-    asked = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
-    for flags, allows_unlisted in (
+    flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
+    for unseen, allows_unlisted in (
         ([], True),
+        (["--unseen", "reject"], False),
         (["--unseen", "refuse"], False),
         (["--unseen", ""], True),
     ):
-        plan = {c.name: c for c in read(*asked, *flags).schema}["Plan"]
+        plan = {c.name: c for c in read(*flags, *unseen).schema}["Plan"]
         assert plan.allows_unlisted is allows_unlisted
     with pytest.raises(SystemExit):
-        read(*asked, "--unseen", "guess")
+        read(*flags, "--unseen", "guess")
 
 
-def test_weights_and_dates_of_splitting_are_no_features(table):
+def test_weights_and_split_dates_are_not_features(table):
     frame = pd.read_csv(table)
     frame["Copies"] = [1, 2, 3, 4] * 100
     frame["Joined"] = [f"2025-01-{day:02}" for day in range(1, 21)] * 20
     frame.to_csv(table, index=False)
-    asked = ["--data", table, "--target", "Exited=1", "--id", "CustomerId", "--as-of", "2026-01-31"]
-    names = [column.name for column in read(*asked).schema]
+    flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId", "--as-of", "2026-01-31"]
+    names = [column.name for column in read(*flags).schema]
     assert {"Copies", "Joined"} <= set(names)
-    found = read(*asked, "--weight", "Copies", "--split-by", "Joined")
-    assert not {"Copies", "Joined"} & {column.name for column in found.schema}
-    assert found.table.weights.sum() == 1000
-    assert "'Copies' is --weight" in found.assumed
+    data = read(*flags, "--weight", "Copies", "--split-by", "Joined")
+    assert not {"Copies", "Joined"} & {column.name for column in data.schema}
+    assert data.table.weights.sum() == 1000
+    assert "'Copies' is --weight" in data.assumed
 
 
 @pytest.mark.parametrize(
@@ -110,11 +140,11 @@ def test_weights_and_dates_of_splitting_are_no_features(table):
         (["--data", "t.csv", "--target", "a=1", "--dataset", "d.toml"], "use only one of them"),
     ],
 )
-def test_half_a_description_is_refused(arguments, complaint):
+def test_an_incomplete_description_is_rejected(arguments, complaint):
     with pytest.raises(TrainingError, match=complaint):
         read(*arguments)
 
 
-def test_parameters_that_mlproject_leaves_empty_are_none(table):
+def test_parameters_that_mlproject_leaves_empty_are_ignored(table):
     empty = ["--id=", "--target=", "--exclude=", "--as-of=", "--schema=", "--unseen="]
     assert read("--rows", 50, *empty).schema == CUSTOMER_SCHEMA

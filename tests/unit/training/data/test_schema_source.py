@@ -26,7 +26,7 @@ def test_a_schema_comes_from_a_class_a_file_or_is_the_default(tmp_path):
         ("json:JSONDecoder", "is not a pydantic class"),
     ],
 )
-def test_anything_else_is_refused_in_one_line(name, complaint):
+def test_anything_else_is_rejected_in_one_line(name, complaint):
     with pytest.raises(SchemaError, match=complaint):
         load_schema(name)
 
@@ -35,14 +35,14 @@ def test_anything_else_is_refused_in_one_line(name, complaint):
     ("text", "complaint"),
     [("{", "not valid JSON: line 1, column 1"), ("[]", "must be a JSON object")],
 )
-def test_a_file_that_is_no_schema_is_refused(tmp_path, text, complaint):
+def test_a_file_that_is_not_a_schema_is_rejected(tmp_path, text, complaint):
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(SchemaError, match=complaint):
         load_schema(str(tmp_path / "bad.json"))
 
 
 @pytest.mark.parametrize("hint", [{"role": "salary"}, {"monotone": "down"}])
-def test_an_unknown_hint_is_refused(hint):
+def test_an_unknown_hint_is_rejected(hint):
     document = {
         "type": "object",
         "properties": {"a": {"type": "integer", **hint}},

@@ -14,7 +14,7 @@ def test_simulated_customers_follow_the_schema():
     assert simulation.customers["total_charges"].isna().any()
 
 
-def test_the_same_seed_draws_the_same_customers_and_another_one_others():
+def test_the_same_seed_draws_the_same_customers_and_another_seed_others():
     first, again, other = simulate(100, 1), simulate(100, 1), simulate(100, 2)
     pd.testing.assert_frame_equal(first.customers, again.customers)
     np.testing.assert_array_equal(first.churned, again.churned)

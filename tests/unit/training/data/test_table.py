@@ -3,9 +3,11 @@ import pytest
 
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.descriptor import CsvFormat
 from tests.unit.churn_model.test_schema import Rich
 from training.data.dataset import Dataset, load_dataset
-from training.data.table import describe_rejected, read_table
+from training.data.table import describe_rejected
+from training.data.table_reader import read_table
 
 TOML = """
 name = "test"
@@ -42,7 +44,7 @@ def read(tmp_path, dataset):
     return read
 
 
-def test_a_good_table_is_read_as_the_schema_declares_it(read):
+def test_a_valid_table_is_read_as_the_schema_declares_it(read):
     table = read(HEADER + GOOD + "c3,20,1,10,10,?,z\n")
     assert table.customers.to_dict("list") == {
         "customer_id": ["c1", "c2"],
@@ -79,7 +81,7 @@ def test_a_good_table_is_read_as_the_schema_declares_it(read):
         ("c,40,3,20,60,,", "target", "Status", "unknown_label"),
     ],
 )
-def test_a_row_that_breaks_the_schema_is_left_out_with_its_reason(read, row, field, column, rule):
+def test_a_row_that_breaks_the_schema_is_rejected_with_its_reason(read, row, field, column, rule):
     table = read(HEADER + GOOD + row + "\n" + GOOD)
     assert len(table.customers) == 4
     assert table.rejected_rows == 1
@@ -89,30 +91,30 @@ def test_a_row_that_breaks_the_schema_is_left_out_with_its_reason(read, row, fie
     assert "e.g. 2" in describe_rejected(table)
 
 
-def test_the_rejected_cell_is_kept_as_it_stands_in_the_file(read):
+def test_a_rejected_cell_is_reported_as_it_is_in_the_file(read):
     table = read(HEADER + GOOD + "c,40,3,20,18.89.05,gone,\n")
     assert table.rejected["cell"].tolist() == ["18.89.05"]
 
 
-def test_rows_add_up_and_unlabelled_rows_are_no_rejects(read):
+def test_row_counts_add_up_and_unlabelled_rows_are_not_rejected(read):
     table = read(HEADER + GOOD + "c,-1,3,20,60,?,\nc,-1,3,20,60,gone,\n")
     assert (table.rows, table.rejected_rows, table.unlabelled_rows) == (4, 1, 1)
     assert table.rows == len(table.customers) + table.rejected_rows + table.unlabelled_rows
 
 
-def test_too_many_bad_rows_stop_with_what_to_look_at(read):
+def test_too_many_invalid_rows_are_an_error_with_examples(read):
     text = HEADER + GOOD * 5 + "c,-1,3,20,60,gone,\n" * 2
     with pytest.raises(TableError, match=r"2 of 12 rows \(17%\).*Age.*at least 0: 2 rows"):
         read(text, max_rejected=0.05)
     assert read(text, max_rejected=0.2).rejected_rows == 2
 
 
-def test_nothing_but_bad_rows_leaves_nothing_to_train_on(read):
-    with pytest.raises(TableError, match="no row is left to train on"):
+def test_a_table_of_invalid_rows_only_is_rejected(read):
+    with pytest.raises(TableError, match="no valid row to train on"):
         read(HEADER + "c,-1,3,20,60,gone,\n")
 
 
-def test_nothing_but_unlabelled_rows_is_refused(read):
+def test_a_table_of_unlabelled_rows_only_is_rejected(read):
     with pytest.raises(TableError, match="none of its 1 rows has a label"):
         read(HEADER + "c,1,3,20,60,?,\n")
 
@@ -123,17 +125,27 @@ def test_nothing_but_unlabelled_rows_is_refused(read):
         ("", "is empty"),
         (HEADER, "a header and no rows"),
         ("Id,Age\nc,1\n", "has no column 'Months'"),
-        ("Id;Age;Months\nc;1;2\n", r"\[csv\] separator right"),
-        (HEADER + "a,b\n" + "a,b,c,d,e,f,g,h,i\n", "cannot be read as csv"),
-        (HEADER.replace("Months", "Age ") + GOOD, "has 2 columns named 'Age'"),
+        (HEADER + "a,b\n" + "a,b,c,d,e,f,g,h,i\n", "line 3 has 9 cells instead of 7"),
+        (HEADER + 'c,1,2,3,"4,gone,x\n', "the quote that opens in line 2 is never closed"),
+        (HEADER.replace("Months", "Age ") + GOOD, "duplicate column 'Age'"),
+        (
+            HEADER.replace("Months", "Monhts") + GOOD,
+            r"no column 'Months' \(\[columns\] tenure\). Did you mean 'Monhts'\? The columns are 'Id'",
+        ),
+        (
+            HEADER.replace("Status", "Sttaus") + GOOD,
+            r"no column 'Status' \(\[target\] column\). Did you mean 'Sttaus'\?",
+        ),
     ],
 )
-def test_a_file_that_is_no_such_table_is_refused(read, text, complaint):
-    with pytest.raises(TableError, match=complaint):
+def test_a_file_with_another_layout_is_rejected(read, text, complaint):
+    with pytest.raises(TableError, match=complaint) as caught:
         read(text)
+    assert "\n" not in str(caught.value)
+    assert "C error" not in str(caught.value)
 
 
-def test_a_missing_file_and_an_unknown_kind_are_named(tmp_path, dataset):
+def test_a_missing_file_and_an_unknown_suffix_are_errors(tmp_path, dataset):
     with pytest.raises(TableError, match="no such file"):
         read_table(tmp_path / "none.csv", dataset, CUSTOMER_SCHEMA, 0.05)
     with pytest.raises(TableError, match=r"neither \.csv nor \.parquet"):
@@ -143,7 +155,7 @@ def test_a_missing_file_and_an_unknown_kind_are_named(tmp_path, dataset):
         read_table(tmp_path / "broken.parquet", dataset, CUSTOMER_SCHEMA, 0.05)
 
 
-def test_semicolons_decimal_commas_and_other_encodings_are_declared(read, dataset):
+def test_separator_decimal_mark_and_encoding_can_be_declared(read, dataset):
     csv = dataset.csv.model_copy(
         update={"separator": ";", "decimal": ",", "encoding": "iso-8859-1"}
     )
@@ -152,16 +164,41 @@ def test_semicolons_decimal_commas_and_other_encodings_are_declared(read, datase
     assert table.customers["customer_id"].tolist() == ["Müller"]
     assert table.customers["monthly_charges"].tolist() == [20.5]
     assert table.rejected["rule"].tolist() == ["float_parsing"]
-    with pytest.raises(TableError, match="cannot be read as csv"):
+    with pytest.raises(TableError, match=r"is not encoded in UTF-8; .*\[csv\] encoding"):
         read(text, encoding="iso-8859-1")
+    unknown = CsvFormat(encoding="utf-9")
+    with pytest.raises(TableError, match="encoding 'utf-9' does not exist"):
+        read(text, changes={"csv": unknown})
 
 
-def test_a_byte_order_mark_and_blanks_around_headers_do_no_harm(read):
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_separator_that_the_descriptor_does_not_set_is_detected(read, separator):
+    table = read((HEADER + GOOD).replace(",", separator))
+    assert len(table.customers) == 2
+    assert table.dataset.csv.separator == separator
+
+
+@pytest.mark.parametrize("rows", [GOOD, "c3,40,3,20.5,61.5,gone,a;b\n" * 20 + GOOD])
+def test_a_separator_that_the_descriptor_sets_is_never_replaced(read, rows):
+    declared = {"csv": CsvFormat(separator=",")}
+    with pytest.raises(
+        TableError, match=r'not separated by .,.; \[csv\] separator = ";" would fit'
+    ):
+        read((HEADER + rows).replace(";", " ").replace(",", ";"), changes=declared)
+    assert read(HEADER + rows, changes=declared).rejected_rows == 0
+
+
+def test_a_decimal_comma_in_an_uneven_first_column_is_not_a_separator(read):
+    table = read(HEADER.replace(",", ";") + "c1;40;3;20,5;61,5;gone;x\nc2;50;13;30;;here;y\n")
+    assert table.customers["monthly_charges"].tolist() == [20.5, 30.0]
+
+
+def test_a_byte_order_mark_and_blanks_around_headers_are_ignored(read):
     table = read("\ufeff" + HEADER.replace(",", " ,") + GOOD)
     assert len(table.customers) == 2
 
 
-def test_parquet_is_read_with_its_types(tmp_path, dataset):
+def test_parquet_keeps_its_types(tmp_path, dataset):
     rows = {
         "Id": [7, 8, 9],
         "Age": pd.array([40, None, 50], dtype="Int64"),
@@ -212,7 +249,7 @@ def test_booleans_and_categories_are_read(tmp_path):
         (lambda t: "name = ", "is not valid TOML"),
     ],
 )
-def test_a_wrong_descriptor_says_what_to_correct(tmp_path, change, complaint):
+def test_an_invalid_descriptor_is_one_line_that_says_what_to_correct(tmp_path, change, complaint):
     path = tmp_path / "dataset.toml"
     path.write_text(change(TOML))
     with pytest.raises(TableError, match=complaint) as caught:
@@ -221,12 +258,12 @@ def test_a_wrong_descriptor_says_what_to_correct(tmp_path, change, complaint):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_descriptor_is_named(tmp_path):
+def test_a_missing_descriptor_is_an_error(tmp_path):
     with pytest.raises(TableError, match="cannot be read"):
         load_dataset(tmp_path / "none.toml", CUSTOMER_SCHEMA)
 
 
-def test_a_weight_and_a_date_come_from_columns_of_the_file(tmp_path, dataset):
+def test_weights_and_split_dates_come_from_columns_of_the_file(tmp_path, dataset):
     path = tmp_path / "table.csv"
     rows = [
         "c1,40,3,20.5,61.5,gone,2.5,2026-01-31",
@@ -240,8 +277,12 @@ def test_a_weight_and_a_date_come_from_columns_of_the_file(tmp_path, dataset):
     assert table.churn_rate == pytest.approx(2.5 / 3.5)
     assert [f"{day:%Y-%m-%d}" for day in table.dates] == ["2026-01-31", "2026-02-01"]
     assert table.rejected[["row", "column", "reason", "cell"]].to_numpy().tolist() == [
-        [2, "Copies", "is no number above 0", "0"],
-        [3, "Signed", "is no date as 2026-01-31", "yesterday"],
+        [2, "Copies", "is not a number above 0", "0"],
+        [3, "Signed", "is not a date such as 2026-01-31", "yesterday"],
     ]
-    with pytest.raises(TableError, match="no column 'Weight', which is named for --weight"):
-        read_table(path, dataset, CUSTOMER_SCHEMA, 1.0, weight="Weight")
+    with pytest.raises(TableError, match=r"no column 'Copy' \(--weight\). Did you mean 'Copies'"):
+        read_table(path, dataset, CUSTOMER_SCHEMA, 1.0, weight="Copy")
+    with pytest.raises(
+        TableError, match=r"no column 'Singed' \(--split-by\). Did you mean 'Signed'"
+    ):
+        read_table(path, dataset, CUSTOMER_SCHEMA, 1.0, split_by="Singed")

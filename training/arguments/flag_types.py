@@ -1,0 +1,87 @@
+"""Types of flags. MLproject passes parameters that were not given as empty strings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from churn_model.dates import parse_date
+
+
+class AppendToTuple(argparse.Action):
+    """Collects the values of a repeated flag in a tuple; empty values are ignored."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add a value."""
+        collected: tuple[str, ...] = vars(namespace)[self.dest]
+        if values:
+            setattr(namespace, self.dest, (*collected, values))
+
+
+def path(text: str) -> Path | None:
+    """A path; None if empty."""
+    return Path(text) if text else None
+
+
+def day(text: str) -> date | None:
+    """A date such as 2026-01-31; None if empty."""
+    try:
+        return parse_date(text) if text else None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def number(text: str) -> float | None:
+    """A number; None if empty."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = number(text)
+    if value is None or not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
+    return value
+
+
+def true_or_false(text: str) -> bool:
+    """A boolean."""
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError("must be true or false")
+    return text.lower() == "true"
+
+
+def unseen(text: str) -> str:
+    """``reject`` or ``unknown``, and ``refuse`` as an older name of ``reject``; or empty."""
+    if text and text not in ("reject", "refuse", "unknown"):
+        raise argparse.ArgumentTypeError("must be reject or unknown")
+    return "reject" if text == "refuse" else text
+
+
+def at_least(minimum: int) -> Callable[[str], int | None]:
+    """An integer from ``minimum`` on; None if empty."""
+
+    def integer(text: str) -> int | None:
+        if not text:
+            return None
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}")
+        return value
+
+    return integer

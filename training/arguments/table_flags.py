@@ -1,0 +1,71 @@
+"""Flags that several training commands share: the table, and what its columns mean."""
+
+from __future__ import annotations
+
+import argparse
+
+from pyfunc import MODEL_NAME
+from training.arguments.flag_types import AppendToTuple, at_least, day, path, share
+from training.data import SIMULATED_ROWS
+
+
+def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
+    """The flags of commands that read labelled customers."""
+    add = parser.add_argument
+    add("--data", type=path, metavar="FILE", help="labelled customers, .csv or .parquet")
+    add("--dataset", type=path, metavar="FILE.toml", help="descriptor: which column is which field")
+    add_column_roles(parser)
+    add(
+        "--rows",
+        type=at_least(1),
+        default=SIMULATED_ROWS,
+        help="number of simulated customers (%(default)s)",
+    )
+    add("--seed", type=int, default=seed, help="random seed (%(default)s)")
+    add(
+        "--max-rejected",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="stop if more than this share (0 to 1) of the rows break the schema (%(default)s)",
+    )
+
+
+def add_column_roles(parser: argparse.ArgumentParser) -> None:
+    """The flags that describe the columns of a table without a descriptor."""
+    add = parser.add_argument
+    add(
+        "--id",
+        type=str.strip,
+        default="",
+        metavar="COLUMN",
+        help="the column that identifies a customer",
+    )
+    add(
+        "--target",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN=VALUE",
+        help="the value that means churned; may be repeated; all other values mean kept",
+    )
+    add(
+        "--exclude",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN",
+        help="a column to leave out; may be repeated",
+    )
+    add(
+        "--as-of",
+        type=day,
+        metavar="DAY",
+        help="the day on which the table was true, for example 2026-01-31; dates are scored by "
+        "their age on that day",
+    )
+
+
+def add_model(parser: argparse.ArgumentParser, *, gates: str) -> None:
+    """The flags of commands that write to the registry. ``gates``: help text of ``--gates``."""
+    add = parser.add_argument
+    add("--name", default=MODEL_NAME, help="name of the registered model (%(default)s)")
+    add("--gates", type=path, metavar="FILE.toml", help=gates)

@@ -1,0 +1,122 @@
+"""The flags of ``churn train``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from churn_model.errors import TrainingError
+from training.arguments.flag_types import AppendToTuple, at_least, number, unseen
+from training.arguments.table_flags import add_model, add_table
+from training.evaluation.offer import Offer
+from training.options import TrainOptions
+
+_OFFER_FLAGS = {
+    "cost": "offer_cost",
+    "success": "offer_success",
+    "horizon": "horizon",
+    "margin": "margin",
+    "contact_cost": "contact_cost",
+}
+"""The fields of Offer, and the flags that set them."""
+
+
+def train_options(arguments: Sequence[str] | None, prog: str = "churn train") -> TrainOptions:
+    """Parse the flags. Raises TrainingError for flags that do not go together.
+
+    Exits, as argparse does, after ``--help`` and for an invalid flag.
+    """
+    given = vars(_parser(prog).parse_args(arguments))
+    offer_flags = {name: given.pop(flag) for name, flag in _OFFER_FLAGS.items()}
+    return TrainOptions(offer=_offer(offer_flags), **given)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Train a churn model on a table of customers and register it in MLflow "
+        "(MLFLOW_TRACKING_URI, by default sqlite:///mlflow.db in the current folder). Without "
+        "--data it trains on simulated customers.",
+    )
+    add_table(parser, seed=0)
+    add_model(parser, gates="the limits that the first champion must meet")
+    _add_schema(parser)
+    _add_evaluation_and_fit(parser)
+    _add_campaign(parser)
+    return parser
+
+
+def _add_schema(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--schema",
+        default="",
+        metavar="MODULE:CLASS|FILE.json",
+        help="the record schema: a pydantic class or a JSON Schema; by default it is inferred "
+        "with --target, and CustomerRecord otherwise",
+    )
+    add(
+        "--unseen",
+        type=unseen,
+        default="",
+        metavar="reject|unknown",
+        help="reject category levels that the schema does not list, or score them like rare "
+        "levels; by default as the schema says",
+    )
+
+
+def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("evaluation and fit").add_argument
+    add("--folds", type=at_least(2), default=5, help="cross-validation folds (%(default)s)")
+    add(
+        "--repeats",
+        type=at_least(1),
+        help="repeats of the cross-validation (2 for up to 20,000 rows; above 200,000 rows one "
+        "fifth is held out instead)",
+    )
+    add("--split-by", default="", metavar="COLUMN", help="date column; holds out the latest fifth")
+    add("--weight", default="", metavar="COLUMN", help="the column with sample weights")
+    add("--prior", type=number, metavar="RATE", help="the true churn rate of a resampled table")
+    add("--interactions", type=at_least(0), metavar="N", help="maximum number of feature pairs")
+    add(
+        "--monotone",
+        action=AppendToTuple,
+        default=(),
+        metavar="FIELD=increasing|decreasing",
+        help="the risk may only increase, or only decrease, with this field; may be repeated",
+    )
+
+
+def _add_campaign(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "campaign", "Sets the threshold at which contacting customers is most profitable."
+    )
+    add = group.add_argument
+    add("--offer-cost", type=number, metavar="MONEY", help="cost of an accepted offer")
+    add(
+        "--offer-success",
+        type=number,
+        metavar="SHARE",
+        help="share (0 to 1) of would-be churners who accept the offer and stay",
+    )
+    add("--horizon", type=number, metavar="MONTHS", help="months that a retained customer stays")
+    add("--margin", type=number, metavar="SHARE", help="share (0 to 1) of revenue that is profit")
+    add("--contact-cost", type=number, metavar="MONEY", help="cost of each contact (0)")
+    add(
+        "--revenue",
+        default="",
+        metavar="FIELD",
+        help="the field with a customer's monthly revenue; by default the schema names it",
+    )
+
+
+def _offer(flags: dict[str, float | None]) -> Offer | None:
+    """The campaign, or None without its flags. Raises TrainingError if a flag is missing."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    if not given:
+        return None
+    missing = [name for name in _OFFER_FLAGS if name not in (*given, "contact_cost")]
+    if missing:
+        required = ", ".join("--" + _OFFER_FLAGS[name].replace("_", "-") for name in missing)
+        raise TrainingError(f"a campaign also needs {required}")
+    return Offer(**given)

@@ -1,0 +1,39 @@
+"""Columns that describe a row, not the customer: its sample weight, and its date for splitting."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churn_model.errors import FieldError
+
+WEIGHT, SPLIT_BY = "--weight", "--split-by"
+"""The flags that name these columns, and the columns' names in errors of rows."""
+
+
+def read_weights(
+    raw: pd.DataFrame, column: str, decimal: str
+) -> tuple[npt.NDArray[np.float64], list[FieldError]]:
+    """The sample weights (n,), 1 without a column, and an error for each invalid cell."""
+    if not column:
+        return np.ones(len(raw)), []
+    cells = raw[column]
+    if decimal != "." and not pd.api.types.is_numeric_dtype(cells):
+        cells = cells.str.replace(decimal, ".", regex=False)
+    weights = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    rows = np.flatnonzero(~(np.isfinite(weights) & (weights > 0))).tolist()
+    reason = "is not a number above 0"
+    return weights, [FieldError(row, WEIGHT, "weight", reason) for row in rows]
+
+
+def read_dates(
+    raw: pd.DataFrame, column: str
+) -> tuple[pd.Series[pd.Timestamp] | None, list[FieldError]]:
+    """The dates (n,), None without a column, and an error for each invalid cell."""
+    if not column:
+        return None, []
+    dates = pd.to_datetime(raw[column], errors="coerce", utc=True, format="ISO8601")
+    rows = np.flatnonzero(dates.isna()).tolist()
+    reason = "is not a date such as 2026-01-31"
+    return dates, [FieldError(row, SPLIT_BY, "date", reason) for row in rows]

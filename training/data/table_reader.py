@@ -1,0 +1,173 @@
+"""Reads a CSV or Parquet file into a Table: valid customers, their labels, and rejected rows.
+
+Nothing is inferred: each column is read as the schema declares it. A row with a cell that cannot be
+read that way is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn_model.dates import to_day
+from churn_model.errors import FieldError, TableError
+from churn_model.schema import RecordSchema
+from churn_model.tables.texts import check_texts
+from training.data.column_names import require_column
+from training.data.csv_format import detect_csv_format
+from training.data.dataset import Dataset
+from training.data.files import read_file
+from training.data.row_columns import SPLIT_BY, WEIGHT, read_dates, read_weights
+from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
+from training.data.target import TARGET, UNLABELLED, label_errors, read_labels
+
+
+def read_table(
+    path: str | Path, dataset: Dataset, schema: RecordSchema, max_rejected: float, **options: Any
+) -> Table:
+    """Read a file and check it. ``options``: keyword arguments of ``check_table``.
+
+    The separator of a CSV file is detected unless the descriptor sets it.
+    """
+    csv_format = detect_csv_format(path, dataset.csv)
+    raw = read_file(path, csv_format)
+    dataset = dataset.model_copy(update={"csv": csv_format})
+    return check_table(raw, path, dataset, schema, max_rejected, **options)
+
+
+def check_table(
+    raw: pd.DataFrame,
+    path: str | Path,
+    dataset: Dataset,
+    schema: RecordSchema,
+    max_rejected: float,
+    *,
+    weight: str = "",
+    split_by: str = "",
+    as_of: date | None = None,
+) -> Table:
+    """Check a table that ``read_file`` has read.
+
+    ``weight`` and ``split_by``: columns of the file with each row's sample weight and date.
+    ``as_of``: the day on which the table was true; required if the schema has dates. Raises
+    TableError with one line for a missing column, a table without rows, or a share of invalid rows
+    above ``max_rejected`` (0..1, of the labelled rows).
+    """
+    row_columns = {WEIGHT: weight.strip(), SPLIT_BY: split_by.strip()}
+    _check_layout(raw, path, dataset, row_columns)
+    _require_as_of(path, schema, as_of)
+    labels = read_labels(raw, dataset.target)
+    customers, errors = _read_fields(raw, dataset, schema, as_of)
+    weights, weight_errors = read_weights(raw, row_columns[WEIGHT], dataset.csv.decimal)
+    dates, date_errors = read_dates(raw, row_columns[SPLIT_BY])
+    errors += [*label_errors(labels), *weight_errors, *date_errors]
+    unlabelled = labels == UNLABELLED
+    columns = {**dataset.columns, TARGET: dataset.target.column, **row_columns}
+    rejected = _rejected_rows(raw, columns, [e for e in errors if not unlabelled[e.row]])
+    invalid = np.zeros(len(raw), dtype=bool)
+    invalid[rejected["row"].to_numpy(dtype=np.intp)] = True
+    used = ~invalid & ~unlabelled
+    table = Table(
+        name=dataset.name,
+        customers=_with_integers(customers[used].reset_index(drop=True), schema),
+        churned=labels[used],
+        rejected=rejected,
+        rows=len(raw),
+        rejected_rows=int(invalid.sum()),
+        unlabelled_rows=int(unlabelled.sum()),
+        weights=weights[used],
+        source=str(path),
+        dates=None if dates is None else dates[used].reset_index(drop=True),
+        split_by=row_columns[SPLIT_BY],
+        dataset=dataset,
+        as_of=as_of if schema.dates else None,
+    )
+    _check_rejected_share(path, table, max_rejected)
+    return table
+
+
+def _check_layout(
+    raw: pd.DataFrame, path: str | Path, dataset: Dataset, row_columns: Mapping[str, str]
+) -> None:
+    """Raise TableError unless each column exists once and there are rows."""
+    wanted = {f"[columns] {field}": name for field, name in dataset.columns.items()}
+    wanted["[target] column"] = dataset.target.column
+    wanted |= {flag: name for flag, name in row_columns.items() if name}
+    for named_by, name in wanted.items():
+        require_column(name.strip(), raw.columns, named_by, path)
+        if (raw.columns == name.strip()).sum() > 1:
+            raise TableError(f"{path}: duplicate column {name!r}; keep one of them")
+    if raw.empty:
+        raise TableError(f"{path}: has a header and no rows")
+
+
+def _require_as_of(path: str | Path, schema: RecordSchema, as_of: date | None) -> None:
+    if schema.dates and as_of is None:
+        names = ", ".join(column.name for column in schema.dates)
+        raise TableError(
+            f"{path}: dates ({names}) are scored by their age; name the day on which the table was "
+            "true, for example --as-of 2026-01-31"
+        )
+
+
+def _read_fields(
+    raw: pd.DataFrame, dataset: Dataset, schema: RecordSchema, as_of: date | None
+) -> tuple[pd.DataFrame, list[FieldError]]:
+    """The schema's columns, typed, with dates as ages, and at most one error per cell."""
+    cells = {field: raw[name.strip()] for field, name in dataset.columns.items()}
+    checked, frame = check_texts(cells, schema, dataset)
+    for column in schema:
+        if column.name not in frame:
+            frame[column.name] = np.nan if column.kind != "category" else None
+        elif column.kind == "date" and as_of is not None:
+            frame[column.name] = to_day(as_of) - checked.values[column.name]
+    return frame[[column.name for column in schema]], list(checked.errors)
+
+
+def _with_integers(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
+    """Valid customers with integer columns as int64, the type that scoring gets."""
+    integers = [
+        column.name
+        for column in schema.with_ages()
+        if column.kind == "integer" and customers[column.name].notna().all()
+    ]
+    return customers.astype(dict.fromkeys(integers, np.int64))
+
+
+def _rejected_rows(
+    raw: pd.DataFrame, columns: Mapping[str, str], errors: Sequence[FieldError]
+) -> pd.DataFrame:
+    """One line per error, ordered by row and column. ``columns``: field -> column of the file."""
+    order = {field: i for i, field in enumerate(columns)}
+    lines = [
+        (
+            error.row,
+            error.field,
+            column := columns.get(error.field),
+            error.type,
+            error.msg,
+            raw[column.strip()].iloc[error.row] if column else None,
+        )
+        for error in sorted(errors, key=lambda error: (error.row, order.get(error.field, -1)))
+    ]
+    return pd.DataFrame(lines, columns=list(REJECTED_COLUMNS))
+
+
+def _check_rejected_share(path: str | Path, table: Table, max_rejected: float) -> None:
+    labelled = table.rows - table.unlabelled_rows
+    if not labelled:
+        raise TableError(f"{path}: none of its {table.rows} rows has a label; check [target]")
+    share = table.rejected_rows / labelled
+    if share > max_rejected:
+        raise TableError(
+            f"{path}: {table.rejected_rows} of {labelled} rows ({share:.0%}) break the schema, "
+            f"more than --max-rejected {max_rejected:.0%}: {describe_rejected(table)}; correct "
+            "the file or the descriptor"
+        )
+    if table.customers.empty:
+        raise TableError(f"{path}: no valid row to train on: {describe_rejected(table)}")

@@ -1,0 +1,53 @@
+"""Checks that the MLflow registry can be used, before anything slow is done."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import mlflow
+
+from churn_model.errors import RegistryError
+from pyfunc.environment import environment_variable
+from pyfunc.registry import check_reachable
+
+_SQLITE = "sqlite:///"
+_SECONDS = "3"  # for each of two attempts to get an answer
+
+
+def check_location() -> None:
+    """Raise RegistryError if MLflow's database cannot be written, or its server does not answer.
+
+    Unlike ``check_registry`` it does not create a database, which takes MLflow seconds.
+    """
+    uris = dict.fromkeys((mlflow.get_tracking_uri(), mlflow.get_registry_uri()))
+    for uri in uris:
+        if uri.startswith(_SQLITE):
+            _check_writable(Path(uri.removeprefix(_SQLITE).partition("?")[0]))
+    if any(uri.startswith("http") for uri in uris):
+        check_registry()
+
+
+def check_registry() -> None:
+    """Raise RegistryError, within seconds, if the registry does not answer."""
+    with environment_variable("MLFLOW_HTTP_REQUEST_TIMEOUT", _SECONDS):
+        check_reachable()
+
+
+def _check_writable(database: Path) -> None:
+    """Open a transaction that writes; MLflow would retry for minutes."""
+    is_new = not database.exists()
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RegistryError(
+            f"the MLflow database {database} cannot be written ({reason}); set "
+            "MLFLOW_TRACKING_URI, or work in a folder that is writable"
+        ) from None
+    if is_new:
+        database.unlink(missing_ok=True)

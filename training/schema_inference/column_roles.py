@@ -1,0 +1,39 @@
+"""What the user says about the columns of a table without a descriptor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """The roles of a table's columns; all others may become features.
+
+    ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
+    identifies a customer. ``exclude``: columns to leave out. ``as_of``: the day on which the table
+    was true; dates are aged to it. ``weight``, ``split_by``: columns that describe the row. An
+    empty name means that there is no such column.
+    """
+
+    target: Sequence[str]
+    identifier: str = ""
+    exclude: Sequence[str] = ()
+    as_of: date | None = None
+    weight: str = ""
+    split_by: str = ""
+
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        """Each named column except the target, with the flag that names it."""
+        named = [("--id", self.identifier), *(("--exclude", name) for name in self.exclude)]
+        named += [("--weight", self.weight), ("--split-by", self.split_by)]
+        return [(flag, name) for flag, name in named if name]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The columns that cannot become features: column -> reason."""
+        reasons = dict.fromkeys(self.exclude, "was excluded")
+        reasons |= {self.weight: "is --weight", self.split_by: "is --split-by"}
+        return {name: reason for name, reason in reasons.items() if name}

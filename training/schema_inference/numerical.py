@@ -1,0 +1,45 @@
+"""Infers the column of numerical cells: integer or number, and its bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from churn_model.schema.column import INT64_MAX, INT64_MIN, Column
+from training.evaluation.alarms import is_identifier
+from training.schema_inference.inferred_column import InferredColumn
+
+_MAX_EXACT = 2**53  # above it, floats do not represent every integer
+
+Floats = npt.NDArray[np.float64]
+
+
+def infer_numerical(
+    name: str, numbers: Floats, required: bool | None = None, marks: set[str] | None = None
+) -> InferredColumn:
+    """Infer from numbers (n,), NaN if missing. ``required``: None for "no number is NaN"."""
+    known = numbers[~np.isnan(numbers)]
+    if required is None:
+        required = len(known) == len(numbers)
+    if not np.isfinite(known).all():
+        return InferredColumn(reason="contains infinite numbers")
+    is_integer = _all_integers(known)
+    if is_integer and is_identifier(name, known):
+        return InferredColumn(reason="is different for nearly every customer, like an identifier")
+    return InferredColumn(_column(name, known, required, is_integer), marks=marks or set())
+
+
+def _all_integers(known: Floats) -> bool:
+    return bool((known == np.floor(known)).all() and np.abs(known).max() < _MAX_EXACT)
+
+
+def _column(name: str, known: Floats, required: bool, is_integer: bool) -> Column:
+    """A column whose bounds follow from its numbers: 0 or more, or a 0/1 flag."""
+    low, high = float(known.min()), float(known.max())
+    minimum = 0 if low >= 0 else None
+    maximum = 1 if is_integer and low == 0 and high == 1 else None
+    # MLflow rejects missing integers in a DataFrame, so an optional integer becomes a number
+    if not (is_integer and required):
+        return Column(name, "number", required, minimum, maximum)
+    minimum = INT64_MIN if minimum is None else minimum
+    return Column(name, "integer", required, minimum, maximum or INT64_MAX)

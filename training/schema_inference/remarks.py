@@ -1,0 +1,93 @@
+"""Remarks on a proposed schema: what the user should check before training with it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from churn_model.schema.column import Column
+from training.data.protected_attributes import protected_attributes
+
+_PANDAS_MISSING = {"None", "n/a", "nan", "<NA>", "#N/A", "#NA"}
+_MIN_ZEROS = 0.01  # share of zeros above which they are remarked on
+_MIN_DISTANCE = 5.0  # from 0 to the smallest other number
+_MIN_NUMBERS = 10  # different numbers besides 0
+_MAX_NEGATIVES = 0.05  # share of negative numbers up to which they may be mistakes
+
+
+def remarks(raw: pd.DataFrame, columns: Sequence[Column], identifier: str) -> Iterator[str]:
+    """Remarks on the columns of a proposed schema, and on the table's rows."""
+    if identifier:
+        yield from _identifier_remarks(raw[identifier])
+    yield from _copies(raw)
+    yield from _protected(columns)
+    for column in columns:
+        yield from _read_as_missing(column)
+        if column.kind in ("integer", "number"):
+            numbers = pd.to_numeric(raw[column.name], errors="coerce")
+            yield from _zeros(column, numbers)
+            yield from _negatives(column, numbers)
+
+
+def _identifier_remarks(cells: pd.Series[Any]) -> Iterator[str]:
+    if pd.api.types.is_numeric_dtype(cells):
+        yield f"{cells.name}: contains numbers; identifiers must be strings when you score"
+    repeated = int(cells.duplicated().sum())
+    if repeated:
+        yield f"{repeated:,} rows repeat the identifier of an earlier row"
+
+
+def _copies(raw: pd.DataFrame) -> Iterator[str]:
+    try:
+        copies = int(raw.duplicated().sum())
+    except TypeError:  # unhashable cells
+        return
+    if copies:
+        yield f"{copies:,} rows are copies of other rows, so held-out rows may be in training too"
+
+
+def _protected(columns: Sequence[Column]) -> Iterator[str]:
+    features = [column.name for column in columns if column.kind != "identifier"]
+    for name, attribute in protected_attributes(features).items():
+        yield (
+            f"{name} looks like an attribute protected by law ({attribute}). Leave it out with "
+            f"--exclude {shlex.quote(name)} unless you are allowed to use it"
+        )
+
+
+def _read_as_missing(column: Column) -> Iterator[str]:
+    levels = sorted(_PANDAS_MISSING & set(column.levels))
+    if levels:
+        yield (
+            f"{column.name}: {levels[0]!r} is a category level, and pandas.read_csv reads it as "
+            'missing; pass keep_default_na=False, na_values=[""]'
+        )
+
+
+def _zeros(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
+    """Whether 0 is far below all other numbers, as it is where it means missing."""
+    others = numbers[numbers > 0]
+    share = float((numbers == 0).mean())
+    if share < _MIN_ZEROS or others.empty:
+        return
+    if others.min() < max(_MIN_DISTANCE, others.median() / 4):
+        return
+    if math.isclose(others.min(), others.max()) or others.nunique() < _MIN_NUMBERS:
+        return
+    yield (
+        f"{column.name}: {share:.0%} are 0, all others {others.min():g} or more; if 0 means "
+        "missing, leave these cells empty"
+    )
+
+
+def _negatives(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
+    negative = int((numbers < 0).sum())
+    if 0 < negative < _MAX_NEGATIVES * len(numbers):
+        yield (
+            f"{column.name}: {negative:,} are below 0; if these are mistakes, give the field a "
+            "minimum of 0 in the schema, so that such rows are rejected"
+        )
