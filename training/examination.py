@@ -24,7 +24,7 @@ from training.evaluation.gates import Gates, check_gates, failed_gates
 from training.progress import in_progress
 from training.registration import ALARMS_TAG
 from training.registry_check import check_location, check_registry
-from training.reporting.inputs import dataset
+from training.reporting.mlflow_dataset import mlflow_dataset
 from training.reporting.mlflow_run import choose_experiment
 from training.schema_conflict import schema_conflict
 from training.terminal import name_flag
@@ -139,7 +139,7 @@ def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
 
 def _trained_on(name: str, examination: Examination, table: Table) -> Iterator[str]:
     """Why the table's customers are not fresh: a version was trained on them."""
-    fingerprint = dataset(table).digest
+    fingerprint = mlflow_dataset(table).digest
     for version in filter(None, (examination.champion, examination.challenger)):
         try:
             run = MlflowClient().get_run(str(_version(name, version).run_id))

@@ -135,9 +135,9 @@ def _print_comparison(examination: Examination, comparison: Comparison) -> None:
         f"\ndifference in log loss, challenger minus champion: {comparison.gap:+.4f} "
         f"({low:+.4f} to {high:+.4f})"
     )
-    harm = comparison.harm
-    if harm.value:
-        print(f"largest significant rise in log loss: {harm.group} ({harm.value:+.4f})")
+    worst = comparison.worst_slice
+    if worst.rise:
+        print(f"largest significant rise in log loss: {worst.name} ({worst.rise:+.4f})")
     if comparison.left_out:
         print(f"left out: {comparison.left_out:,} customers that one of the two versions rejects")
 

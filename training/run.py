@@ -28,8 +28,8 @@ from training.progress import Stage, in_progress, run_stages
 from training.registration import Registration, register_trained
 from training.registry_check import check_registry
 from training.reporting.findings import Findings
-from training.reporting.inputs import dataset
-from training.reporting.log import log_findings
+from training.reporting.log_run import log_findings
+from training.reporting.mlflow_dataset import mlflow_dataset
 from training.reporting.mlflow_run import training_run
 from training.reporting.model_card import model_card
 from training.reporting.run_figures import draw_figures
@@ -125,7 +125,12 @@ class _TrainingRun:
         self.revenue = _revenue(self.schema, plan)
         self.splits = _splits(table, plan)
         self.comparison = SettingsComparison(
-            table.customers, table.churned, table.weights, self.schema, self.splits.known, plan.seed
+            table.customers,
+            table.churned,
+            table.weights,
+            self.schema,
+            self.splits.development,
+            plan.seed,
         )
         self.held_out = HeldOutScores(
             table.customers, table.churned, table.weights, self.schema, self.splits, plan.seed
@@ -187,13 +192,13 @@ class _TrainingRun:
         self.findings = Findings(
             table=table,
             schema=self.schema,
-            data=dataset(table),
+            dataset=mlflow_dataset(table),
             evaluation=evaluation,
-            slices=slices(table.customers, self.schema, evaluation.held_out),
+            slices=slices(table.customers, self.schema, evaluation.held_out, scorecard.threshold),
             alarms=found,
             gate_results=check_gates(plan.gates.first, first_values(evaluation, len(found))),
-            spread=self.fitted.spread,
             scorecard=scorecard,
+            standard_deviations=self.fitted.standard_deviations,
             importance=importances(scorecard, self.schema, table.customers),
             candidates=self.compared,
             empc=empc(evaluation.held_out),

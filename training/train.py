@@ -83,7 +83,7 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
 
     registration = trained.registration
     _print_metrics(trained.evaluation)
-    print(trained.evaluation.verdict())
+    print(trained.evaluation.baseline_comparison())
     for alarm in trained.alarms:
         print(f"ALARM: {alarm.text}")
     if trained.scorecard.threshold != 0.5:

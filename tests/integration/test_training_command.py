@@ -37,7 +37,7 @@ CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--marg
 def test_the_run_prints_what_it_read_and_what_it_registered(registry):
     assert "built-in: 3,000 rows, 3,000 used" in registry.output
     assert "registered models:/churn@champion as version 1" in registry.output
-    assert "the scorecard holds against" in registry.output
+    assert "The scorecard's log loss" in registry.output
 
 
 def test_the_registered_version_tells_the_whole_story(registry):

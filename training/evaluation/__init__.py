@@ -1,4 +1,4 @@
 """Evaluation: held-out metrics with intervals, slices, leakage alarms, economics and gates.
 
-Also the choice of fit settings, and the comparison of a challenger with the champion.
+Also the selection of fit settings, and the comparison of a challenger with the champion.
 """

@@ -1,4 +1,4 @@
-"""Signs that a table tells more than anybody knows on the day of scoring."""
+"""Signs of target leakage: features that know what nobody knows on the day of scoring."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from training.data.categories import pooled
 from training.data.column_names import words_of
-from training.evaluation.metrics import Labels
+from training.evaluation.metrics import Labels, roc_auc
 from training.evaluation.slices import groups
 
 LEAK_AUC = 0.99
 DISTINCT = 0.95
-"""Share of different values from which a column may be an identifier."""
+"""Share of distinct values from which a column may be an identifier."""
 
 _ID_WORDS = {"id", "key", "uuid", "guid", "no", "nr", "num", "number", "code"}
-_FEWEST = 30  # customers; what fewer than these do may be chance
-_CHANCE = 1e-9  # of a group's customers all doing the same at the table's churn rate
+_FEWEST = 30  # customers; smaller groups are of one class by chance too often
+_CHANCE = 1e-9  # that all customers of a group are of one class, given the table's churn rate
 _BANDS = 20
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """One sign. ``kind`` is a stable name, ``text`` says what was seen and what to do."""
+    """One sign of leakage. ``kind`` is a stable name; ``text`` says what was found and what to do.
+
+    Kinds: ``identifier``, ``target_leakage``, ``missing`` (all customers without a value are of one
+    class), ``one_sided`` (all customers of a group are).
+    """
 
     kind: str
     feature: str
@@ -38,62 +41,64 @@ class Alarm:
 
 
 def alarms(customers: pd.DataFrame, churned: Labels, schema: RecordSchema) -> list[Alarm]:
-    """What looks like a leak in n customers and their labels (n,)."""
+    """The signs of leakage in n customers and their labels (n,)."""
     return [
         alarm
         for column in schema.features
-        for alarm in _of(column, customers[column.name], churned)
+        for alarm in _column_alarms(column, customers[column.name], churned)
     ]
 
 
-def _of(column: Column, values: pd.Series[Any], churned: Labels) -> Iterator[Alarm]:
+def _column_alarms(column: Column, values: pd.Series[Any], churned: Labels) -> Iterator[Alarm]:
     name = column.name
     if _is_identifier(column, values):
         yield Alarm(
             "identifier",
             name,
-            f"{name} is different for nearly every customer, as an identifier is: a model learns "
-            "from it when somebody joined or in which order the table was written. Leave it out",
+            f"{name} differs for nearly every customer, like an identifier: a model learns from it "
+            "when a customer joined, or how the table was sorted. Exclude it",
         )
     auc = single_auc(column, values, churned)
     if auc > LEAK_AUC:
         yield Alarm(
-            "answer",
+            "target_leakage",
             name,
-            f"{name} alone tells who churned (AUC {auc:.3f}), so it was probably written down "
-            "afterwards. Leave it out, or take it as it was before",
+            f"{name} alone predicts churn with an AUC of {auc:.3f}, so it probably leaks the "
+            "target: it was recorded after customers had left. Exclude it, or use its earlier "
+            "value",
         )
     yield from _one_sided(column, values, churned)
 
 
 def _one_sided(column: Column, values: pd.Series[Any], churned: Labels) -> Iterator[Alarm]:
-    """Groups in which everybody did the same, though chance would hardly have it so."""
+    """Groups whose customers are all of one class, which chance does not explain."""
     rate, name = float(churned.mean()), column.name
-    found: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
+    one_sided: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
     for label, mask in groups(column, values, _BANDS):
-        count, lost = int(mask.sum()), int(churned[mask].sum())
-        chance = rate if lost else 1.0 - rate
-        if count < _FEWEST or 0 < lost < count or count * np.log(chance) > np.log(_CHANCE):
+        count, churners = int(mask.sum()), int(churned[mask].sum())
+        chance = rate if churners else 1.0 - rate
+        if count < _FEWEST or 0 < churners < count or count * np.log(chance) > np.log(_CHANCE):
             continue
         if label == "missing":
-            who = _who(bool(lost), count)
+            who = _who(bool(churners), count)
             yield Alarm(
                 "missing",
                 name,
-                f"{who} without {name} churned: that it is missing gives the answer away. Find out "
-                "why it is missing",
+                f"{who} without {name} churned, so a missing value leaks the target. Find out why "
+                "it is missing, or exclude it",
             )
         else:
-            found[bool(lost)].append((label, count))
-    for everybody, parts in found.items():
+            one_sided[bool(churners)].append((label, count))
+    for everybody, parts in one_sided.items():
         if parts:
             who = _who(everybody, sum(count for _, count in parts))
             labels = ", ".join(label for label, _ in parts)
             yield Alarm(
                 "one_sided",
                 name,
-                f"{who} with {name} {labels} churned: some of the others were probably left out of "
-                "the table (new customers, for example), or it was written down afterwards",
+                f"{who} with {name} {labels} churned: either the table lacks the others (new "
+                "customers, for example), or the value leaks the target because it was recorded "
+                "after customers had left",
             )
 
 
@@ -102,36 +107,38 @@ def _who(everybody: bool, count: int) -> str:
 
 
 def single_auc(column: Column, values: pd.Series[Any], churned: Labels) -> float:
-    """The AUC of one feature by itself, whichever direction and wherever its missing values go."""
+    """The AUC of one feature alone, in the better direction.
+
+    A category is scored by its churn rate. Missing numbers rank first or last, whichever is better;
+    a number that is known for one class only has an AUC of 0.5.
+    """
     if column.kind in ("category", "boolean"):
         if column.kind == "category":
             values = pooled(values.astype(object), column.levels)
-        score = pd.Series(churned).groupby(values.to_numpy(), dropna=False).transform("mean")
-        return float(roc_auc_score(churned, score))
+        rates = pd.Series(churned).groupby(values.to_numpy(), dropna=False).transform("mean")
+        return roc_auc(churned, rates.to_numpy(np.float64))
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     known = ~np.isnan(numbers)
     if len(np.unique(churned[known])) < 2:
         return 0.5
-    best = 0.0
-    for direction in (1.0, -1.0):
-        ranked = direction * numbers
-        for place in (np.nanmin(ranked) - 1, np.nanmax(ranked) + 1):
-            best = max(best, float(roc_auc_score(churned, np.where(known, ranked, place))))
-    return best
+    positions = (-np.inf, np.inf) if not known.all() else (0.0,)
+    aucs = [roc_auc(churned, np.where(known, numbers, position)) for position in positions]
+    return max(max(auc, 1.0 - auc) for auc in aucs)
 
 
 def is_identifier(name: str, numbers: npt.NDArray[Any]) -> bool:
-    """Whether whole numbers (n,), none missing, are different for nearly every customer.
+    """Whether integers (n,), none missing, look like an identifier: nearly all are distinct.
 
-    So are large amounts. An identifier also says so in its name, or was counted up: it has few
-    gaps, or follows the order of the table.
+    Amounts are also mostly unique, so the name must match, or the values must be nearly consecutive
+    or sorted.
     """
     if len(numbers) < _FEWEST or len(np.unique(numbers)) <= DISTINCT * len(numbers):
         return False
     steps = np.diff(numbers)
-    has_few_gaps = np.ptp(numbers) < 2 * len(numbers)
     is_named = bool(_ID_WORDS & words_of(name))
-    return is_named or bool(has_few_gaps or (steps >= 0).all() or (steps <= 0).all())
+    is_nearly_consecutive = bool(np.ptp(numbers) < 2 * len(numbers))
+    is_sorted = bool((steps >= 0).all() or (steps <= 0).all())
+    return is_named or is_nearly_consecutive or is_sorted
 
 
 def _is_identifier(column: Column, values: pd.Series[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Champion and challenger on the same fresh customers."""
+"""Compares champion and challenger on the same fresh customers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ from training.evaluation.intervals import Interval, percentile, resamples, stand
 from training.evaluation.metrics import Floats, log_losses, metrics, skill
 from training.evaluation.slices import Mask, groups
 
-_FEWEST = 50  # customers of a group before harm to it is looked for
+_FEWEST = 50  # customers of a slice that is examined
 _NORMAL = 1.96  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True)
-class Harm:
-    """The group in which the challenger's log loss rises most beyond chance (0: in none)."""
+class WorstSlice:
+    """The slice where the challenger's log loss rises most.
 
-    value: float
-    group: str
+    ``rise``: the lower end of its 95 % interval; 0 if it rises significantly in no slice.
+    """
+
+    rise: float
+    name: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both models' metrics on n customers that both accept.
+    """Both versions' metrics on the n customers that both accept.
 
-    ``gap``: the challenger's log loss above the champion's (below 0: it is better), with its paired
-    bootstrap ``interval``; ``better``: the share (0..1) of the resamples in which it is lower.
-    ``left_out``: customers that one of the two refuses. ``alarms``: of the fresh table.
+    ``gap``: the challenger's log loss minus the champion's, with its paired bootstrap ``interval``;
+    below 0 the challenger is better. ``better``: the share (0..1) of resamples in which it is.
+    ``left_out``: the number of customers that one of the two rejects. ``alarms``: the number of
+    leakage alarms of the fresh table.
     """
 
     customers: int
@@ -42,76 +46,81 @@ class Comparison:
     gap: float
     interval: Interval
     better: float
-    harm: Harm
+    worst_slice: WorstSlice
     alarms: int
 
     def values(self) -> dict[str, float]:
-        """What a challenger's gates are held against."""
+        """The values that a challenger's gates check."""
         return {
             "better": self.better,
             "calibration_error": self.challenger["calibration_error"],
-            "worst_slice": self.harm.value,
+            "worst_slice": self.worst_slice.rise,
             "alarms": float(self.alarms),
         }
 
 
 def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -> Comparison:
-    """Score the table, whose columns are the challenger's, with both.
+    """Score the table, whose columns are the challenger's, with both versions.
 
-    Raises TrainingError where there is no customer of each class that both accept.
+    Raises TrainingError if the customers that both accept are not of both classes.
     """
-    theirs = _score(champion, table)
-    ours = _score(challenger, table)
-    both = np.isfinite(theirs) & np.isfinite(ours)
+    before, after = _score(champion, table), _score(challenger, table)
+    both = np.isfinite(before) & np.isfinite(after)
     churned, weights = table.churned[both], table.weights[both]
     if len(np.unique(churned)) < 2:
         raise TrainingError(
-            f"{table.name}: of its {len(both)} customers both models accept {int(both.sum())}, and "
-            "these did not both churn and stay; bring a table with fresh labelled customers"
+            f"{table.name}: both versions accept {int(both.sum())} of its {len(both)} customers, "
+            "and these are not of both classes; use a table with more labelled customers"
         )
-    rises = log_losses(churned, ours[both]) - log_losses(churned, theirs[both])
-    gap = float(np.average(rises, weights=weights))
+    rises = log_losses(churned, after[both]) - log_losses(churned, before[both])
     drawn = np.array(
         [np.average(rises, weights=weights * counts) for counts in resamples(len(rises), seed)]
     )
     return Comparison(
         customers=len(rises),
         left_out=int((~both).sum()),
-        champion=metrics(churned, theirs[both], weights),
-        challenger=metrics(churned, ours[both], weights),
-        gap=gap,
+        champion=metrics(churned, before[both], weights),
+        challenger=metrics(churned, after[both], weights),
+        gap=float(np.average(rises, weights=weights)),
         interval=percentile(drawn),
         better=float((drawn < 0).mean()),
-        harm=_harm(challenger, table, both, rises, weights),
+        worst_slice=_worst_slice(challenger, table, both, rises, weights),
         alarms=len(alarms(table.customers, table.churned, challenger.schema)),
     )
 
 
 def absolute(model: Scorer, table: Table) -> dict[str, float]:
-    """What the gates of a first champion are held against, on the table's customers."""
+    """The values that the absolute gates check, for the table's customers."""
     probability = _score(model, table)
-    found = metrics(table.churned, probability, table.weights)
-    removed = skill(found["log_loss"], table.churned, table.weights)
-    alarmed = len(alarms(table.customers, table.churned, model.schema))
-    return {**found, "skill": removed, "alarms": float(alarmed)}
+    values = metrics(table.churned, probability, table.weights)
+    return {
+        **values,
+        "skill": skill(values["log_loss"], table.churned, table.weights),
+        "alarms": float(len(alarms(table.customers, table.churned, model.schema))),
+    }
 
 
 def _score(model: Scorer, table: Table) -> Floats:
-    """Probabilities (n,), NaN where the model refuses the customer."""
+    """Probabilities (n,), NaN where the model rejects the customer."""
     names = [column.name for column in model.schema if column.name in table.customers]
     return model.score(table.customers[names], on_invalid="report").probability
 
 
-def _harm(challenger: Scorer, table: Table, both: Mask, rises: Floats, weights: Floats) -> Harm:
-    worst = Harm(0.0, "no group")
+def _worst_slice(
+    challenger: Scorer, table: Table, both: Mask, rises: Floats, weights: Floats
+) -> WorstSlice:
+    worst = WorstSlice(0.0, "no slice")
     for column in challenger.schema.features:
         for label, mask in groups(column, table.customers[column.name][both]):
             if mask.sum() < _FEWEST:
                 continue
-            inside, each = rises[mask], weights[mask]
-            mean = float(np.average(inside, weights=each))
-            error = standard_error(inside - mean, each, np.arange(len(inside)))
-            beyond = mean - _NORMAL * error
-            if beyond > worst.value:
-                worst = Harm(beyond, f"{column.name} {label}")
+            rise = _significant_rise(rises[mask], weights[mask])
+            if rise > worst.rise:
+                worst = WorstSlice(rise, f"{column.name} {label}")
     return worst
+
+
+def _significant_rise(rises: Floats, weights: Floats) -> float:
+    """The lower end of the 95 % interval of the mean rise in log loss of customers (m,)."""
+    mean = float(np.average(rises, weights=weights))
+    return mean - _NORMAL * standard_error(rises - mean, weights, np.arange(len(rises)))

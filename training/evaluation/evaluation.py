@@ -1,4 +1,4 @@
-"""Held-out evaluation: the scorecard and its baselines on customers that no fit had seen."""
+"""Held-out evaluation of the scorecard and its baselines on the same customers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from churn_model.schema import RecordSchema
-from training.evaluation.intervals import Interval, percentile, resamples, without_noise
-from training.evaluation.metrics import Floats, Labels, Ranked, skill
+from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
+from training.evaluation.metrics import Floats, Labels, RankedScores, skill
 from training.fitting.baselines import baselines
 from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
 from training.fitting.splits import Rows, Splits
@@ -20,11 +20,11 @@ SCORECARD = "scorecard"
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out scores: k of them, of customers that each were scored once or more.
+    """Held-out scores: k scores of customers that were each scored at least once.
 
-    ``rows`` (k,): the customer's row. ``churned``, ``weights`` (k,): of that customer; a customer
-    scored twice counts half each time. ``probabilities``: (k,) by model, from fits that never saw
-    the customer.
+    ``rows`` (k,): the customer's row. ``churned``, ``weights`` (k,): of that customer; with r
+    scores, each has the customer's weight divided by r. ``probabilities``: (k,) by model, from fits
+    that did not include the customer.
     """
 
     rows: Rows
@@ -34,7 +34,7 @@ class HeldOut:
 
     @property
     def probability(self) -> Floats:
-        """The scorecard's (k,)."""
+        """The scorecard's probabilities (k,)."""
         return self.probabilities[SCORECARD]
 
 
@@ -42,9 +42,9 @@ class HeldOut:
 class Evaluation:
     """Results of each model on the same held-out customers.
 
-    ``metrics`` and ``intervals`` (95 %): by model. ``gaps``: what the scorecard's log loss is above
-    each baseline's, with the interval of that difference over the same customers. ``skill``: the
-    share of the base rate's log loss that the scorecard removes. ``splits``: who was held out.
+    ``metrics`` and ``intervals`` (95 %): by model. ``gaps``: the scorecard's log loss minus each
+    baseline's, with the paired interval of the difference. ``skill``: the share of the base rate's
+    log loss that the scorecard removes. ``splits``: how customers were held out, as text.
     """
 
     held_out: HeldOut
@@ -60,18 +60,24 @@ class Evaluation:
         return min(self.gaps, key=lambda name: self.metrics[name]["log_loss"])
 
     @property
-    def loses(self) -> bool:
-        """Whether the best baseline is better beyond chance."""
+    def is_worse_than_baseline(self) -> bool:
+        """Whether the scorecard's log loss is significantly higher than the best baseline's."""
         return self.gaps[self.best_baseline][1].low > 0
 
-    def verdict(self) -> str:
-        """One line: does the scorecard hold against the better baseline?"""
-        gap, (low, high) = self.gaps[self.best_baseline]
-        words = "LOSES to" if self.loses else "holds against"
-        return (
-            f"the scorecard {words} {self.best_baseline}: log loss {gap:+.4f} "
-            f"(95 % interval {low:+.4f} to {high:+.4f})"
-        )
+    def baseline_comparison(self) -> str:
+        """A sentence that compares the scorecard's log loss with the best baseline's."""
+        name = self.best_baseline
+        gap, (low, high) = self.gaps[name]
+        if low <= 0 <= high:
+            return (
+                f"The scorecard's log loss does not differ significantly from {name}'s (by "
+                f"{gap:+.4f}, 95 % interval {low:+.4f} to {high:+.4f})."
+            )
+        if gap > 0:
+            change = f"HIGHER than {name}'s by {gap:.4f} (95 % interval {low:.4f} to {high:.4f})"
+        else:
+            change = f"lower than {name}'s by {-gap:.4f} (95 % interval {-high:.4f} to {-low:.4f})"
+        return f"The scorecard's log loss is {change}."
 
 
 class HeldOutScores:
@@ -94,37 +100,43 @@ class HeldOutScores:
             name: [] for name in (SCORECARD, *baselines(schema))
         }
 
-    def score(self, place: int, settings: FitSettings) -> None:
+    def score(self, split_index: int, settings: FitSettings) -> None:
         """Fit on the training rows of one split, and score its held-out rows."""
         _, churned, weights, schema = self._data
-        fitted, scored = split = self._splits.pairs[place]
+        train, test = split = self._splits.pairs[split_index]
         probability = score_held_out(*self._data, split, settings, self._seed)
         self._scores[SCORECARD].append(probability)
         for name, model in baselines(schema, self._seed).items():
-            last = {f"{model.steps[-1][0]}__sample_weight": weights[fitted]}
-            model.fit(self._features.iloc[fitted], churned[fitted], **last)
-            probability = model.predict_proba(self._features.iloc[scored])[:, 1]
+            fit_parameters = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
+            model.fit(self._features.iloc[train], churned[train], **fit_parameters)
+            probability = model.predict_proba(self._features.iloc[test])[:, 1]
             self._scores[name].append(probability)
 
     def result(self) -> HeldOut:
         """The scores of all splits, which must all have been scored in order."""
         _, churned, weights, _ = self._data
-        rows = np.concatenate([scored for _, scored in self._splits.pairs])
+        rows = np.concatenate([test for _, test in self._splits.pairs])
         times = np.bincount(rows, minlength=len(churned))
         probabilities = {name: np.concatenate(parts) for name, parts in self._scores.items()}
         return HeldOut(rows, churned[rows], weights[rows] / times[rows], probabilities)
 
 
 def summarise(held_out: HeldOut, splits: str, seed: int = 0) -> Evaluation:
-    """Metrics and intervals of held-out scores. ``splits`` says how they were made."""
+    """Metrics and intervals of held-out scores. ``splits``: how customers were held out."""
     ranked = {
-        name: Ranked(held_out.churned, probability)
+        name: RankedScores(held_out.churned, probability)
         for name, probability in held_out.probabilities.items()
     }
-    found = {name: ranking.metrics(held_out.weights) for name, ranking in ranked.items()}
-    intervals, gaps = _intervals(held_out, ranked, found, seed)
-    removed = skill(found[SCORECARD]["log_loss"], held_out.churned, held_out.weights)
-    return Evaluation(held_out, found, intervals, gaps, removed, splits)
+    metrics = {name: scores.metrics(held_out.weights) for name, scores in ranked.items()}
+    resampled = _resampled_metrics(held_out, ranked, seed)
+    return Evaluation(
+        held_out,
+        metrics,
+        _intervals(held_out, ranked, resampled),
+        _gaps(metrics, resampled),
+        skill(metrics[SCORECARD]["log_loss"], held_out.churned, held_out.weights),
+        splits,
+    )
 
 
 def evaluate(
@@ -140,49 +152,64 @@ def evaluate(
     """Score all splits and summarise the scores."""
     equal = np.ones(len(churned)) if weights is None else weights
     scores = HeldOutScores(customers, churned, equal, schema, splits, seed)
-    for place in range(len(splits.pairs)):
-        scores.score(place, settings)
+    for split_index in range(len(splits.pairs)):
+        scores.score(split_index, settings)
     return summarise(scores.result(), splits.text, seed)
+
+
+def _resampled_metrics(
+    held_out: HeldOut, ranked: dict[str, RankedScores], seed: int
+) -> dict[str, dict[str, Floats]]:
+    """Each model's metrics over the resamples (r,), which are the same for all models."""
+    drawn: dict[str, list[dict[str, float]]] = {name: [] for name in ranked}
+    for weights in _resampled_weights(held_out, seed):
+        for name, scores in ranked.items():
+            drawn[name].append(scores.metrics(weights))
+    return {
+        name: {metric: np.array([each[metric] for each in rows]) for metric in rows[0]}
+        for name, rows in drawn.items()
+    }
+
+
+def _resampled_weights(held_out: HeldOut, seed: int) -> Iterator[Floats]:
+    """Resample customers, not scores: all scores of a customer are drawn together."""
+    customers, position = np.unique(held_out.rows, return_inverse=True)
+    for counts in resamples(len(customers), seed):
+        yield held_out.weights * counts[position]
 
 
 def _intervals(
     held_out: HeldOut,
-    ranked: dict[str, Ranked],
-    found: dict[str, dict[str, float]],
-    seed: int,
-) -> tuple[dict[str, dict[str, Interval]], dict[str, tuple[float, Interval]]]:
-    """Resample customers, not scores: a customer's scores come or stay away together."""
-    drawn: dict[str, list[dict[str, float]]] = {name: [] for name in ranked}
-    for weights in _drawn_weights(held_out, seed):
-        for name, ranking in ranked.items():
-            drawn[name].append(ranking.metrics(weights))
-    values = {
-        name: {metric: np.array([one[metric] for one in many]) for metric in found[name]}
-        for name, many in drawn.items()
+    ranked: dict[str, RankedScores],
+    resampled: dict[str, dict[str, Floats]],
+) -> dict[str, dict[str, Interval]]:
+    # repeated scores of a customer add no information, so they do not reduce the noise
+    repeats = len(held_out.rows) / len(np.unique(held_out.rows))
+    noise = {
+        name: np.sqrt(repeats) * scores.calibration_noise(held_out.weights)
+        for name, scores in ranked.items()
     }
-    noise = np.sqrt(len(held_out.rows) / len(np.unique(held_out.rows)))  # repeats add none
-    intervals = {
+    return {
         name: {
-            metric: without_noise(each, noise * ranked[name].calibration_noise(held_out.weights))
+            metric: noise_corrected(values, noise[name])
             if metric == "calibration_error"
-            else percentile(each)
-            for metric, each in of_model.items()
+            else percentile(values)
+            for metric, values in by_metric.items()
         }
-        for name, of_model in values.items()
+        for name, by_metric in resampled.items()
     }
-    ours = values[SCORECARD]["log_loss"]
-    gaps = {
+
+
+def _gaps(
+    metrics: dict[str, dict[str, float]], resampled: dict[str, dict[str, Floats]]
+) -> dict[str, tuple[float, Interval]]:
+    """The scorecard's log loss minus each baseline's, with the paired interval."""
+    own = resampled[SCORECARD]["log_loss"]
+    return {
         name: (
-            found[SCORECARD]["log_loss"] - found[name]["log_loss"],
-            percentile(ours - values[name]["log_loss"]),
+            metrics[SCORECARD]["log_loss"] - metrics[name]["log_loss"],
+            percentile(own - resampled[name]["log_loss"]),
         )
-        for name in ranked
+        for name in metrics
         if name != SCORECARD
     }
-    return intervals, gaps
-
-
-def _drawn_weights(held_out: HeldOut, seed: int) -> Iterator[Floats]:
-    customers, place = np.unique(held_out.rows, return_inverse=True)
-    for counts in resamples(len(customers), seed):
-        yield held_out.weights * counts[place]

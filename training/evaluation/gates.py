@@ -1,4 +1,4 @@
-"""The gates a version must pass before it may become champion; ``gates.toml`` holds the limits."""
+"""The gates that a version must pass to become champion; ``gates.toml`` has their limits."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from churn_model.toml_file import read_toml
 
 DEFAULT = Path(__file__).with_name("gates.toml")
 
-WORDS = {
+DISPLAY_NAMES = {
     "auc": "AUC",
     "calibration_error": "calibration error",
     "skill": "share of the base rate's log loss removed",
     "alarms": "leakage alarms",
     "better": "confidence that its log loss is lower than the champion's",
-    "worst_slice": "rise in log loss in the group served worst",
+    "worst_slice": "significant rise in log loss in the worst slice",
 }
 
 
@@ -34,7 +34,7 @@ class Limit(BaseModel):
 
 
 class Gates(BaseModel):
-    """The limits of a first version and of a challenger, by metric."""
+    """The limits by metric: the absolute ones for a first version, and those for a challenger."""
 
     model_config = STRICT
 
@@ -44,7 +44,7 @@ class Gates(BaseModel):
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate's answer; ``text`` is fit for a user."""
+    """The result of one gate; ``text`` is for users."""
 
     metric: str
     value: float
@@ -53,23 +53,24 @@ class GateResult:
 
 
 def load_gates(path: str | Path | None = None) -> Gates:
-    """Read a gates file, or this project's. Raises TableError with one line of what to correct."""
+    """Read a gates file, by default this project's. Raises TableError for an invalid file."""
     return read_toml(path or DEFAULT, Gates)
 
 
 def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[GateResult]:
-    """Hold each limit's metric against it. A value that is no number does not pass."""
+    """Compare each metric with its limit. NaN does not pass."""
     gate_results = []
     for metric, limit in limits.items():
         value = values[metric]
-        above = value >= limit.threshold
-        passed = above if limit.greater_is_better else value <= limit.threshold
-        need = "at least" if limit.greater_is_better else "at most"
-        text = f"{WORDS[metric]} {value:.4g}, {need} {limit.threshold:g} is needed"
+        if limit.greater_is_better:
+            passed, bound = value >= limit.threshold, "at least"
+        else:
+            passed, bound = value <= limit.threshold, "at most"
+        text = f"{DISPLAY_NAMES[metric]} {value:.4g}, {bound} {limit.threshold:g} required"
         gate_results.append(GateResult(metric, value, passed, text))
     return gate_results
 
 
 def failed_gates(gate_results: list[GateResult]) -> list[str]:
-    """What stood in the way; empty where everything passed."""
-    return [verdict.text for verdict in gate_results if not verdict.passed]
+    """The texts of the gates that failed."""
+    return [result.text for result in gate_results if not result.passed]

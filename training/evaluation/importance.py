@@ -1,4 +1,4 @@
-"""How much each term of a scorecard moves the risk."""
+"""How much each feature of a scorecard moves the predicted risk."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _MOST_ROWS = 50_000
 def importances(
     scorecard: Scorecard, schema: RecordSchema, customers: pd.DataFrame
 ) -> dict[str, float]:
-    """Each feature's mean absolute effect on the log-odds, the largest first.
+    """Each feature's mean absolute effect on the log-odds, largest first.
 
-    Over n customers (the first 50,000 suffice); a pair's effect is split between its two.
+    The mean is over the first 50,000 customers. A pair's effect is split evenly between its two
+    features.
     """
     effects = Scorer(scorecard, schema).effects(customers.head(_MOST_ROWS)).abs().mean()
     strongest = effects.sort_values(ascending=False, kind="stable")

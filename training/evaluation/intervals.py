@@ -11,46 +11,52 @@ import numpy.typing as npt
 from training.evaluation.metrics import Floats
 
 LEVEL = 0.95
-_MOST, _LEAST = 1000, 200  # resamples
-_WORK = 20_000_000  # customers drawn in all: a narrow interval needs fewer resamples
+_MOST_RESAMPLES, _FEWEST_RESAMPLES = 1000, 200
+_DRAWS = 20_000_000  # customers in all resamples: large tables need fewer resamples
 
 
 class Interval(NamedTuple):
-    """The range that holds the true value in 95 of 100 samples."""
+    """A 95 % confidence interval."""
 
     low: float
     high: float
 
 
+def resample_count(customers: int) -> int:
+    """The number of resamples for n customers."""
+    return int(np.clip(_DRAWS // customers, _FEWEST_RESAMPLES, _MOST_RESAMPLES))
+
+
 def resamples(customers: int, seed: int) -> Iterator[Floats]:
-    """How often each of n customers was drawn (n,), for each resample with replacement."""
+    """How often each of n customers is drawn (n,), for each resample with replacement."""
     rng = np.random.default_rng(seed)
-    for _ in range(int(np.clip(_WORK // customers, _LEAST, _MOST))):
+    for _ in range(resample_count(customers)):
         drawn = rng.integers(0, customers, customers)
         yield np.bincount(drawn, minlength=customers).astype(np.float64)
 
 
 def standard_error(deviations: Floats, weights: Floats, rows: npt.NDArray[np.intp]) -> float:
-    """Of a weighted mean over scores (k,), given how far each is from it.
+    """The standard error of a weighted mean of scores (k,), given their deviations from it.
 
-    ``rows`` (k,): whose score it is; the scores of one customer are not independent.
+    ``rows`` (k,): the customer of each score; the scores of one customer are not independent.
     """
-    of_customers = np.bincount(rows, weights * deviations)
-    return float(np.sqrt(np.sum(of_customers**2)) / weights.sum())
+    by_customer = np.bincount(rows, weights * deviations)
+    return float(np.sqrt(np.sum(by_customer**2)) / weights.sum())
 
 
 def percentile(values: Floats) -> Interval:
-    """The middle 95 % of a figure's values over the resamples."""
+    """The percentile interval of a statistic, given its values over the resamples."""
     low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 
 
-def without_noise(values: Floats, noise: float) -> Interval:
-    """The interval of a figure that noise can only make larger, as a calibration error's does.
+def noise_corrected(values: Floats, noise: float) -> Interval:
+    """The percentile interval of a statistic that sampling noise biases upwards.
 
-    ``noise``: what chance alone makes of a true value of 0. The sample has it once and a resample
-    twice, added to the true value as the sides of a right angle are. The lower end is freed of
-    both, the upper end of the resample's only: a lucky sample must not pass for a perfect one.
+    Calibration error is one. ``noise``: the statistic's value for a true value of 0. Noise adds in
+    squares: once in the sample and once more in each resample. The lower end is corrected for both.
+    The upper end is corrected for the resample's only, because a sample with little noise must not
+    make a model look perfectly calibrated.
     """
     low, high = (np.sqrt(np.maximum(0.0, values**2 - k * noise**2)) for k in (2.0, 1.0))
     return Interval(percentile(low).low, percentile(high).high)

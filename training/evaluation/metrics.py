@@ -1,8 +1,8 @@
 """Metrics of churn probabilities, for any weighting of the customers.
 
-The customers are sorted once; each weighting is then measured in linear time, which is what makes
-a thousand bootstrap resamples affordable. Without ties in the weights these are scikit-learn's own
-figures; the tests compare them.
+The customers are sorted once. Each weighting is then measured in linear time, which makes a
+thousand bootstrap resamples affordable. AUC, average precision, log loss and Brier score equal
+those of scikit-learn; a test compares them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 SHARES = (5, 10, 20)
-"""Per cent of the customers that a campaign may reach."""
+"""Percentages of the customers that a campaign may contact."""
 
 METRICS = {
     "auc": ("AUC", True),
@@ -24,10 +24,10 @@ METRICS = {
     "log_loss": ("log loss", False),
     "brier": ("Brier score", False),
     "calibration_error": ("calibration error", False),
-    **{f"lift_{share}": (f"lift at {share} %", True) for share in SHARES},
-    **{f"recall_{share}": (f"churn captured at {share} %", True) for share in SHARES},
+    **{f"lift_{share}": (f"lift in the top {share} %", True) for share in SHARES},
+    **{f"recall_{share}": (f"recall in the top {share} %", True) for share in SHARES},
 }
-"""Each metric's name for people, and whether more of it is better."""
+"""Each metric's display name, and whether a higher value is better."""
 
 HEADLINES = (
     "auc",
@@ -37,96 +37,131 @@ HEADLINES = (
     "calibration_error",
     "recall_10",
 )
-"""The metrics that are shown where there is no room for all."""
+"""The metrics to show where there is no room for all."""
 
 _CALIBRATION_BINS = 10
-_NEVER = np.finfo(np.float64).eps  # a probability of 0 or 1 that was wrong costs 36, not infinity
+_EPSILON = np.finfo(np.float64).eps  # limits the log loss of a wrong 0 or 1 to 36
 
 
-class Ranked:
-    """n scored customers, from the highest probability of churn to the lowest.
+class RankedScores:
+    """The scores of n customers, sorted from the highest churn probability to the lowest.
 
     ``churned`` (n,) of 0 and 1, ``probability`` (n,) in 0..1.
     """
 
     def __init__(self, churned: Labels, probability: Floats) -> None:
-        self._order, self._ends = by_risk(probability)
+        self._order, self._ends = rank_descending(probability)
         self._churned = churned[self._order].astype(np.float64)
         self._probability = probability[self._order]
         self._losses = log_losses(self._churned, self._probability)
-        self._squares = (self._probability - self._churned) ** 2
+        self._squared_errors = (self._probability - self._churned) ** 2
         edges = np.linspace(0, len(churned), _CALIBRATION_BINS + 1).astype(np.intp)
-        self._bins = np.unique(edges[:-1])
+        self._bin_starts = np.unique(edges[:-1])
 
     def gains(self, weights: Floats) -> tuple[Floats, Floats]:
-        """The gains curve: the share of the customers reached, and of the churners among them.
+        """The gains curve: the share of customers contacted, and the recall among churners.
 
-        Both ascend from 0 to 1 and have a point for each distinct probability.
+        Both rise from 0 to 1, with one point per distinct probability.
         """
-        ordered = weights[self._order]
-        everybody = np.concatenate([[0.0], np.cumsum(ordered)[self._ends]])
-        churners = np.concatenate([[0.0], np.cumsum(ordered * self._churned)[self._ends]])
-        return everybody / everybody[-1], churners / churners[-1]
+        return _gains(self._churned, weights[self._order], self._ends)
+
+    def roc(self, weights: Floats) -> tuple[Floats, Floats]:
+        """The ROC curve: false positive rate and recall, with one point per probability."""
+        return _roc(*self.gains(weights), self.churn_rate(weights))
+
+    def churn_rate(self, weights: Floats) -> float:
+        """The weighted share of churners (0..1)."""
+        return float(weights[self._order] @ self._churned / weights.sum())
 
     def metrics(self, weights: Floats) -> dict[str, float]:
-        """The figures named in METRICS, of no unit; ``weights`` (n,) are not negative."""
+        """The metrics named in METRICS; ``weights`` (n,) must not be negative."""
         ordered = weights[self._order]
         total = ordered.sum()
-        reached, captured = self.gains(weights)
-        rate = float(ordered @ self._churned / total)
-        kept = (reached - rate * captured) / (1.0 - rate)
-        precision = rate * captured[1:] / np.maximum(reached[1:], _NEVER)
-        found = {
-            "auc": float(np.sum(np.diff(kept) * (captured[1:] + captured[:-1])) / 2),
-            "average_precision": float(np.sum(np.diff(captured) * precision)),
+        contacted, recall = _gains(self._churned, ordered, self._ends)
+        churn_rate = float(ordered @ self._churned / total)
+        precision = churn_rate * recall[1:] / np.maximum(contacted[1:], _EPSILON)
+        recall_at = {share: float(np.interp(share / 100, contacted, recall)) for share in SHARES}
+        return {
+            "auc": _area(*_roc(contacted, recall, churn_rate)),
+            "average_precision": float(np.sum(np.diff(recall) * precision)),
             "log_loss": float(ordered @ self._losses / total),
-            "brier": float(ordered @ self._squares / total),
+            "brier": float(ordered @ self._squared_errors / total),
             "calibration_error": self._calibration_error(ordered),
+            **{f"lift_{share}": value / (share / 100) for share, value in recall_at.items()},
+            **{f"recall_{share}": value for share, value in recall_at.items()},
         }
-        at = {share: float(np.interp(share / 100, reached, captured)) for share in SHARES}
-        found |= {f"lift_{share}": value / (share / 100) for share, value in at.items()}
-        return found | {f"recall_{share}": value for share, value in at.items()}
 
     def _calibration_error(self, ordered: Floats) -> float:
         """Expected calibration error over ten bins of equal count.
 
-        The mean distance between the churn predicted and the churn seen in a bin (Naeini, Cooper,
-        Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning").
+        The mean difference between the predicted and the observed churn rate of a bin (Naeini,
+        Cooper, Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning").
         """
-        gaps = np.add.reduceat(ordered * (self._probability - self._churned), self._bins)
-        return float(np.abs(gaps).sum() / ordered.sum())
+        errors = ordered * (self._probability - self._churned)
+        return float(np.abs(np.add.reduceat(errors, self._bin_starts)).sum() / ordered.sum())
 
     def calibration_noise(self, weights: Floats) -> float:
-        """The calibration error that chance alone gives a perfectly calibrated model."""
+        """The calibration error that sampling noise alone gives a perfectly calibrated model."""
         ordered = weights[self._order]
-        # what was seen, not p(1 - p): weights may depend on the label, as those of a prior do
-        errors = np.sqrt(np.add.reduceat(ordered**2 * self._squares, self._bins))
-        return float(np.sqrt(2.0 / np.pi) * errors.sum() / ordered.sum())  # of a normal's size
+        # squared errors instead of p(1 - p), because weights may depend on the label (--prior)
+        variances = np.add.reduceat(ordered**2 * self._squared_errors, self._bin_starts)
+        mean_absolute = np.sqrt(2.0 / np.pi)  # of a standard normal variable
+        return float(mean_absolute * np.sqrt(variances).sum() / ordered.sum())
 
 
 def metrics(
     churned: Labels, probability: Floats, weights: Floats | None = None
 ) -> dict[str, float]:
-    """The figures named in METRICS of probabilities (n,) against labels (n,) of 0 and 1."""
+    """The metrics named in METRICS of probabilities (n,) and labels (n,) of 0 and 1."""
     equal = np.ones(len(churned)) if weights is None else weights
-    return Ranked(churned, probability).metrics(equal)
+    return RankedScores(churned, probability).metrics(equal)
 
 
-def by_risk(probability: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The order (n,) from the highest risk to the lowest, and where in it each run of ties ends."""
-    order = np.argsort(-probability, kind="stable")
-    return order, np.flatnonzero(np.diff(probability[order], append=-1.0))
+def roc_auc(
+    churned: npt.NDArray[np.generic], score: Floats, weights: Floats | None = None
+) -> float:
+    """The area under the ROC curve of any score (n,), higher for churners; labels of both classes.
+
+    Infinite scores are allowed and rank first or last; NaN is not.
+    """
+    order, ends = rank_descending(score)
+    ordered = np.ones(len(order)) if weights is None else weights[order]
+    labels = churned[order].astype(np.float64)
+    contacted, recall = _gains(labels, ordered, ends)
+    return _area(*_roc(contacted, recall, float(ordered @ labels / ordered.sum())))
+
+
+def _gains(labels: Floats, weights: Floats, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    customers = np.concatenate([[0.0], np.cumsum(weights)[ends]])
+    churners = np.concatenate([[0.0], np.cumsum(weights * labels)[ends]])
+    return customers / customers[-1], churners / churners[-1]
+
+
+def _roc(contacted: Floats, recall: Floats, churn_rate: float) -> tuple[Floats, Floats]:
+    return (contacted - churn_rate * recall) / (1.0 - churn_rate), recall
+
+
+def _area(x: Floats, y: Floats) -> float:
+    """The area under a curve, by the trapezoidal rule."""
+    return float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2)
+
+
+def rank_descending(score: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The order (n,) from the highest score to the lowest, and the last position of each tie."""
+    order = np.argsort(-score, kind="stable")
+    ordered = score[order]
+    return order, np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
 
 
 def log_losses(churned: npt.NDArray[np.generic], probability: Floats) -> Floats:
     """Each customer's log loss (n,), in nats."""
-    sure = np.clip(probability, _NEVER, 1.0 - _NEVER)
-    losses: Floats = -np.log(np.where(churned == 1, sure, 1.0 - sure))
+    clipped = np.clip(probability, _EPSILON, 1.0 - _EPSILON)
+    losses: Floats = -np.log(np.where(churned == 1, clipped, 1.0 - clipped))
     return losses
 
 
 def base_rate_log_loss(churned: Labels, weights: Floats) -> float:
-    """The log loss of who always says the base rate: the entropy of the labels, in nats."""
+    """The log loss of always predicting the base rate: the entropy of the labels, in nats."""
     rate = np.average(churned, weights=weights)
     return float(-(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
 

@@ -1,4 +1,4 @@
-"""The offer of a retention campaign: what it costs, and what contacting a customer earns."""
+"""The offer of a retention campaign: its costs, and the profit of contacting a customer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Offer:
-    """An offer. ``cost``: of an accepted offer. ``contact_cost``: of each contact.
+    """An offer to customers who may churn.
 
-    ``success``: the share (0..1) of would-be churners that the offer keeps. ``horizon``: months
-    that a kept customer stays. ``margin``: the share (0..1) of a customer's revenue that is profit.
+    ``cost``: of an accepted offer. ``contact_cost``: of each contact. ``success``: the share (0..1)
+    of churners who accept the offer and stay. ``horizon``: the months for which they stay.
+    ``margin``: the share (0..1) of a customer's revenue that is profit.
     """
 
     cost: float
@@ -40,16 +41,16 @@ class Offer:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise TrainingError(
-                    f"the campaign's {name.replace('_', ' ')} is a number from {low:g} to "
+                    f"the campaign's {name.replace('_', ' ')} must be a number from {low:g} to "
                     f"{high:g}, not {value:g}"
                 )
 
     def profits(self, churned: Labels, revenue: Floats) -> Floats:
-        """What contacting each customer earned (n,), given who churned (n,) of 0 and 1.
+        """The profit of contacting each customer (n,), given who churned (n,) of 0 and 1.
 
-        ``revenue`` (n,): what each pays a month.
+        ``revenue`` (n,): each customer's monthly revenue.
         """
-        value = revenue * self.horizon * self.margin
-        lost = churned == 1
-        earned: Floats = np.where(lost, self.success * (value - self.cost), -self.cost)
-        return earned - self.contact_cost
+        customer_value = revenue * self.horizon * self.margin
+        of_churner = self.success * (customer_value - self.cost)
+        profits: Floats = np.where(churned == 1, of_churner, -self.cost)
+        return profits - self.contact_cost

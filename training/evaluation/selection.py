@@ -1,4 +1,4 @@
-"""Chooses the fit settings with the lowest held-out log loss."""
+"""Selects the fit settings with the lowest held-out log loss."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from training.fitting.fit import STANDARD, FitSettings, score_held_out
 from training.fitting.splits import Rows
 
 FOLDS = 3
-_MOST_ROWS = 20_000  # the order of the settings is known by then
+_MOST_ROWS = 20_000  # more rows do not change the order of the candidates
 
 CANDIDATES = (
     STANDARD,
     FitSettings("smooth", max_bins=64, max_interaction_bins=16, smoothing_rounds=300),
     FitSettings("additive", interactions=0),
 )
-"""The default; coarser, smoother tables for small or noisy data; no pairs."""
+"""The default; coarser and smoother tables, for small or noisy data; no pairs."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """FitSettings and their held-out metrics."""
+    """Fit settings and their held-out metrics."""
 
     settings: FitSettings
     metrics: dict[str, float]
 
 
 def candidates(interactions: int | None) -> tuple[FitSettings, ...]:
-    """The settings to compare; with ``interactions`` they all have that many pairs."""
+    """The settings to compare; if ``interactions`` is given, all have that number of pairs."""
     if interactions is None:
         return CANDIDATES
-    chosen = [replace(each, interactions=interactions) for each in CANDIDATES]
-    return tuple(each for each in chosen if each.name != "additive")
+    adjusted = [replace(each, interactions=interactions) for each in CANDIDATES]
+    return tuple(each for each in adjusted if each.name != "additive")
 
 
 class SettingsComparison:
-    """Cross-validates settings on (at most 20,000 of) the rows ``known``, one after the other.
+    """Cross-validates candidates on the ``development`` rows (a sample of at most 20,000).
 
     The folds differ from those of the evaluation.
     """
@@ -52,15 +52,18 @@ class SettingsComparison:
         churned: Labels,
         weights: Floats,
         schema: RecordSchema,
-        known: Rows,
+        development: Rows,
         seed: int = 0,
     ) -> None:
         self._data = customers, churned, weights, schema
         self._seed = seed
-        rows = known
-        if len(known) > _MOST_ROWS:
+        rows = development
+        if len(development) > _MOST_ROWS:
             rows, _ = train_test_split(
-                known, train_size=_MOST_ROWS, stratify=churned[known], random_state=seed
+                development,
+                train_size=_MOST_ROWS,
+                stratify=churned[development],
+                random_state=seed,
             )
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + 1)
         self._rows = rows
@@ -69,13 +72,13 @@ class SettingsComparison:
 
     def score(self, settings: FitSettings) -> None:
         """Score one candidate on held-out rows."""
-        churned, weights = self._data[1], self._data[2]
+        _, churned, weights, _ = self._data
         probability = np.zeros(len(churned))
         for split in self._splits:
             probability[split[1]] = score_held_out(*self._data, split, settings, self._seed)
         rows = self._rows
-        found = metrics(churned[rows], probability[rows], weights[rows])
-        self._scored.append(Candidate(settings, found))
+        held_out_metrics = metrics(churned[rows], probability[rows], weights[rows])
+        self._scored.append(Candidate(settings, held_out_metrics))
 
     def best_first(self) -> list[Candidate]:
         """The candidates scored so far, by log loss."""

@@ -1,4 +1,4 @@
-"""How well each group of customers is served: categories, and bands of each number."""
+"""How well the scorecard predicts each slice: each category level, and each range of a number."""
 
 from __future__ import annotations
 
@@ -9,51 +9,63 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from training.data.categories import OTHER
 from training.evaluation.evaluation import HeldOut
 from training.evaluation.intervals import standard_error
-from training.evaluation.metrics import log_losses
+from training.evaluation.metrics import log_losses, roc_auc
 
 BANDS = 5
-_FEWEST = 50  # customers that a group needs before anything is said against it
-_ERRORS, _GAP = 4.0, 0.03  # a group is served badly beyond both: standard errors, and churn rate
+_FEWEST = 50  # customers of a slice that can be called miscalibrated
+_STANDARD_ERRORS, _GAP = 4.0, 0.03  # a miscalibrated slice's gap in churn rate exceeds both
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One group of the held-out customers.
+    """The metrics of one group of held-out customers.
 
-    ``seen`` and ``predicted``: its churn rate and what was predicted, 0..1, and ``error``: the
-    standard error of their difference. ``auc``: None where all of a group did the same.
+    ``observed`` and ``predicted``: its churn rate and mean probability (0..1). ``standard_error``:
+    of their difference. ``auc``: None unless both classes occur.
+
+    The rest is at the decision threshold. ``selection_rate``: the share (0..1) predicted to churn.
+    ``recall``: that share among those who churned (None without any). ``false_positive_rate``: that
+    share among those who stayed (None without any).
     """
 
     feature: str
     label: str
     customers: int
-    seen: float
+    observed: float
     predicted: float
-    error: float
+    standard_error: float
     log_loss: float
     auc: float | None
+    selection_rate: float
+    recall: float | None
+    false_positive_rate: float | None
 
     @property
-    def is_off(self) -> bool:
-        """Whether the prediction is wrong by more than chance, and by enough to matter."""
-        gap = abs(self.predicted - self.seen)
-        return self.customers >= _FEWEST and gap > max(_GAP, _ERRORS * self.error)
+    def is_miscalibrated(self) -> bool:
+        """Whether predicted and observed churn rate differ significantly and by 3 % or more."""
+        gap = abs(self.predicted - self.observed)
+        allowed = max(_GAP, _STANDARD_ERRORS * self.standard_error)
+        return self.customers >= _FEWEST and gap > allowed
 
 
-def slices(customers: pd.DataFrame, schema: RecordSchema, held_out: HeldOut) -> list[Slice]:
-    """Each feature's groups in turn; those of one feature add up to all held-out customers."""
+def slices(
+    customers: pd.DataFrame, schema: RecordSchema, held_out: HeldOut, threshold: float = 0.5
+) -> list[Slice]:
+    """The slices of each feature in turn; those of one feature cover all held-out customers.
+
+    ``threshold``: the probability (0..1) from which a customer is predicted to churn.
+    """
     table = customers.iloc[held_out.rows]
     return [
-        _slice(column.name, label, mask, held_out)
+        _slice(column.name, label, mask, held_out, threshold)
         for column in schema.features
         for label, mask in groups(column, table[column.name])
     ]
@@ -62,20 +74,19 @@ def slices(customers: pd.DataFrame, schema: RecordSchema, held_out: HeldOut) -> 
 def groups(
     column: Column, values: pd.Series[Any], bands: int = BANDS
 ) -> Iterator[tuple[str, Mask]]:
-    """The groups of one feature that have customers, each a label and a mask (n,)."""
+    """The groups of one feature that have customers: a label and a mask (n,) each."""
     missing = values.isna().to_numpy()
-    other = np.zeros(len(values), dtype=bool)
+    unlisted = np.zeros(len(values), dtype=bool)
     if column.kind in ("category", "boolean"):
-        known: list[Any] = list(column.levels) or [False, True]
-        found = [
-            (str(choice), (values == choice).to_numpy(dtype=bool, na_value=False))
-            for choice in known
+        levels: list[Any] = list(column.levels) or [False, True]
+        labelled = [
+            (str(level), (values == level).to_numpy(dtype=bool, na_value=False)) for level in levels
         ]
         if column.allows_unlisted:
-            other = ~missing & ~values.isin(known).to_numpy()
+            unlisted = ~missing & ~values.isin(levels).to_numpy()
     else:
-        found = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))
-    for label, mask in [*found, (OTHER, other), ("missing", missing)]:
+        labelled = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))
+    for label, mask in [*labelled, (OTHER, unlisted), ("missing", missing)]:
         if mask.any():
             yield label, mask
 
@@ -83,17 +94,16 @@ def groups(
 def _bands(
     column: Column, values: npt.NDArray[np.float64], bands: int
 ) -> Iterator[tuple[str, Mask]]:
-    """Bands of about equal count; equal values are never in two of them."""
+    """Ranges of about equal count; equal values always share a range."""
     known = values[~np.isnan(values)]
     if not len(known):
         return
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bands + 1), method="higher"))
     starts = edges[:-1] if len(edges) > 1 else edges
-    place = np.searchsorted(starts, values, side="right") - 1
-    for number in range(len(starts)):
-        mask = (place == number) & ~np.isnan(values)
-        inside = values[mask]
-        low, high = inside.min(), inside.max()
+    band = np.searchsorted(starts, values, side="right") - 1
+    for index in range(len(starts)):
+        mask = (band == index) & ~np.isnan(values)
+        low, high = values[mask].min(), values[mask].max()
         yield (_number(column, low) if low == high else _range(column, low, high)), mask
 
 
@@ -105,18 +115,28 @@ def _number(column: Column, value: float) -> str:
     return f"{value:,.0f}" if column.kind == "integer" else f"{value:,.4g}"
 
 
-def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut) -> Slice:
+def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut, threshold: float) -> Slice:
     churned, weights = held_out.churned[mask], held_out.weights[mask]
-    probability = held_out.probability[mask]
-    customers = np.unique(held_out.rows[mask])
-    both = 0 < churned.sum() < len(churned)
+    probability, rows = held_out.probability[mask], held_out.rows[mask]
+    selected = probability >= threshold
+    has_both_classes = 0 < churned.sum() < len(churned)
     return Slice(
-        feature,
-        label,
-        len(customers),
-        float(np.average(churned, weights=weights)),
-        float(np.average(probability, weights=weights)),
-        standard_error(probability - churned, weights, held_out.rows[mask]),
-        float(np.average(log_losses(churned, probability), weights=weights)),
-        float(roc_auc_score(churned, probability, sample_weight=weights)) if both else None,
+        feature=feature,
+        label=label,
+        customers=len(np.unique(rows)),
+        observed=float(np.average(churned, weights=weights)),
+        predicted=float(np.average(probability, weights=weights)),
+        standard_error=standard_error(probability - churned, weights, rows),
+        log_loss=float(np.average(log_losses(churned, probability), weights=weights)),
+        auc=roc_auc(churned, probability, weights) if has_both_classes else None,
+        selection_rate=float(np.average(selected, weights=weights)),
+        recall=_share(selected, weights, churned == 1),
+        false_positive_rate=_share(selected, weights, churned == 0),
     )
+
+
+def _share(selected: Mask, weights: npt.NDArray[np.float64], among: Mask) -> float | None:
+    """The weighted share (0..1) of the customers in a mask that are selected; None if empty."""
+    if not among.any():
+        return None
+    return float(np.average(selected[among], weights=weights[among]))

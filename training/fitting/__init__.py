@@ -1,1 +1,1 @@
-"""Fitting: the scorecard, the baselines it is compared with, and the splits into folds."""
+"""Fitting: the scorecard, the baselines that it is compared with, and the splits into folds."""

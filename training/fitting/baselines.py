@@ -19,21 +19,21 @@ BOOSTING = "hist_gradient_boosting"
 
 
 def baselines(schema: RecordSchema, seed: int = 0) -> dict[str, Pipeline]:
-    """The unfitted baselines by name; they take what ``fit.feature_table`` gives."""
+    """The unfitted baselines by name. Fit them on the result of ``fit.feature_table``."""
     return {LOGISTIC: _logistic(schema), BOOSTING: _boosting(schema, seed)}
 
 
 def _logistic(schema: RecordSchema) -> Pipeline:
-    numbers = make_pipeline(
+    numerical = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
     )
     encoder = OneHotEncoder(handle_unknown="ignore")
-    return make_pipeline(_by_kind(schema, numbers, encoder), LogisticRegression(max_iter=1000))
+    return make_pipeline(_by_kind(schema, numerical, encoder), LogisticRegression(max_iter=1000))
 
 
 def _boosting(schema: RecordSchema, seed: int) -> Pipeline:
-    """Small trees and a low rate: better than the library's defaults on tables of this size."""
+    """Small trees and a low learning rate beat scikit-learn's defaults on tables of this size."""
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
@@ -43,11 +43,11 @@ def _boosting(schema: RecordSchema, seed: int) -> Pipeline:
     return make_pipeline(_by_kind(schema, "passthrough", encoder), model)
 
 
-def _by_kind(schema: RecordSchema, numbers: Any, categories: Any) -> ColumnTransformer:
-    is_category = {c.name: c.kind == "category" for c in schema.features}
+def _by_kind(schema: RecordSchema, numerical: Any, categorical: Any) -> ColumnTransformer:
+    """Applies one transformer to the numerical features and another to the categorical ones."""
+    columns: dict[bool, list[str]] = {False: [], True: []}
+    for column in schema.features:
+        columns[column.kind == "category"].append(column.name)
     return ColumnTransformer(
-        [
-            ("numbers", numbers, [name for name, yes in is_category.items() if not yes]),
-            ("categories", categories, [name for name, yes in is_category.items() if yes]),
-        ]
+        [("numerical", numerical, columns[False]), ("categorical", categorical, columns[True])]
     )

@@ -1,4 +1,4 @@
-"""Which customers are held out of which fit."""
+"""Splits customers into training and held-out rows."""
 
 from __future__ import annotations
 
@@ -15,60 +15,61 @@ from churn_model.errors import TrainingError
 Rows: TypeAlias = npt.NDArray[np.intp]
 
 HELD_OUT = 0.2
-"""Share of the customers held out where one split is enough, or where a date makes it."""
+"""Share of the customers held out by a single split or by date."""
 
-_TWICE, _FOLDED = 20_000, 200_000
-"""Up to so many customers the folds are drawn twice; above, one fifth is a sharp test by itself."""
+_REPEATED_UP_TO, _FOLDED_UP_TO = 20_000, 200_000
+"""Rows up to which cross-validation is repeated, and up to which it is done at all."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """``pairs``: rows to fit on and rows to score, of each fit. ``text``: how they were made.
+    """``pairs``: the training rows and the held-out rows of each fit. ``text``: a description.
 
-    ``known``: the rows that choices may be made on, which are all of them under cross-validation
-    and the earlier ones where a date splits them.
+    ``development``: the rows for selecting settings. These are all rows under cross-validation, and
+    the earlier ones of a split by date.
     """
 
     pairs: list[tuple[Rows, Rows]]
-    known: Rows
+    development: Rows
     text: str
 
 
 def by_folds(
     churned: npt.NDArray[np.int64], *, folds: int, repeats: int | None, seed: int
 ) -> Splits:
-    """Stratified, shuffled folds, drawn ``repeats`` times.
+    """Stratified, shuffled cross-validation, repeated ``repeats`` times.
 
-    Where ``repeats`` is None the table's size decides: twice up to 20,000 customers, once up to
-    200,000, above that a single fifth is held out, which gives intervals of a thousandth.
+    If ``repeats`` is None, it depends on the table: two repeats up to 20,000 customers, one up to
+    200,000. Larger tables are split once, because a fifth of them suffices for narrow intervals.
     """
     rows = np.arange(len(churned))
-    if repeats is None and len(churned) > _FOLDED:
-        fitted, scored = train_test_split(
+    if repeats is None and len(churned) > _FOLDED_UP_TO:
+        train, test = train_test_split(
             rows, test_size=HELD_OUT, stratify=churned, random_state=seed
         )
-        pairs = [(np.sort(fitted), np.sort(scored))]
+        pairs = [(np.sort(train), np.sort(test))]
         return Splits(pairs, pairs[0][0], f"{HELD_OUT:.0%} of the customers held out, stratified")
-    times = repeats or (2 if len(churned) <= _TWICE else 1)
+    times = repeats or (2 if len(churned) <= _REPEATED_UP_TO else 1)
     splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=times, random_state=seed)
     text = f"{folds}-fold cross-validation, stratified"
-    text += f", drawn {times} times" if times > 1 else ""
+    text += f", repeated {times} times" if times > 1 else ""
     return Splits(list(splitter.split(rows, churned)), rows, text)
 
 
 def by_date(churned: npt.NDArray[np.int64], dates: pd.Series[pd.Timestamp], name: str) -> Splits:
-    """Fit on the earlier customers, score the last fifth; a day is never split.
+    """Train on the earlier customers, and hold out the last fifth; a day is never split.
 
-    Raises TrainingError where the dates leave one of the two without churners or without others.
+    ``name``: the column of the dates. Raises TrainingError unless both parts have both classes.
     """
     first = dates.sort_values().iloc[int((1 - HELD_OUT) * len(dates))]
-    late = (dates >= first).to_numpy()
-    earlier, later = np.flatnonzero(~late), np.flatnonzero(late)
-    for part, which in ((earlier, "before"), (later, "from")):
+    is_late = (dates >= first).to_numpy()
+    train, test = np.flatnonzero(~is_late), np.flatnonzero(is_late)
+    for part, which in ((train, "before"), (test, "from")):
         if len(np.unique(churned[part])) < 2:
             raise TrainingError(
-                f"{name}: the {len(part)} customers {which} {first:%Y-%m-%d} on are all of one "
-                "class; a hold-out by date needs churned and kept ones on both sides"
+                f"{name}: the {len(part)} customers {which} {first:%Y-%m-%d} are all of one class; "
+                "a split by date needs both classes on both sides; use cross-validation, or a "
+                "table that covers a longer time"
             )
-    text = f"fitted on the {len(earlier):,} customers before {first:%Y-%m-%d} ({name}), "
-    return Splits([(earlier, later)], earlier, text + f"scored on the {len(later):,} from then on")
+    text = f"trained on the {len(train):,} customers before {first:%Y-%m-%d} ({name}), "
+    return Splits([(train, test)], train, text + f"held out the {len(test):,} from then on")

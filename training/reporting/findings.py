@@ -1,4 +1,4 @@
-"""All that a training run found out, for its report, its model card and the registry."""
+"""The results of a training run, for its report, its model card and the registry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mlflow.data.pandas_dataset import PandasDataset
 
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
+from training.data.protected_attributes import protected_attributes
 from training.data.table import Table
 from training.evaluation.alarms import Alarm
 from training.evaluation.economics import Economics
@@ -20,40 +21,42 @@ from training.evaluation.slices import Slice
 LIBRARIES = ("churn-model", "mlflow", "interpret-core", "scikit-learn", "numpy", "pandas")
 
 LIMITS = (
-    "It says who is likely to leave, not whom an offer will keep. The customers at the highest "
-    "risk are often not the ones a campaign changes most (Ascarza 2018, 'Retention futility: "
-    "targeting high-risk customers might be ineffective', Journal of Marketing Research 55). Keep "
-    "a random group without the offer, and compare.",
-    "An effect is what goes together with churn in this table, not what causes it: changing a "
-    "customer's value need not change the customer's mind.",
-    "It knows the period of its table. Prices, competitors and products change; compare its "
-    "predictions with what happened, and train again.",
-    "Single probabilities are shares of many like customers; a customer at 30 % stays more often "
-    "than not.",
+    "The model predicts who is likely to churn, not who would stay because of an offer. The "
+    "customers at the highest risk are often not the ones that a campaign can keep (Ascarza 2018, "
+    "'Retention futility: targeting high-risk customers might be ineffective', Journal of "
+    "Marketing Research 55). Keep a random control group without the offer, and compare.",
+    "Effects are associations in this table, not causes. If a customer's value changes, the "
+    "customer's risk need not change.",
+    "The model describes the period of its table. Prices, competitors and products change, so "
+    "compare its predictions with what happens, and train it again.",
+    "A probability describes many similar customers. Of 100 customers at 30 %, about 70 stay.",
 )
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was trained on, how well it did, what it does, and how to do it again.
+    """The results of a training run.
 
-    ``data``: the table as MLflow keeps track of it. ``spread``: see
-    ``training.fitting.fit.Fitted``. ``gate_results``: of the absolute gates. ``importance``:
-    the mean absolute effect of each feature on the log-odds, largest first. ``candidates``: the
-    settings compared, best first.
-    ``empc``: expected maximum profit measure in currency units a customer. ``assumed``: what was
-    inferred from the table, in words.
+    ``table``, ``schema``: the customers and the fields of their features. ``dataset``: the table as
+    an MLflow dataset. ``evaluation``, ``slices``: held-out metrics, of all customers and of each
+    slice. ``alarms``: signs of target leakage. ``gate_results``: of the absolute gates.
+    ``scorecard``: fitted on all rows. ``standard_deviations``: of its table entries over the bagged
+    models (see ``training.fitting.fit.Fitted``). ``importance``: each feature's mean absolute
+    effect on the log-odds, largest first. ``candidates``: the settings compared, best first.
+    ``empc``: expected maximum profit measure, in currency units per customer. ``campaign``: None
+    without an offer. ``command``: what the user typed. ``assumed``: what was inferred from the
+    table, as text. ``versions``: of the libraries.
     """
 
     table: Table
     schema: RecordSchema
-    data: PandasDataset
+    dataset: PandasDataset
     evaluation: Evaluation
     slices: list[Slice]
     alarms: list[Alarm]
     gate_results: list[GateResult]
-    spread: list[list[float]]
     scorecard: Scorecard
+    standard_deviations: list[list[float]]
     importance: dict[str, float]
     candidates: list[Candidate]
     empc: float
@@ -69,12 +72,12 @@ class Findings:
     @property
     def digest(self) -> str:
         """The training table's fingerprint."""
-        return str(self.data.digest)
+        return str(self.dataset.digest)
 
     @property
     def passed(self) -> bool:
         """Whether all absolute gates were passed."""
-        return all(verdict.passed for verdict in self.gate_results)
+        return all(result.passed for result in self.gate_results)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -82,6 +85,11 @@ class Findings:
         return self.evaluation.metrics[SCORECARD]
 
     @property
-    def off(self) -> list[Slice]:
-        """The groups whose predictions are off."""
-        return [each for each in self.slices if each.is_off]
+    def miscalibrated(self) -> list[Slice]:
+        """The slices whose predicted and observed churn rates differ significantly."""
+        return [each for each in self.slices if each.is_miscalibrated]
+
+    @property
+    def protected(self) -> dict[str, str]:
+        """The features that look like attributes protected by law: ``{"Gender": "sex"}``."""
+        return protected_attributes(column.name for column in self.schema.features)

@@ -1,4 +1,4 @@
-"""The MLflow runs that training and promotion write to."""
+"""The MLflow runs that training and promotion log to."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pyfunc.registry_errors import readable_errors
 
 EXPERIMENT = "churn"
 
-_CHOSEN_ELSEWHERE = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
+_OVERRIDES = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 """Set by ``mlflow run``, and by users who want another experiment."""
 
 
 @contextmanager
 def training_run(name: str) -> Iterator[str]:
-    """An active MLflow run; gives its id. It is marked as failed if an exception ends it."""
+    """An active MLflow run; yields its id. An exception marks the run as failed."""
     with readable_errors():
         choose_experiment()
         run = mlflow.start_run(run_name=name)
@@ -27,6 +27,6 @@ def training_run(name: str) -> Iterator[str]:
 
 
 def choose_experiment() -> None:
-    """Let the next run go to EXPERIMENT, unless the environment names another one."""
-    if not any(os.environ.get(name) for name in _CHOSEN_ELSEWHERE):
+    """Select EXPERIMENT for the next run, unless the environment selects another one."""
+    if not any(os.environ.get(name) for name in _OVERRIDES):
         mlflow.set_experiment(EXPERIMENT)

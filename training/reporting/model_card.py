@@ -1,6 +1,6 @@
 """The registered version's description: a model card in Markdown.
 
-Its parts follow Mitchell et al. 2019, "Model cards for model reporting".
+Its sections follow Mitchell et al. 2019, "Model cards for model reporting".
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from training.evaluation.metrics import HEADLINES, METRICS
 from training.reporting.findings import LIMITS, Findings
 
 MOST = 5000
-"""Characters that a registry keeps of a description (MLflow's SQL stores)."""
+"""Characters that a registry stores of a description (MLflow's SQL stores)."""
 
-_STRONGEST = 10
+_MOST_ITEMS = 10  # of a list
 
 
 def model_card(findings: Findings) -> str:
-    """The scorecard, of at most MOST characters; the report has what does not fit."""
-    scorecard = "\n\n".join(_parts(findings)) + "\n"
-    if len(scorecard) <= MOST:
-        return scorecard
-    return scorecard[: MOST - 30].rsplit("\n", 1)[0] + "\n\n... (see report.html)\n"
+    """The model card, of at most MOST characters; the report has the rest."""
+    card = "\n\n".join(_parts(findings)) + "\n"
+    if len(card) <= MOST:
+        return card
+    return card[: MOST - 30].rsplit("\n", 1)[0] + "\n\n... (see report.html)\n"
 
 
 def _parts(f: Findings) -> Iterator[str]:
@@ -34,25 +34,26 @@ def _parts(f: Findings) -> Iterator[str]:
     )
     yield _list(f"{'passed' if v.passed else 'FAILED'}: {v.text}" for v in f.gate_results)
     if f.alarms:
-        yield "## Alarms\n\n" + _list(alarm.text for alarm in f.alarms)
+        yield "## Leakage alarms\n\n" + _list(f"{alarm.text}." for alarm in f.alarms)
     yield "## Data\n\n" + _data(f)
-    yield f"## Held out ({f.evaluation.splits})\n\n" + _table(f)
-    yield f"{f.evaluation.verdict()}.".replace("_", " ")
+    yield f"## Held-out metrics ({f.evaluation.splits})\n\n" + _metrics(f)
+    yield f.evaluation.baseline_comparison().replace("_", " ")
     yield "## Strongest effects\n\n" + _list(
-        f"{name.replace('_', ' ')}: moves the log-odds by {strength:.2f} on average"
-        for name, strength in list(f.importance.items())[:_STRONGEST]
+        f"{name.replace('_', ' ')}: mean absolute effect {effect:.2f} on the log-odds"
+        for name, effect in list(f.importance.items())[:_MOST_ITEMS]
     )
-    if f.off:
-        yield "## Groups predicted wrongly by more than chance\n\n" + _list(
-            f"{s.feature} {s.label}: {s.predicted:.1%} predicted, {s.seen:.1%} seen "
-            f"({s.customers:,} customers)"
-            for s in f.off[:_STRONGEST]
+    yield _protected(f)
+    if f.miscalibrated:
+        yield "## Miscalibrated slices\n\n" + _list(
+            f"{s.feature} {s.label}: churn rate {s.predicted:.1%} predicted, {s.observed:.1%} "
+            f"observed ({s.customers:,} customers)"
+            for s in f.miscalibrated[:_MOST_ITEMS]
         )
     if f.campaign:
         best = f.campaign.best
         yield (
-            f"## Campaign\n\nContacting everybody from a risk of {f.campaign.threshold:.1%} "
-            f"({best.contacted:.0%} of the customers) earns {best.profit:,.2f} a customer."
+            f"## Campaign\n\nContacting every customer with a risk of {f.campaign.threshold:.1%} "
+            f"or more ({best.contacted:.0%} of all) earns {best.profit:,.2f} per customer."
         )
     versions = ", ".join(f"{name} {number}" for name, number in f.versions.items())
     yield f"## Reproduce\n\n`{f.command}`\n\nSeed {f.seed}, digest {f.digest}, {versions}."
@@ -61,16 +62,16 @@ def _parts(f: Findings) -> Iterator[str]:
 
 def _data(f: Findings) -> str:
     lines = [f"{f.table.summary()}."]
-    about = f.table.dataset
-    if about is not None:
-        lines.append(" ".join(part for part in (about.description, about.source) if part))
-        lines += [f"Period: {about.period}."] if about.period else []
+    dataset = f.table.dataset
+    if dataset is not None:
+        lines.append(" ".join(part for part in (dataset.description, dataset.source) if part))
+        lines += [f"Period: {dataset.period}."] if dataset.period else []
     if f.table.rejected_rows:
         lines.append(f"Rejected: {describe_rejected(f.table)}.")
     return "\n".join(line for line in lines if line)
 
 
-def _table(f: Findings) -> str:
+def _metrics(f: Findings) -> str:
     models = list(f.evaluation.metrics)
     lines = ["| | " + " | ".join(name.replace("_", " ") for name in models) + " |"]
     lines.append("| --- |" + " --- |" * len(models))
@@ -80,6 +81,13 @@ def _table(f: Findings) -> str:
         cells[models.index(SCORECARD)] += f" ({low:.4f} to {high:.4f})"
         lines.append(f"| {METRICS[metric][0]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _protected(f: Findings) -> str:
+    if not f.protected:
+        return "Attributes protected by law: none recognised by name."
+    features = ", ".join(f"{name} ({attribute})" for name, attribute in f.protected.items())
+    return f"Attributes protected by law: {features}; the report shows the metrics of each group."
 
 
 def _list(lines: Iterable[str]) -> str:

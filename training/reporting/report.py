@@ -1,11 +1,11 @@
-"""The run's report: one page of HTML that needs nothing else to be read."""
+"""A run's report: one self-contained HTML page."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,20 +15,50 @@ from matplotlib.figure import Figure
 from training.data.table import describe_rejected
 from training.evaluation.metrics import METRICS
 from training.evaluation.slices import Slice
-from training.reporting.figures import any_text
+from training.reporting.figure_style import plain_text
 from training.reporting.findings import LIMITS, Findings
 from training.reporting.run_figures import RunFigures
 
 _SVG = {
-    "svg.fonttype": "none",  # text stays text: sharp, searchable, and in the page's own font
-    "svg.hashsalt": "churn",  # the same figure always gives the same text
+    "svg.fonttype": "none",  # text stays text: sharp, searchable, in the page's own font
     "font.family": "sans-serif",
 }
 _HEADLINES = ("auc", "calibration_error", "lift_10", "recall_20")
 
 
-def report(findings: Findings, drawn: RunFigures) -> str:
+class ProtectedFeature(NamedTuple):
+    """A feature that looks like an attribute protected by law, and how its groups fare."""
+
+    name: str
+    attribute: str
+    importance: float
+    slices: list[Slice]
+
+
+def report(findings: Findings, figures: RunFigures) -> str:
     """The page as HTML."""
+    protected = _protected_features(findings)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            f=findings,
+            metrics=METRICS,
+            headlines=_HEADLINES,
+            limits=LIMITS,
+            baseline_comparison=findings.evaluation.baseline_comparison(),
+            rejected=describe_rejected(findings.table).split("; ")
+            if len(findings.table.rejected)
+            else [],
+            groups=_by_feature(findings.slices),
+            protected=protected,
+            exclude=_exclude_options(findings, protected),
+            **_svg_figures(findings, figures),
+        )
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("training.reporting", "templates"),
         autoescape=True,
@@ -37,34 +67,10 @@ def report(findings: Findings, drawn: RunFigures) -> str:
         lstrip_blocks=True,
     )
     environment.filters["metric"] = _metric
+    environment.filters["percent"] = _percent
+    environment.filters["decimal"] = _decimal
     environment.filters["words"] = lambda name: name.replace("_", " ")
-    has_rejected = len(findings.table.rejected) > 0
-    return environment.get_template("report.html.j2").render(
-        f=findings,
-        metrics=METRICS,
-        headlines=_HEADLINES,
-        limits=LIMITS,
-        verdict=_sentence(findings.evaluation.verdict()),
-        rejected=describe_rejected(findings.table).split("; ") if has_rejected else [],
-        groups=list(_by_feature(findings.slices)),
-        **_figures(findings, drawn),
-    )
-
-
-def _figures(findings: Findings, drawn: RunFigures) -> dict[str, Any]:
-    """The page's figures."""
-    with any_text():
-        return {
-            "evaluation_figures": list(_svgs(drawn.evaluation)),
-            "profit_figure": _svg("profit", drawn.profit) if drawn.profit else None,
-            "effects": _effects(findings, drawn),
-            "pairs": list(_svgs(drawn.pairs)),
-        }
-
-
-def _sentence(text: str) -> str:
-    words = text.replace("_", " ")
-    return words[0].upper() + words[1:]
+    return environment
 
 
 def _metric(value: float, name: str) -> str:
@@ -73,16 +79,50 @@ def _metric(value: float, name: str) -> str:
     return f"{value:.2f}" if name.startswith("lift") else f"{value:.3f}"
 
 
-def _by_feature(slices: list[Slice]) -> Iterator[tuple[str, list[Slice]]]:
-    for feature, group in groupby(slices, key=lambda each: each.feature):
-        yield feature, list(group)
+def _percent(share: float | None) -> str:
+    return "\N{EN DASH}" if share is None else f"{share:.1%}"
 
 
-def _effects(findings: Findings, drawn: RunFigures) -> list[tuple[str, float, Markup]]:
+def _decimal(value: float | None) -> str:
+    return "\N{EN DASH}" if value is None else f"{value:.3f}"
+
+
+def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
+    return {name: list(each) for name, each in groupby(slices, key=lambda each: each.feature)}
+
+
+def _protected_features(findings: Findings) -> list[ProtectedFeature]:
+    """The features that look like protected attributes, the strongest first."""
+    protected, slices = findings.protected, _by_feature(findings.slices)
+    return [
+        ProtectedFeature(name, protected[name], importance, slices[name])
+        for name, importance in findings.importance.items()
+        if name in protected
+    ]
+
+
+def _exclude_options(findings: Findings, protected: list[ProtectedFeature]) -> str:
+    """The options that leave these features out; empty for simulated customers."""
+    if findings.table.dataset is None:
+        return ""
+    columns = [findings.table.dataset.columns.get(each.name, each.name) for each in protected]
+    return " ".join(f'--exclude "{column}"' for column in columns)
+
+
+def _svg_figures(findings: Findings, figures: RunFigures) -> dict[str, Any]:
+    with plain_text():
+        return {
+            "evaluation_figures": list(_svgs(figures.evaluation)),
+            "profit_figure": _svg("profit", figures.profit) if figures.profit else None,
+            "effects": _effects(findings, figures),
+            "pairs": list(_svgs(figures.pairs)),
+        }
+
+
+def _effects(findings: Findings, figures: RunFigures) -> list[tuple[str, float, Markup]]:
     """Name, importance and figure of each feature, the strongest first."""
-    figures = dict(_svgs(drawn.effects))
-    strength = findings.importance
-    return [(name, strength[name], figures[name]) for name in strength if name in figures]
+    svgs = dict(_svgs(figures.effects))
+    return [(name, size, svgs[name]) for name, size in findings.importance.items() if name in svgs]
 
 
 def _svgs(figures: Mapping[str, Figure]) -> Iterator[tuple[str, Markup]]:
@@ -91,7 +131,7 @@ def _svgs(figures: Mapping[str, Figure]) -> Iterator[tuple[str, Markup]]:
 
 
 def _svg(name: str, figure: Figure) -> Markup:
-    """The figure as an SVG element whose ids no other figure of the page has."""
+    """The figure as an SVG element, with ids that no other figure of the page has."""
     text = io.StringIO()
     settings: Any = {**_SVG, "svg.id": None, "svg.hashsalt": f"churn {name}"}
     with mpl.rc_context({key: value for key, value in settings.items() if key in mpl.rcParams}):

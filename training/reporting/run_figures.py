@@ -1,4 +1,4 @@
-"""All figures of a run, drawn once: the report shows them as SVG, MLflow stores them as PNG."""
+"""All figures of a run, drawn once, for the report (as SVG) and for MLflow (as PNG)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from training.reporting.figures import (
-    any_text,
-    effect_figures,
-    evaluation_figures,
-    pair_figures,
-    profit_figure,
-)
+from training.reporting.effect_figures import effect_figures, pair_figures
+from training.reporting.evaluation_figures import evaluation_figures, profit_figure
+from training.reporting.figure_style import plain_text
 from training.reporting.findings import Findings
 
 _MOST_PAIRS = 6
@@ -32,9 +28,12 @@ class RunFigures:
 
 def draw_figures(findings: Findings) -> RunFigures:
     """Draw the figures of a run."""
-    with any_text():
+    with plain_text():
         effects = effect_figures(
-            findings.scorecard, findings.schema, findings.table.customers, findings.spread
+            findings.scorecard,
+            findings.schema,
+            findings.table.customers,
+            findings.standard_deviations,
         )
         return RunFigures(
             evaluation=dict(evaluation_figures(findings.evaluation)),
@@ -50,12 +49,12 @@ def _strongest_pairs(findings: Findings) -> Iterator[tuple[str, Figure]]:
     for name, profile in findings.scorecard.profile.features.items():
         if profile.quantiles:
             limits[name] = (profile.quantiles[0], profile.quantiles[-1])
-    strength = {
+    largest = {
         term.name: float(np.abs(term.scores).max())
         for term in findings.scorecard.terms
         if len(term.features) == 2
     }
-    strongest = sorted(strength, key=lambda name: -strength[name])[:_MOST_PAIRS]
+    strongest = sorted(largest, key=lambda name: -largest[name])[:_MOST_PAIRS]
     for name, figure in pair_figures(findings.scorecard, findings.schema, limits):
         if name in strongest:
             yield name, figure

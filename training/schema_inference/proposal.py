@@ -24,7 +24,7 @@ from training.schema_inference.kinds import infer_column
 from training.schema_inference.missing_values import MISSING
 from training.schema_inference.remarks import remarks
 
-_LEAKS = ("answer", "missing", "identifier")
+_LEAKS = ("target_leakage", "missing", "identifier")
 _SHOWN_LEVELS = 6
 _LOOKED_AT = 100_000  # rows, when leaks are looked for
 

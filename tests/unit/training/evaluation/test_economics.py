@@ -18,56 +18,56 @@ def held_out(churned, probability, weights=None):
     )
 
 
-def test_a_contacted_churner_earns_what_is_kept_and_others_cost_the_offer():
+def test_a_contacted_churner_earns_the_revenue_kept_and_others_cost_the_offer():
     offer = Offer(cost=20, success=0.3, horizon=12, margin=0.5, contact_cost=1)
     profits = offer.profits(np.array([1, 0]), np.array([50.0, 50.0]))
     assert profits.tolist() == pytest.approx([0.3 * (50 * 12 * 0.5 - 20) - 1, -20 - 1])
 
 
-def test_the_curve_starts_at_nobody_and_ends_at_everybody():
+def test_the_profit_curve_starts_at_nobody_and_ends_at_everybody():
     profits = np.array([10.0, -5.0, -5.0])
-    contacted, profit, ends = profit_curve(np.array([0.9, 0.5, 0.5]), profits, np.ones(3))
+    contacted, profit, lowest = profit_curve(np.array([0.9, 0.5, 0.5]), profits, np.ones(3))
     assert contacted.tolist() == pytest.approx([0, 1 / 3, 1])
     assert profit.tolist() == pytest.approx([0, 10 / 3, 0])
-    assert ends.tolist() == [np.inf, 0.9, 0.5]
+    assert lowest.tolist() == [np.inf, 0.9, 0.5]
 
 
 def test_the_threshold_is_where_the_profit_is_highest():
-    found = economics(OFFER, held_out([1, 1, 0, 0], [0.8, 0.6, 0.4, 0.2]), np.full(4, 50.0))
-    assert found.threshold == pytest.approx(0.5)
-    choices = found.choices
-    assert choices["nobody"].profit == 0
-    assert choices["everybody"].contacted == 1
-    assert choices["at the chosen threshold"].profit == max(found.profit)
+    campaign = economics(OFFER, held_out([1, 1, 0, 0], [0.8, 0.6, 0.4, 0.2]), np.full(4, 50.0))
+    assert campaign.threshold == pytest.approx(0.5)
+    assert campaign.policies["nobody"].profit == 0
+    assert campaign.policies["everybody"].contacted == 1
+    assert campaign.policies["best threshold"].profit == max(campaign.profit)
+    assert campaign.best == campaign.policies["best threshold"]
 
 
-def test_an_offer_that_never_pays_contacts_nobody_and_a_free_one_everybody():
+def test_an_unprofitable_offer_contacts_nobody_and_a_free_one_everybody():
     scores = held_out([1, 0, 1, 0], [0.8, 0.6, 0.4, 0.2])
-    dear = economics(Offer(1000, 0.3, 12, 0.5), scores, np.full(4, 50.0))
-    assert dear.threshold == 1.0
-    assert dear.choices["at the chosen threshold"].contacted == 0
+    expensive = economics(Offer(1000, 0.3, 12, 0.5), scores, np.full(4, 50.0))
+    assert expensive.threshold == 1.0
+    assert expensive.best.contacted == 0
     free = economics(Offer(0, 0.3, 12, 0.5), held_out([1] * 4, [0.8, 0.6, 0.4, 0.2]), np.ones(4))
     assert free.threshold == 0.0
 
 
-def test_half_a_campaign_or_an_impossible_one_is_refused():
-    with pytest.raises(TrainingError, match="success is a number from 0 to 1"):
+def test_an_impossible_success_rate_is_rejected():
+    with pytest.raises(TrainingError, match="success must be a number from 0 to 1"):
         Offer(cost=1, success=30, horizon=12, margin=0.5)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_empc_is_the_published_measure(weight):
+def test_empc_equals_the_published_measure(weight):
     """Against the published definition, integrated numerically over the success rate."""
     rng = np.random.default_rng(0)
     probability = rng.random(10_000) ** 3
     churned = (rng.random(10_000) < probability).astype(np.int64)
     weights = np.where(churned == 1, weight, 1.0)
     order = np.argsort(-probability)
-    losers = np.cumsum((weights * churned)[order]) / weights.sum()
+    churners = np.cumsum((weights * churned)[order]) / weights.sum()
     stayers = np.cumsum((weights * (1 - churned))[order]) / weights.sum()
     clv, delta, phi = 200, 10 / 200, 1 / 200
     best = [
-        max(0.0, (clv * (g * (1 - delta) - phi) * losers - clv * (delta + phi) * stayers).max())
+        max(0.0, (clv * (g * (1 - delta) - phi) * churners - clv * (delta + phi) * stayers).max())
         for g in rng.beta(6, 14, 500)
     ]
     assert empc(held_out(churned, probability, weights)) == pytest.approx(np.mean(best), rel=0.05)

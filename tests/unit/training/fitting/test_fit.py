@@ -11,7 +11,11 @@ from tests.unit.churn_model.test_schema import Rich
 from training.data.simulator import simulate
 from training.data.table import built_in_table
 from training.evaluation.selection import candidates
-from training.fitting.fit import FitSettings, feature_table, fit, outer_bags
+from training.fitting import fit as fit_module
+from training.fitting.fit import STANDARD, FitSettings, feature_table, fit
+
+QUICK = FitSettings(outer_bags=2)
+"""For claims that are not about accuracy."""
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +24,17 @@ def simulation():
 
 
 @pytest.fixture(scope="module")
+def small():
+    return simulate(500, seed=6)
+
+
+@pytest.fixture(scope="module")
 def fitted(simulation):
     return fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+
+
+def quick_fit(simulation, schema=CUSTOMER_SCHEMA, settings=QUICK, **options):
+    return fit(simulation.customers, simulation.churned, schema, settings=settings, **options)
 
 
 def test_the_scorecard_gives_the_classifiers_probabilities(fitted, simulation):
@@ -31,23 +44,40 @@ def test_the_scorecard_gives_the_classifiers_probabilities(fitted, simulation):
     np.testing.assert_allclose(scores.probability, expected, rtol=0, atol=1e-12)
 
 
-def test_the_scorecard_has_every_feature_and_some_pairs(fitted):
+def test_the_scorecard_has_a_term_per_feature_and_some_pairs(fitted):
     names = [term.name for term in fitted.scorecard.terms]
     assert names[:4] == [column.name for column in CUSTOMER_SCHEMA.features]
     assert any("&" in name for name in names)
 
 
-def test_the_fit_is_near_the_truth(fitted):
+def test_the_fitted_probabilities_are_close_to_the_true_ones(fitted):
     fresh = simulate(4000, seed=60)
     scores = Scorer(fitted.scorecard, CUSTOMER_SCHEMA).score(fresh.customers)
     error = np.abs(scores.probability - fresh.probability).mean()
-    always_the_base_rate = np.abs(fresh.probability - fresh.churned.mean()).mean()
-    assert error < 0.35 * always_the_base_rate
+    error_of_the_base_rate = np.abs(fresh.probability - fresh.churned.mean()).mean()
+    assert error < 0.35 * error_of_the_base_rate
 
 
-def test_the_same_rows_and_seed_give_the_same_bytes(fitted, simulation):
-    again = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
-    assert again.scorecard.dumps() == fitted.scorecard.dumps()
+def test_the_same_rows_and_seed_give_the_same_bytes(small):
+    first, second = quick_fit(small), quick_fit(small)
+    assert first.scorecard.dumps() == second.scorecard.dumps()
+    other = quick_fit(small, seed=1)
+    assert other.scorecard.dumps() != first.scorecard.dumps()
+
+
+def test_threads_give_the_same_bytes_as_one_thread(small, monkeypatch):
+    one = quick_fit(small)
+    monkeypatch.setattr(fit_module, "_ROWS_FOR_ONE_THREAD", 0)
+    assert quick_fit(small).scorecard.dumps() == one.scorecard.dumps()
+
+
+def test_threads_start_no_process(small, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("a worker process was started")
+
+    monkeypatch.setattr("joblib._parallel_backends.get_memmapping_executor", fail)
+    monkeypatch.setattr(fit_module, "_ROWS_FOR_ONE_THREAD", 0)
+    quick_fit(small)
 
 
 def test_the_profile_describes_the_training_table(fitted, simulation):
@@ -60,9 +90,9 @@ def test_the_profile_describes_the_training_table(fitted, simulation):
     assert profile.features["total_charges"].missing == pytest.approx(0.03, abs=0.02)
 
 
-def test_categories_booleans_and_a_choice_never_seen_are_fitted():
+def test_categories_booleans_and_a_level_without_customers_are_fitted():
     rng = np.random.default_rng(0)
-    n = 1000
+    n = 500
     customers = pd.DataFrame(
         {
             "key": [f"k{i}" for i in range(n)],
@@ -75,7 +105,7 @@ def test_categories_booleans_and_a_choice_never_seen_are_fitted():
     )
     churned = (rng.random(n) < np.where(customers["plan"] == "plus", 0.7, 0.2)).astype(int)
     schema = RecordSchema.from_model(Rich)
-    fitted = fit(customers, churned, schema)
+    fitted = fit(customers, churned, schema, settings=QUICK)
     scorer = Scorer(fitted.scorecard, schema)
     features = feature_table(customers, schema)
     expected = fitted.classifier.predict_proba(features)[:, 1]
@@ -86,27 +116,27 @@ def test_categories_booleans_and_a_choice_never_seen_are_fitted():
     assert fitted.scorecard.profile.features["region"].shares["south"] == 0.0
 
 
-def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(simulation):
+def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(small):
     schema = CUSTOMER_SCHEMA.with_monotone({"tenure": "decreasing"})
-    scorecard = fit(simulation.customers, simulation.churned, schema).scorecard
+    scorecard = quick_fit(small, schema).scorecard
     (term,) = (term for term in scorecard.terms if "tenure" in term.features)
     assert term.features == ["tenure"]
     assert (np.diff(term.scores[1:-1]) <= 1e-12).all()
 
 
 def test_a_weight_of_two_is_nearly_the_customer_twice(simulation):
-    twice = np.where(simulation.churned == 1, 2.0, 1.0)
-    weighted = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA, weights=twice)
+    weights = np.where(simulation.churned == 1, 2.0, 1.0)
+    weighted = quick_fit(simulation, weights=weights)
     scores = Scorer(weighted.scorecard, CUSTOMER_SCHEMA).score(simulation.customers).probability
     odds = simulation.probability / (1 - simulation.probability)
-    true = 2 * odds / (1 + 2 * odds)
-    assert abs(scores.mean() - true.mean()) < 0.02
+    expected = 2 * odds / (1 + 2 * odds)
+    assert abs(scores.mean() - expected.mean()) < 0.02
     assert weighted.scorecard.profile.churn_rate == pytest.approx(
-        np.average(simulation.churned, weights=twice)
+        np.average(simulation.churned, weights=weights)
     )
 
 
-def test_the_prior_undoes_a_resampling(simulation):
+def test_the_prior_undoes_a_resampling():
     table = built_in_table(6_000, 6)
     kept = (table.churned == 1) | (np.arange(6_000) % 4 == 0)
     resampled = replace(
@@ -116,9 +146,7 @@ def test_the_prior_undoes_a_resampling(simulation):
         weights=np.ones(kept.sum()),
     ).at_prior(table.churned.mean())
     assert resampled.churn_rate == pytest.approx(table.churned.mean())
-    scorecard = fit(
-        resampled.customers, resampled.churned, CUSTOMER_SCHEMA, weights=resampled.weights
-    ).scorecard
+    scorecard = quick_fit(resampled, weights=resampled.weights).scorecard
     fresh = simulate(4000, seed=60)
     scores = Scorer(scorecard, CUSTOMER_SCHEMA).score(fresh.customers).probability
     assert abs(scores.mean() - fresh.probability.mean()) < 0.02
@@ -126,21 +154,22 @@ def test_the_prior_undoes_a_resampling(simulation):
         table.at_prior(1.0)
 
 
-def test_the_spread_has_a_width_for_every_entry(fitted):
-    assert [len(widths) for widths in fitted.spread] == [
+def test_every_table_entry_has_a_standard_deviation(fitted):
+    assert [len(entries) for entries in fitted.standard_deviations] == [
         len(term.scores) for term in fitted.scorecard.terms
     ]
-    assert max(map(max, fitted.spread)) > 0
+    assert max(map(max, fitted.standard_deviations)) > 0
 
 
 def test_larger_tables_average_fewer_models():
-    assert [outer_bags(n) for n in (1000, 100_000, 1_000_000)] == [8, 4, 2]
+    assert [STANDARD.bags(n) for n in (1000, 100_000, 1_000_000)] == [8, 4, 2]
+    assert QUICK.bags(1000) == 2
 
 
-def test_a_number_of_pairs_is_kept_to(simulation):
+def test_the_number_of_pairs_is_as_requested(small):
     for pairs in (0, 1):
-        settings = FitSettings(interactions=pairs)
-        made = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=settings)
+        settings = replace(QUICK, interactions=pairs)
+        made = quick_fit(small, settings=settings)
         assert sum(len(term.features) == 2 for term in made.scorecard.terms) == pairs
     assert [each.name for each in candidates(2)] == ["standard", "smooth"]
     assert [each.name for each in candidates(None)] == ["standard", "smooth", "additive"]

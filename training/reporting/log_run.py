@@ -1,4 +1,4 @@
-"""A training run as MLflow keeps it: parameters, metrics, figures, report, scorecard."""
+"""Logs a training run to MLflow: parameters, metrics, figures, report and model card."""
 
 from __future__ import annotations
 
@@ -13,36 +13,45 @@ import mlflow
 from churn_model.schema import RecordSchema
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
-from training.fitting.fit import outer_bags
-from training.reporting.figures import any_text
+from training.fitting.fit import FitSettings
+from training.reporting.figure_style import plain_text
 from training.reporting.findings import Findings
-from training.reporting.inputs import log_input
+from training.reporting.mlflow_dataset import log_dataset
 from training.reporting.report import report
 from training.reporting.run_figures import RunFigures
 
 
 def log_findings(
-    findings: Findings, drawn: RunFigures, model_card: str, record: RecordSchema
+    findings: Findings, figures: RunFigures, model_card: str, record: RecordSchema
 ) -> None:
-    """Write everything but the model to the active run. ``record``: the schema as registered."""
-    _log_inputs(findings)
-    _log_candidates(findings.candidates)
+    """Log everything except the model to the active run. ``record``: the schema to register."""
+    _log_table(findings)
+    _log_parameters(findings)
+    _log_candidates(findings.candidates, len(findings.table.churned))
     _log_metrics(findings)
-    _log_figures(findings, drawn)
+    _log_figures(findings, figures)
     mlflow.log_text(json.dumps(record.to_json_schema(), indent=1), "data/schema.json")
-    mlflow.log_table(_columns(findings), "slices.json")
-    mlflow.log_text(report(findings, drawn), "report.html")
+    mlflow.log_table(_slice_columns(findings), "slices.json")
+    mlflow.log_text(report(findings, figures), "report.html")
     mlflow.log_text(model_card, "model_card.md")
     mlflow.set_tag("mlflow.note.content", model_card)
 
 
-def _log_inputs(findings: Findings) -> None:
+def _log_table(findings: Findings) -> None:
     table = findings.table
-    log_input(findings.data)
-    settings = asdict(findings.candidates[0].settings)
+    log_dataset(findings.dataset)
+    if table.dataset is not None:
+        mlflow.log_text(table.dataset.to_toml(), "data/dataset.toml")
+    if table.rejected_rows:
+        mlflow.log_text(table.rejected.to_csv(index=False), "data/rejected_rows.csv")
+
+
+def _log_parameters(findings: Findings) -> None:
+    table = findings.table
+    settings = _parameters(findings.candidates[0].settings, len(table.churned))
     mlflow.log_params(
         {
-            # names that MLproject's own parameters do not have: a run's parameter has one value
+            # a run has one value per parameter, so these names differ from MLproject's parameters
             "dataset_name": table.name,
             "data_source": table.source or "simulator",
             "rows_read": table.rows,
@@ -55,23 +64,22 @@ def _log_inputs(findings: Findings) -> None:
             **({"aged_to": str(table.as_of)} if table.as_of else {}),
             "settings": settings.pop("name"),
             "pairs": settings.pop("interactions"),
-            "outer_bags": outer_bags(len(table.churned)),
             **settings,
         }
     )
     if findings.campaign is not None:
         offer = asdict(findings.campaign.offer)
         mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
-    if table.dataset is not None:
-        mlflow.log_text(table.dataset.to_toml(), "data/dataset.toml")
-    if table.rejected_rows:
-        mlflow.log_text(table.rejected.to_csv(index=False), "data/rejected_rows.csv")
 
 
-def _log_candidates(compared: list[Candidate]) -> None:
-    for candidate in compared:
+def _parameters(settings: FitSettings, rows: int) -> dict[str, Any]:
+    return {**asdict(settings), "outer_bags": settings.bags(rows)}
+
+
+def _log_candidates(candidates: list[Candidate], rows: int) -> None:
+    for candidate in candidates:
         with mlflow.start_run(run_name=candidate.settings.name, nested=True):
-            mlflow.log_params(asdict(candidate.settings))
+            mlflow.log_params(_parameters(candidate.settings, rows))
             mlflow.log_metrics(candidate.metrics)
 
 
@@ -100,26 +108,26 @@ def _log_metrics(findings: Findings) -> None:
         mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
 
 
-def _log_figures(findings: Findings, drawn: RunFigures) -> None:
-    files = _file_names(column.name for column in findings.schema.features)
-    with any_text():
-        for name, figure in drawn.evaluation.items():
+def _log_figures(findings: Findings, figures: RunFigures) -> None:
+    file_names = _file_names(column.name for column in findings.schema.features)
+    with plain_text():
+        for name, figure in figures.evaluation.items():
             mlflow.log_figure(figure, f"figures/{name}.png")
-        if drawn.profit is not None:
-            mlflow.log_figure(drawn.profit, "figures/profit.png")
-        for name, figure in drawn.effects.items():
-            mlflow.log_figure(figure, f"figures/effects/{files[name]}.png")
+        if figures.profit is not None:
+            mlflow.log_figure(figures.profit, "figures/profit.png")
+        for name, figure in figures.effects.items():
+            mlflow.log_figure(figure, f"figures/effects/{file_names[name]}.png")
 
 
-def _file_names(names: Iterable[str]) -> dict[str, str]:
-    """A file's name for each field, whatever it is called."""
-    taken: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"[^\w-]+", "_", name).strip("_") or "field"
-        taken[name] = plain if plain not in taken.values() else f"{plain}_{len(taken)}"
-    return taken
+def _file_names(fields: Iterable[str]) -> dict[str, str]:
+    """A unique and valid file name for each field name."""
+    names: dict[str, str] = {}
+    for field in fields:
+        name = re.sub(r"[^\w-]+", "_", field).strip("_") or "field"
+        names[field] = name if name not in names.values() else f"{name}_{len(names)}"
+    return names
 
 
-def _columns(findings: Findings) -> dict[str, list[Any]]:
+def _slice_columns(findings: Findings) -> dict[str, list[Any]]:
     rows = [asdict(each) for each in findings.slices]
     return {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,4 +1,4 @@
-"""The training table as MLflow keeps track of it."""
+"""The training table as an MLflow dataset."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from training.data.table import Table
 
 
-def dataset(table: Table) -> PandasDataset:
-    """The customers, their labels (and weights, where they differ), and a digest of them."""
+def mlflow_dataset(table: Table) -> PandasDataset:
+    """The customers and their labels (and weights, unless all are 1), with a digest."""
     frame = table.customers.assign(churned=table.churned)
     if (table.weights != 1).any():
         frame["weight"] = table.weights
     source = table.source or CodeDatasetSource({"generator": "training.data.simulator"})
-    with _quiet():
+    with _without_warnings():
         return from_pandas(frame, source, targets="churned", name=table.name)
 
 
-def log_input(data: PandasDataset) -> None:
-    """Note in the active run what it was trained on."""
-    with _quiet():
-        mlflow.log_input(data, context="training")
+def log_dataset(dataset: PandasDataset) -> None:
+    """Log the dataset as the active run's training input."""
+    with _without_warnings():
+        mlflow.log_input(dataset, context="training")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _without_warnings() -> Iterator[None]:
+    """Hide two warnings of MLflow: on the kind of path, and on integers that may be missing."""
     with warnings.catch_warnings():
-        # two remarks of MLflow's on its own guesses: which kind of path this is, and that a column
-        # of whole numbers could hold missing ones
         warnings.simplefilter("ignore", UserWarning)
         yield

@@ -1,0 +1,167 @@
+"""Figures of the evaluation: how well the models rank customers, and how calibrated they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from training.evaluation.economics import DEFAULT, Economics
+from training.evaluation.evaluation import Evaluation
+from training.evaluation.metrics import Floats, RankedScores
+from training.reporting.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    LINES,
+    ORANGE,
+    new_axes,
+    percent_axes,
+)
+
+_POINTS = 400  # of a curve; more are invisible, and make the page slow
+_BINS = 10
+
+
+def evaluation_figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
+    """ROC, precision-recall, calibration and gains curves of the scorecard and its baselines."""
+    for name, draw in (
+        ("roc", _roc),
+        ("precision_recall", _precision_recall),
+        ("calibration", _calibration),
+        ("gains", _gains),
+    ):
+        figure, axes = new_axes()
+        draw(axes, evaluation)
+        yield name, figure
+
+
+def profit_figure(campaign: Economics) -> Figure:
+    """The profit per customer by the share contacted, its maximum, and the result at 0.5."""
+    figure, axes = new_axes()
+    contacted, profit = _thin_out(campaign.contacted, campaign.profit)
+    axes.plot(contacted, profit, color=BLUE, linewidth=1.8)
+    axes.axhline(0.0, color=GREY, linewidth=0.8)
+    best = campaign.best
+    label = f"best threshold ({campaign.threshold:.1%}): {best.profit:,.2f}"
+    axes.plot(best.contacted, best.profit, "o", color=ORANGE, markersize=8, label=label)
+    default = campaign.policies[DEFAULT]
+    label = f"threshold 50 %: {default.profit:,.2f}"
+    axes.plot(default.contacted, default.profit, "s", color=GREEN, markersize=6, label=label)
+    axes.set(
+        title="Campaign profit (held-out customers)",
+        xlabel="customers contacted, highest risk first",
+        ylabel="profit per customer",
+        xlim=(0, 1),
+    )
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(loc="best", frameon=False)
+    return figure
+
+
+class _Model(NamedTuple):
+    """One model's held-out scores and its line style."""
+
+    name: str
+    probability: Floats
+    scores: RankedScores
+    style: dict[str, Any]
+
+    def label(self, evaluation: Evaluation, metric: str, words: str) -> str:
+        value = evaluation.metrics[self.name][metric]
+        return f"{self.name.replace('_', ' ')} ({words} {value:.3f})"
+
+
+def _models(evaluation: Evaluation) -> Iterator[_Model]:
+    held_out = evaluation.held_out
+    lines = zip(held_out.probabilities.items(), LINES, strict=False)
+    for (name, probability), (colour, line) in lines:
+        style = {"color": colour, "linestyle": line, "linewidth": 1.8}
+        yield _Model(name, probability, RankedScores(held_out.churned, probability), style)
+
+
+def _roc(axes: Axes, evaluation: Evaluation) -> None:
+    for model in _models(evaluation):
+        curve = _thin_out(*model.scores.roc(evaluation.held_out.weights))
+        axes.plot(*curve, label=model.label(evaluation, "auc", "AUC"), **model.style)
+    _diagonal(axes)
+    _whole_range(axes)
+    axes.set(title="ROC curve (held-out customers)", xlabel="false positive rate", ylabel="recall")
+    axes.legend(loc="lower right", frameon=False)
+
+
+def _precision_recall(axes: Axes, evaluation: Evaluation) -> None:
+    weights = evaluation.held_out.weights
+    rate = 0.0
+    for model in _models(evaluation):
+        rate = model.scores.churn_rate(weights)
+        contacted, recall = _thin_out(*model.scores.gains(weights))
+        label = model.label(evaluation, "average_precision", "average precision")
+        axes.plot(recall[1:], rate * recall[1:] / contacted[1:], label=label, **model.style)
+    axes.axhline(rate, color=GREY, linewidth=0.8, label=f"churn rate ({rate:.3f})")
+    _whole_range(axes)
+    axes.set(
+        title="Precision-recall curve (held-out customers)", xlabel="recall", ylabel="precision"
+    )
+    axes.legend(loc="best", frameon=False)
+
+
+def _calibration(axes: Axes, evaluation: Evaluation) -> None:
+    held_out = evaluation.held_out
+    largest = 0.0
+    for model in _models(evaluation):
+        bins = np.array_split(np.argsort(model.probability, kind="stable"), _BINS)
+        predicted, observed = (
+            [np.average(values[b], weights=held_out.weights[b]) for b in bins if len(b)]
+            for values in (model.probability, held_out.churned)
+        )
+        label = model.label(evaluation, "calibration_error", "calibration error")
+        axes.plot(predicted, observed, marker="o", markersize=4, label=label, **model.style)
+        largest = max(largest, *predicted, *observed)
+    _diagonal(axes)
+    limits = (0, min(1.0, 1.1 * largest))
+    axes.set(xlim=limits, ylim=limits)
+    percent_axes(axes)
+    axes.set(
+        title="Calibration (held-out customers, ten bins of equal count)",
+        xlabel="predicted churn rate",
+        ylabel="observed churn rate",
+    )
+    axes.legend(loc="upper left", frameon=False)
+
+
+def _gains(axes: Axes, evaluation: Evaluation) -> None:
+    for model in _models(evaluation):
+        curve = _thin_out(*model.scores.gains(evaluation.held_out.weights))
+        label = model.label(evaluation, "lift_10", "lift in the top 10 %:")
+        axes.plot(*curve, label=label, **model.style)
+    _diagonal(axes)
+    _whole_range(axes)
+    axes.set(
+        title="Gains curve (held-out customers)",
+        xlabel="customers contacted, highest risk first",
+        ylabel="recall",
+    )
+    axes.legend(loc="lower right", frameon=False)
+
+
+def _thin_out(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """At most some hundred points of a curve, evenly along x, with both ends."""
+    if len(x) <= _POINTS:
+        return x, y
+    positions = np.searchsorted(x, np.linspace(x[0], x[-1], _POINTS)).clip(0, len(x) - 1)
+    kept = np.unique([0, *positions, len(x) - 1])
+    return x[kept], y[kept]
+
+
+def _diagonal(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+
+
+def _whole_range(axes: Axes) -> None:
+    axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    percent_axes(axes)
