@@ -1,4 +1,4 @@
-"""``python -m serving.keys NAME``: make an API key. Only its hash is stored."""
+"""``churn keys NAME``: make an API key for a client of the server. Only its hash is stored."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ import argparse
 import sys
 from pathlib import Path
 
-from churn_model.errors import InvalidParameter
+from churn_model.errors import ChurnError
 from serving.http import api_keys
+
+_DESCRIPTION = "Make an API key for a client. The key is printed once; only its hash is stored."
 
 
 def main(arguments: list[str] | None = None, prog: str = "churn keys") -> int:
-    """Print a new key, once; only its hash is kept."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("name", help="of the client, as in the log and the metrics")
-    parser.add_argument("--file", type=Path, help="keys file to add it to")
+    """Print a new key; returns 1 if it cannot be stored."""
+    parser = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
+    parser.add_argument("name", help="name of the client, which logs and metrics show")
+    parser.add_argument(
+        "--file", type=Path, help="TOML file to add the key's hash to (default: print it to stderr)"
+    )
     options = parser.parse_args(arguments)
     try:
-        if options.file is None:
-            key, stored = api_keys.make()
-            api_keys.ApiKeys({options.name: stored})
-            print(f"{options.name}={stored}", file=sys.stderr)
-        else:
-            key = api_keys.add(options.file, options.name)
-    except InvalidParameter as error:
+        print(_make(options.name, options.file))
+    except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(key)
     return 0
+
+
+def _make(name: str, file: Path | None) -> str:
+    if file is not None:
+        return api_keys.add(file, name)
+    key, stored = api_keys.make()
+    api_keys.ApiKeys({name: stored})  # checks the name
+    print(f"{name}={stored}", file=sys.stderr)
+    return key
 
 
 if __name__ == "__main__":
