@@ -1,1 +1,4 @@
-"""The API: routes, request and reply formats, and the OpenAPI documentation."""
+"""The API: routes, formats of requests and replies, and the OpenAPI documentation.
+
+HTTP plumbing that knows nothing about customers or models is in ``serving.http``.
+"""

@@ -1,4 +1,8 @@
-"""The interactive documentation: Swagger UI from files of ours, not of a CDN's."""
+"""The interactive documentation: Swagger UI, served from packaged files instead of a CDN.
+
+The page loads without an API key. Where keys are required, it asks for one and then loads the
+OpenAPI document, which describes the model and so is behind the key.
+"""
 
 from __future__ import annotations
 
@@ -9,57 +13,37 @@ import orjson
 from serving.api.openapi import document
 from serving.served_model import ServedModel
 
-_ASSETS = {
-    "/docs/swagger-ui.css": ("swagger-ui.css", b"text/css; charset=utf-8"),
-    "/docs/swagger-ui-bundle.js": ("swagger-ui-bundle.js", b"text/javascript; charset=utf-8"),
-    "/docs/favicon.png": ("favicon-32x32.png", b"image/png"),
-}
-_START = "/docs/start.js"
+_SWAGGER_UI = "fastapi_swagger.resources"
+_OWN = "serving.api"
+_HTML, _CSS = b"text/html; charset=utf-8", b"text/css; charset=utf-8"
+_JAVASCRIPT, _PNG = b"text/javascript; charset=utf-8", b"image/png"
 
-_PAGE = b"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Churn model API</title>
-<link rel="icon" href="docs/favicon.png">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
-</body>
-</html>
-"""
-_SCRIPT = b"""SwaggerUIBundle({
-  url: "openapi.json",
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-  validatorUrl: null,
-  persistAuthorization: false
-});
-"""
+_FILES = {
+    "/docs": (_OWN, "static/docs.html", _HTML),
+    "/docs/start.js": (_OWN, "static/start.js", _JAVASCRIPT),
+    "/docs/docs.css": (_OWN, "static/docs.css", _CSS),
+    "/docs/swagger-ui.css": (_SWAGGER_UI, "swagger-ui.css", _CSS),
+    "/docs/swagger-ui-bundle.js": (_SWAGGER_UI, "swagger-ui-bundle.js", _JAVASCRIPT),
+    "/docs/favicon.png": (_SWAGGER_UI, "favicon-32x32.png", _PNG),
+}
+"""Package, file and content type by path."""
 
 
 class Docs:
-    """``/docs``, its files, and the OpenAPI document."""
+    """The documentation page with its script, styles and icon, and the OpenAPI document."""
 
-    paths = ("/docs", _START, *_ASSETS)
+    paths = tuple(_FILES)
 
     def __init__(self, *, keys: bool, root_path: str = "") -> None:
         self._keys = keys
         self._root_path = root_path
-        folder = resources.files("fastapi_swagger.resources")
         self._files = {
-            path: (folder.joinpath(name).read_bytes(), content_type)
-            for path, (name, content_type) in _ASSETS.items()
+            path: (resources.files(package).joinpath(name).read_bytes(), content_type)
+            for path, (package, name, content_type) in _FILES.items()
         }
-        self._files["/docs"] = (_PAGE, b"text/html; charset=utf-8")
-        self._files[_START] = (_SCRIPT, b"text/javascript; charset=utf-8")
 
     def file(self, path: str) -> tuple[bytes, bytes]:
-        """One of ``paths``: its content and content type."""
+        """Content and content type of one of ``paths``."""
         return self._files[path]
 
     def openapi(self, served: ServedModel) -> bytes:

@@ -1,4 +1,7 @@
-"""MLflow's scoring protocol in JSON: a body -> customers and params. Nothing is converted."""
+"""MLflow's scoring protocol in JSON: request body -> customers and params.
+
+Values are not converted; validation is the scorer's.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _SPLIT_KEYS = {"columns", "data", "index"}
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How to score."""
+    """Options of a scoring request."""
 
     threshold: float | None = None
     explain: bool = False
@@ -27,14 +30,14 @@ class Params:
     as_of: str | None = None
 
     @property
-    def how(self) -> dict[str, Any]:
-        """The options that ``Scorer`` takes for one customer and for many."""
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that all methods of ``Scorer`` take."""
         return {"threshold": self.threshold, "explain": self.explain, "as_of": self.as_of}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``n`` customers, as records or as columns of plain values, and how to score them."""
+    """``n`` customers, as records or as columns of plain values, and the scoring options."""
 
     customers: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
     n: int
@@ -42,7 +45,7 @@ class Request:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value of a body. Raises ApiError 400 without repeating any of it."""
+    """The JSON value of a body. Raises ApiError 400, whose message does not repeat the body."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -52,7 +55,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _read_mlflow_json(body: bytes) -> Any:
-    """The same, and ``NaN`` for null: MLflow's own client writes a missing value so."""
+    """Like ``read_json``, but ``NaN`` is null, as MLflow's own client writes missing values."""
     if b"NaN" not in body:
         return read_json(body)
     try:
@@ -65,7 +68,7 @@ _CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[str, Any]:
-    """The JSON object of a body."""
+    """The JSON object of a body. Raises ApiError 400 for any other value."""
     document = read(body)
     if not isinstance(document, dict):
         raise ApiError(400, "the body must be a JSON object")
@@ -73,55 +76,58 @@ def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[s
 
 
 def read_invocation(body: bytes) -> Request:
-    """A body of ``/invocations``."""
+    """The request in a body of ``/invocations``. Raises ApiError 400."""
     document = read_object(body, _read_mlflow_json)
-    given = [name for name in _FORMATS if name in document]
-    if len(given) != 1:
-        raise ApiError(400, f"the body has exactly one of {', '.join(_FORMATS)}")
-    data = document[given[0]]
+    formats = [name for name in _FORMATS if name in document]
+    if len(formats) != 1:
+        raise ApiError(400, f"the body must have exactly one of {', '.join(_FORMATS)}")
+    (format_,) = formats
+    data = document[format_]
     params = _params(document.get("params"))
-    if given[0] == "dataframe_split":
+    if format_ == "dataframe_split":
         return Request(*_split(data), params)
-    if given[0] == "dataframe_records":
+    if format_ == "dataframe_records":
         return Request(records(data, "dataframe_records"), len(data), params)
-    return Request(*_tensors(data, given[0]), params)
+    return Request(*_inputs(data, format_), params)
 
 
 def records(data: Any, name: str) -> list[Mapping[str, Any]]:
-    """A list of objects."""
+    """``data`` if it is a list, as the body's ``name`` must be. Raises ApiError 400."""
     if not isinstance(data, list):
-        raise ApiError(400, f"{name} is a list of objects")
+        raise ApiError(400, f"{name} must be a list of objects")
     return data
 
 
 def _split(data: Any) -> tuple[dict[str, Sequence[Any]], int]:
     if not isinstance(data, dict) or "data" not in data or set(data) - _SPLIT_KEYS:
-        raise ApiError(400, "dataframe_split is an object of columns, data and maybe index")
+        raise ApiError(
+            400, "dataframe_split must be an object with columns, data and optionally index"
+        )
     columns, rows = data.get("columns"), data["data"]
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
-        raise ApiError(400, "dataframe_split.columns is a list of names")
+        raise ApiError(400, "dataframe_split.columns must be a list of names")
     if len(set(columns)) < len(columns):
-        raise ApiError(400, "dataframe_split.columns names a column twice")
+        raise ApiError(400, "dataframe_split.columns has a duplicate column")
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and len(row) == len(columns) for row in rows
     ):
-        raise ApiError(400, "dataframe_split.data is a list of rows, as long as columns each")
+        raise ApiError(400, "dataframe_split.data must be a list of rows as long as columns")
     index = data.get("index")
     if index is not None and (not isinstance(index, list) or len(index) != len(rows)):
-        raise ApiError(400, "dataframe_split.index has an entry for each row")
+        raise ApiError(400, "dataframe_split.index must have one entry per row")
     cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
     return dict(zip(columns, cells, strict=True)), len(rows)
 
 
-def _tensors(data: Any, name: str) -> tuple[Any, int]:
-    """``inputs`` and ``instances``: records, or an object of columns, or of one customer."""
+def _inputs(data: Any, name: str) -> tuple[Any, int]:
+    """``inputs`` or ``instances``: records, an object of columns, or one customer."""
     if isinstance(data, dict):
         lists = [isinstance(value, list) for value in data.values()]
         if not any(lists):
             return [data], 1
         lengths = {len(value) for value in data.values() if isinstance(value, list)}
         if not all(lists) or len(lengths) != 1:
-            raise ApiError(400, f"{name} has columns of different lengths")
+            raise ApiError(400, f"all columns of {name} must have the same length")
         return data, lengths.pop()
     return records(data, name), len(data)
 
@@ -130,19 +136,19 @@ def _params(given: Any) -> Params:
     if given is None:
         return Params()
     if not isinstance(given, dict):
-        raise ApiError(400, "params is an object")
+        raise ApiError(400, "params must be an object")
     threshold = given.get("threshold")
     explain = given.get("explain", False)
     on_invalid = given.get("on_invalid", "raise")
     if threshold is not None and (
         isinstance(threshold, bool) or not isinstance(threshold, int | float)
     ):
-        raise ApiError(400, "params.threshold is a number from 0 to 1")
+        raise ApiError(400, "params.threshold must be a number from 0 to 1")
     if not isinstance(explain, bool):
-        raise ApiError(400, "params.explain is true or false")
+        raise ApiError(400, "params.explain must be true or false")
     if on_invalid not in ("raise", "report"):
-        raise ApiError(400, "params.on_invalid is 'raise' or 'report'")
+        raise ApiError(400, "params.on_invalid must be 'raise' or 'report'")
     as_of = given.get("as_of")
     if as_of is not None and not isinstance(as_of, str):
-        raise ApiError(400, "params.as_of is a date as 2026-01-31")
+        raise ApiError(400, "params.as_of must be a date such as 2026-01-31")
     return Params(threshold, explain, on_invalid, as_of)

@@ -1,4 +1,4 @@
-"""The routes: what each answers."""
+"""The routes and their handlers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _JSON = "application/json"
 
 
 class Routes:
-    """The ASGI app at the centre: finds the handler, or says 404 or 405."""
+    """The innermost ASGI app: calls the handler of a route, or raises ApiError 404 or 405."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Routes:
             "/version": {"GET": self.version},
             "/metrics": {"GET": self.show_metrics},
             "/openapi.json": {"GET": self.openapi},
-            **{path: {"GET": self.document} for path in docs.paths},
+            **{path: {"GET": self.documentation} for path in docs.paths},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,13 +66,15 @@ class Routes:
         path: str = scope["path"]
         methods = self.table.get(path)
         if methods is None:
-            raise ApiError(404, "no such route; GET /docs lists them")
+            raise ApiError(404, "this route does not exist; GET /docs lists all routes")
         scope["context"].route = path
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         handler = methods.get(method)
         if handler is None:
             allowed = ", ".join(methods)
-            raise ApiError(405, f"{path} takes {allowed}", headers=[(b"allow", allowed.encode())])
+            raise ApiError(
+                405, f"{path} supports {allowed}", headers=[(b"allow", allowed.encode())]
+            )
         await handler(scope, receive, send)
 
     # --- scoring ------------------------------------------------------------------------------
@@ -83,13 +85,13 @@ class Routes:
         _require_json(scope)
         params = _query(scope)
         await self.rate_limiter.count_rows(scope, 1)
-        score = served.scorer.score_json(body, **params.how)
+        score = served.scorer.score_json(body, **params.options)
         content = orjson.dumps(_single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """``{"customers": [...]}`` -> predictions and probabilities in request order."""
+        """``{"customers": [...]}`` -> predictions and probabilities in the same order."""
         served, body = await self._begin(scope, receive)
         _require_json(scope)
         params = _query(scope)
@@ -100,18 +102,18 @@ class Routes:
         await self._scored(scope, send, served, content, request.n)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """MLflow's protocol."""
+        """MLflow's scoring protocol: JSON, CSV or Parquet."""
         served, body = await self._begin(scope, receive)
         mime, content_type = _media_type(scope)
         if mime in (tabular.CSV, tabular.PARQUET):
             await self._admit(scope, await self.executor.run(len(body), tabular.count, body, mime))
-            # always off the event loop: MLflow's own parsing costs milliseconds even for one row
+            # always in a thread: MLflow's parsing takes milliseconds even for one row
             size = self.settings.inline_bytes + 1
-            content, found = await self.executor.run(
+            content, probabilities = await self.executor.run(
                 size, tabular.score, served, body, content_type
             )
-            scope["context"].probability = np.array(found)
-            await self._scored(scope, send, served, content, len(found))
+            scope["context"].probability = np.array(probabilities)
+            await self._scored(scope, send, served, content, len(probabilities))
             return
         _require_json(scope)
         request = await self.executor.run(len(body), requests.read_invocation, body)
@@ -121,7 +123,7 @@ class Routes:
         await self._scored(scope, send, served, content, request.n)
 
     async def _begin(self, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
-        """The model, one for the whole request, and the body."""
+        """The model, which stays the same for the whole request, and the body."""
         context: RequestContext = scope["context"]
         served = self.holder.current
         if served is None:
@@ -132,7 +134,10 @@ class Routes:
 
     async def _admit(self, scope: Scope, rows: int) -> None:
         if rows > self.settings.max_rows:
-            raise ApiError(413, f"{rows} customers are over the {self.settings.max_rows} a request")
+            raise ApiError(
+                413,
+                f"{rows} customers are over the limit of {self.settings.max_rows}; send fewer",
+            )
         await self.rate_limiter.count_rows(scope, rows)
 
     async def _scored(
@@ -142,14 +147,14 @@ class Routes:
         version = (served.version or "").encode()
         await reply(send, 200, content, headers=[(b"x-model-version", version)])
 
-    # --- about the server ---------------------------------------------------------------------
+    # --- the server itself --------------------------------------------------------------------
 
     async def ping(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """200 with a model, 503 without; the body is MLflow's."""
+        """200 with a model, 503 without; the same body as MLflow's."""
         await reply(send, 200 if self.holder.current else 503, b"\n")
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The same, and which model."""
+        """Like ``ping``, with the model version as JSON."""
         served = self.holder.current
         content: dict[str, Any] = {
             "status": "ok" if served else "no model",
@@ -161,29 +166,29 @@ class Routes:
         await reply(send, 200 if served else 503, orjson.dumps(content))
 
     async def version(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """MLflow's version, as MLflow's server gives it."""
+        """MLflow's version, as MLflow's server replies it."""
         await reply(send, 200, VERSION.encode())
 
     async def show_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         self.request_log.flush()
         content, content_type = self.request_log.metrics.exposition()
         await reply(send, 200, content, content_type.encode())
 
     async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The description of all this."""
+        """The OpenAPI document for the current model."""
         served = self.holder.current
         if served is None:
             raise unavailable("no model is loaded yet; try again in a moment")
         await reply(send, 200, self.docs.openapi(served))
 
-    async def document(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The interactive documentation and what it loads."""
+    async def documentation(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The documentation page and the files that it loads."""
         content, content_type = self.docs.file(scope["path"])
         await reply(send, 200, content, content_type)
 
 
-# --- a body, and what is replied to it --------------------------------------------------------
+# --- from a request to the body of its reply ----------------------------------------------------
 
 
 def _single(score: Score) -> dict[str, Any]:
@@ -227,16 +232,16 @@ def _invoke(served: ServedModel, request: Request) -> tuple[bytes, Any]:
 
 
 def _score(served: ServedModel, request: Request) -> Score | Scores:
-    """One customer the quick way, more of them vectorised."""
+    """The score of a single customer by the faster method, or the scores of many."""
     params = request.params
-    one = _only(request) if params.on_invalid == "raise" else None
+    one = _single_record(request) if params.on_invalid == "raise" else None
     if one is not None:
-        return served.scorer.score_one(one, **params.how)
-    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.how)
+        return served.scorer.score_one(one, **params.options)
+    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.options)
 
 
-def _only(request: Request) -> Mapping[str, Any] | None:
-    """The only record of a request, None where there are more or it is no record."""
+def _single_record(request: Request) -> Mapping[str, Any] | None:
+    """The only record of a request; None if there are more, or if it is not an object."""
     if request.n != 1:
         return None
     if isinstance(request.customers, Mapping):
@@ -259,7 +264,7 @@ def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-# --- what comes beside the body ---------------------------------------------------------------
+# --- headers and query string -------------------------------------------------------------------
 
 
 def _media_type(scope: Scope) -> tuple[str, str]:
@@ -269,32 +274,34 @@ def _media_type(scope: Scope) -> tuple[str, str]:
 
 
 def _require_json(scope: Scope) -> None:
-    """415 for anything but JSON in UTF-8; a quick look first, since nearly all callers send it."""
+    """Raise ApiError 415 for anything but JSON in UTF-8."""
     context: RequestContext = scope["context"]
     if context.headers.get(b"content-type") == b"application/json":
-        return
+        return  # nearly all requests
     mime, content_type = _media_type(scope)
     if mime != _JSON:
-        raise ApiError(415, f"send Content-Type: {_JSON} (CSV and Parquet go to /invocations)")
+        raise ApiError(
+            415, f"send Content-Type: {_JSON}; only /invocations accepts CSV and Parquet"
+        )
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if name.lower() != "charset" or value.strip('"').lower() not in ("utf-8", "utf8"):
-            raise ApiError(415, "only UTF-8 is read")
+            raise ApiError(415, "JSON must be encoded in UTF-8")
 
 
 def _query(scope: Scope) -> Params:
-    """``?threshold=0.4&explain=true``."""
+    """The options in the query string, such as ``?threshold=0.4&explain=true``."""
     if not scope["query_string"]:
         return Params()
     given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     explain = given.get("explain", ["false"])[-1].lower()
     if explain not in ("true", "false", "1", "0"):
-        raise ApiError(400, "explain is true or false")
+        raise ApiError(400, "explain must be true or false")
     threshold = None
     if "threshold" in given:
         try:
             threshold = float(given["threshold"][-1])
         except ValueError:
-            raise ApiError(400, "threshold is a number from 0 to 1") from None
+            raise ApiError(400, "threshold must be a number from 0 to 1") from None
     as_of = given.get("as_of", [None])[-1]
     return Params(threshold, explain in ("true", "1"), as_of=as_of)

@@ -17,7 +17,7 @@ def request(**body):
     return read_invocation(json.dumps(body).encode())
 
 
-def test_the_four_forms_of_mlflow_are_read(customer):
+def test_the_four_formats_of_mlflow_are_read(customer):
     records = [customer, customer]
     columns = {name: [value] * 2 for name, value in customer.items()}
     split = {"columns": list(customer), "data": [list(customer.values())] * 2}
@@ -30,7 +30,7 @@ def test_the_four_forms_of_mlflow_are_read(customer):
     assert request(inputs=customer).customers == [customer]
 
 
-def test_params_are_read_and_refused():
+def test_params_are_read_and_invalid_ones_rejected():
     given_params = {"threshold": 0.3, "explain": True, "on_invalid": "report"}
     assert request(inputs=[], params=given_params).params == Params(0.3, True, "report")
     assert request(inputs=[]).params == Params()
@@ -59,7 +59,7 @@ def test_params_are_read_and_refused():
         b'{"inputs": "\xff"}',
     ],
 )
-def test_anything_else_is_400_in_words_that_repeat_nothing(body):
+def test_any_other_body_is_400(body):
     with pytest.raises(ApiError) as caught:
         read_invocation(body)
     assert caught.value.status == 400
@@ -72,7 +72,7 @@ def test_the_bare_nan_of_mlflows_client_is_a_missing_value():
 
 
 def json_values(record):
-    """A record as it arrives; the values that JSON cannot carry are left out."""
+    """The part of a record that JSON can represent."""
     return {
         name: value
         for name, value in record.items()
@@ -83,7 +83,7 @@ def json_values(record):
 
 @settings(max_examples=300)
 @given(any_record(CUSTOMER_SCHEMA, GOOD))
-def test_one_customer_read_by_pydantic_is_what_the_column_checks_let_through(record):
+def test_pydantic_and_the_column_checks_accept_the_same_customers(record):
     sent = json_values(record)
     try:
         body = json.dumps(sent).encode()
@@ -96,7 +96,7 @@ def test_one_customer_read_by_pydantic_is_what_the_column_checks_let_through(rec
         fields = None
     try:
         read = read_object(body)
-    except ApiError:  # a text in it, of any field, is no Unicode
+    except ApiError:  # a string in it is not valid Unicode
         assert fields is None
         return
     checked = check_records([read], CUSTOMER_SCHEMA)
