@@ -9,7 +9,14 @@ from churn_model.errors import MissingExtra
 
 def require_extra(command: str, extra: str, *modules: str) -> None:
     """Raise MissingExtra, whose message contains the pip command, if a module is missing."""
-    if not all(find_spec(module) for module in modules):
+    if not all(map(_is_installed, modules)):
         raise MissingExtra(
             f'{command} needs the "{extra}" extra: pip install "churn-model[{extra}]"'
         )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # an importer that refuses it, or None in sys.modules
+        return False

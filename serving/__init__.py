@@ -1,1 +1,5 @@
-"""The hardened HTTP server: MLflow's scoring protocol, and what a model API owes its callers."""
+"""The hardened HTTP server for a registered model.
+
+It speaks MLflow's scoring protocol and adds API keys, rate limits, validation errors, logs, metrics
+and documentation.
+"""

@@ -1,15 +1,18 @@
-"""The application: its parts, put together. Nothing happens at import."""
+"""The ASGI application, put together from its parts. Nothing happens at import."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 
+from pyfunc.environment import quiet_mlflow
 from serving.api.docs import Docs
 from serving.api.routes import Routes
 from serving.http import api_keys
@@ -25,31 +28,35 @@ from serving.http.middleware import (
 )
 from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
-from serving.served_model import ModelHolder, ServedModel, load_model
+from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 
-_ALWAYS_OPEN = ("/ping", "/health")
+_PROBES = ("/ping", "/health")
 _PUBLIC = {
-    "docs": (*Docs.paths, "/openapi.json"),
+    "docs": ("/openapi.json",),
     "version": ("/version",),
     "metrics": ("/metrics",),
 }
-RESOLVED = f"{PREFIX}RESOLVED"
-"""Environment variable by which worker processes get the settings that the parent has read."""
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SECONDS_BETWEEN_ATTEMPTS = 2.0
+"""How long a server without a model waits before it tries to load one again."""
+
+SETTINGS_VARIABLE = f"{PREFIX}RESOLVED"
+"""Environment variable with which the parent process hands its settings to the workers."""
 
 
 def create_app(settings: Settings, served: ServedModel | None = None) -> App:
-    """The whole ASGI application.
+    """The complete ASGI application.
 
-    ``served`` is the model to begin with; without one every scoring route replies 503 until the
-    watch has found it. Raises InvalidParameter for settings that cannot work.
+    ``served`` is the model to start with; without one, the scoring routes reply 503 until one can
+    be loaded. Raises InvalidParameter for settings that cannot work.
     """
     metrics = Metrics()
     request_log = RequestLog(metrics)
     holder = ModelHolder(
         settings.model_uri,
         lambda new: metrics.model(new.name, new.version),
-        any_schema=settings.allow_schema_change,
+        allow_schema_change=settings.allow_schema_change,
     )
     capacity = Capacity(settings.max_concurrency)
     executor = ScoringExecutor(capacity, settings.threads, settings.inline_bytes, settings.timeout)
@@ -58,16 +65,16 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
         settings.rate_limit_rows,
         settings.rate_limit_storage,
     )
-    known = api_keys.load_keys(settings.keys_file, settings.keys)
-    docs = Docs(keys=bool(known), root_path=settings.root_path)
+    keys = api_keys.load_keys(settings.keys_file, settings.keys)
+    docs = Docs(keys=bool(keys), root_path=settings.root_path)
     body_reader = RequestBodyReader(settings.timeout)
     app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
-    app = ConcurrencyLimitMiddleware(app, capacity, exempt_paths=_ALWAYS_OPEN)
+    app = ConcurrencyLimitMiddleware(app, capacity, exempt_paths=_PROBES)
     if settings.rate_limit:
-        app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_ALWAYS_OPEN)
-    if known:
+        app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_PROBES)
+    if keys:
         public = [path for name in settings.public for path in _PUBLIC[name]]
-        app = ApiKeyMiddleware(app, known, open_paths=(*_ALWAYS_OPEN, *public))
+        app = ApiKeyMiddleware(app, keys, open_paths=(*_PROBES, *docs.paths, *public))
     app = RequestContextMiddleware(app, request_log)
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -83,7 +90,7 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
 
 
 class Lifespan:
-    """Starts the watch with the server, and ends it with it."""
+    """Starts the background tasks with the server, and stops them with it."""
 
     def __init__(
         self,
@@ -94,12 +101,12 @@ class Lifespan:
         request_log: RequestLog,
         body_reader: RequestBodyReader,
     ) -> None:
-        self.body_reader = body_reader
         self.app = app
         self.settings = settings
         self.holder = holder
         self.executor = executor
         self.request_log = request_log
+        self.body_reader = body_reader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -108,45 +115,57 @@ class Lifespan:
             return
         await receive()
         loop = asyncio.get_running_loop()
-        watches = [loop.create_task(watch) for watch in self._watches()]
-        # what is loaded now stays: without this each full garbage collection walks all of MLflow,
-        # which takes 100 ms and more
+        tasks = [loop.create_task(task) for task in self._background_tasks()]
+        # what is loaded now stays loaded: without freezing it, each full garbage collection visits
+        # all of MLflow's objects, which takes 100 ms or more
         gc.collect()
         gc.freeze()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self.executor.close()
         self.request_log.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _watches(self) -> Iterator[Coroutine[Any, Any, None]]:
+    def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self.body_reader.watch()
-        yield self._gauge()
+        yield self._measure_requests_in_flight()
         interval = self.settings.reload_interval
-        if self.holder.current is None:
-            interval = min(interval, 2.0) or 2.0  # until there is a model somebody must look
+        if self.holder.current is None:  # keep trying, even if reload_interval is 0
+            interval = min(interval, _SECONDS_BETWEEN_ATTEMPTS) or _SECONDS_BETWEEN_ATTEMPTS
         elif not interval or self.holder.current.alias is None:
             return
         yield self.holder.watch(interval, self.request_log.metrics.reload_failures.inc)
 
-    async def _gauge(self) -> None:
-        """How many requests are at work, once a second."""
+    async def _measure_requests_in_flight(self) -> None:
+        """Update the gauge once per second."""
         while True:
             self.request_log.metrics.in_flight.set(self.executor.capacity.in_use)
             await asyncio.sleep(1)
 
 
 def worker() -> App:
-    """The application of one worker process, with the settings that the parent has read."""
-    settings = Settings.model_validate_json(os.environ[RESOLVED])
+    """The application of one worker process, with the settings of the parent process.
+
+    A worker that cannot load the model replies 503 and keeps trying. If it exited instead, it would
+    be restarted again and again while the registry is unreachable.
+    """
+    settings = Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
     configure(settings.log_level)
-    try:
-        served = load_model(settings.model_uri)
-    except Exception:
-        if not settings.wait_for_model:
-            raise
-        served = None
+    quiet_mlflow()
+    with _default_signals():
+        served = load_if_available(settings.model_uri)
     return create_app(settings, served)
+
+
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the process; uvicorn would not react until the model is loaded."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in _ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

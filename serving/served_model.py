@@ -1,9 +1,9 @@
-"""The served model: loaded from the registry as data, watched, and swapped between two requests."""
+"""The served model: loaded from the registry as data, and replaced when the alias moves."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from asyncio import sleep
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,20 +13,24 @@ from typing import Any
 from mlflow.pyfunc import PyFuncModel
 
 from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
-from churn_model.schema import RecordSchema
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from pyfunc import loaded_version
 from pyfunc.model import ChurnPyfunc
 from pyfunc.registry_errors import readable_errors
+from serving.daemon_thread import run_in_daemon_thread
 
 _logger = logging.getLogger("serving.model")
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One version, ready to score. ``pyfunc`` takes the formats that only MLflow parses."""
+    """A model version that is ready to score.
+
+    ``pyfunc`` scores the formats that MLflow's own code parses (CSV, Parquet). ``is_simulated``:
+    the version was trained on simulated customers, and is only a placeholder.
+    """
 
     name: str | None
     version: str | None
@@ -34,9 +38,10 @@ class ServedModel:
     loaded_at: str
     scorer: Scorer
     pyfunc: PyFuncModel
+    is_simulated: bool = False
 
     def info(self) -> dict[str, Any]:
-        """What ``/health`` says of it."""
+        """The model's part of the reply of ``/health``."""
         return {
             "name": self.name,
             "version": self.version,
@@ -48,17 +53,32 @@ class ServedModel:
 def load_model(uri: str) -> ServedModel:
     """Load and warm up a model. Raises RegistryError, ScorecardError or SchemaError.
 
-    Only the version's data is read (scorecard and schema); no code of the artifact runs.
+    Reads only the version's data (scorecard and schema); none of the artifact's code runs.
     """
     read = loaded_version.read_version(uri)
-    model = PyFuncModel(model_meta=read.mlflow_model, model_impl=_ModelImplementation(read.scorer))
     _warm_up(read.scorer)
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return ServedModel(read.name, read.number, read.alias, now, read.scorer, model)
+    return ServedModel(
+        read.name,
+        read.number,
+        read.alias,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        read.scorer,
+        PyFuncModel(model_meta=read.mlflow_model, model_impl=_ModelImplementation(read.scorer)),
+        read.is_simulated,
+    )
+
+
+def load_if_available(uri: str) -> ServedModel | None:
+    """Load a model, or log in one line why that is not possible now and return None."""
+    try:
+        return load_model(uri)
+    except ChurnError as error:
+        _logger.warning("no model is loaded yet, trying again: %s", error)
+        return None
 
 
 class _ModelImplementation:
-    """What MLflow calls for CSV and Parquet: our own model code, never the artifact's."""
+    """The model that MLflow calls for CSV and Parquet: our own code, never the artifact's."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._model = ChurnPyfunc()
@@ -69,28 +89,35 @@ class _ModelImplementation:
 
 
 def _warm_up(scorer: Scorer) -> None:
-    """Score once both ways, so that the first caller does not pay for it, nor find it broken."""
+    """Score once with each method, so that the first request is neither slow nor a surprise."""
     customer = example_customer(scorer)
     scorer.score([customer] * 100, explain=True, on_invalid="report")
-    with suppress(InvalidRecords):  # a rounded value may be beyond its bound
+    with suppress(InvalidRecords):  # rounding may have moved a value past its bound
         scorer.score_one(customer, explain=True)
 
 
-def _refuse_narrower(version: str | None, new: RecordSchema, old: RecordSchema) -> None:
-    reasons = incompatibilities(new, old)
-    if reasons:
-        raise SchemaError(
-            f"version {version} would not do for today's callers: {'; '.join(reasons)}. Restart "
-            "with --allow-schema-change to serve it"
-        )
+def check_replacement(new: ServedModel, current: ServedModel) -> None:
+    """Raise SchemaError if ``new`` rejects inputs that ``current`` accepts.
+
+    A model trained on real data may always replace a simulated placeholder.
+    """
+    reasons = incompatibilities(new.scorer.schema, current.scorer.schema)
+    if not reasons or (current.is_simulated and not new.is_simulated):
+        return
+    raise SchemaError(
+        f"version {new.version} is not served: its schema rejects inputs that version "
+        f"{current.version} accepts ({'; '.join(reasons)}). To serve it, restart the server or "
+        "start it with --allow-schema-change; to serve both models, register this one under its "
+        "own name (`churn train --name`)"
+    )
 
 
 class ModelHolder:
-    """The current model, and the watch that replaces it.
+    """Holds the served model, and replaces it when the alias points at another version.
 
-    ``current`` is None until there is one. A version that cannot be loaded leaves the old one
-    serving; ``problem`` says why until the next success. So does one that would refuse records
-    which the old one accepts, unless ``any_schema``.
+    ``current`` is None until a model is loaded. A version that cannot be loaded, or whose schema
+    rejects inputs that the current one accepts (unless ``allow_schema_change``), does not replace
+    it; ``problem`` says why until the next success.
     """
 
     def __init__(
@@ -98,54 +125,67 @@ class ModelHolder:
         uri: str,
         on_swap: Callable[[ServedModel], None] = lambda served: None,
         *,
-        any_schema: bool = False,
+        allow_schema_change: bool = False,
     ) -> None:
         self.uri = uri
-        self._any_schema = any_schema
+        self._allow_schema_change = allow_schema_change
         self.current: ServedModel | None = None
         self.problem: str | None = None
         self._on_swap = on_swap
-        self._refused: str | None = None
+        self._rejected_version: str | None = None
 
     def start(self, served: ServedModel) -> None:
-        """Serve this one from now on."""
+        """Serve this model from now on."""
         self.current = served
         self.problem = None
         self._on_swap(served)
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
-        """Look at the registry every ``interval`` seconds, for ever."""
+        """Check the registry every ``interval`` seconds, until cancelled."""
         while True:
-            await asyncio.sleep(interval)
+            await sleep(interval)
             try:
-                newer = await asyncio.to_thread(self._newer)
+                newer = await run_in_daemon_thread(self._load_newer)
                 if newer is not None:
+                    _log_swap(newer, self.current)
                     self.start(newer)
-                    _logger.info("serving version %s", newer.version)
             except Exception as error:
-                self._note(error)
+                self._report(error)
                 on_failure()
 
-    def _newer(self) -> ServedModel | None:
-        """The model that the URI points at now, where that is another one."""
+    def _load_newer(self) -> ServedModel | None:
+        """The model that the URI points at now, or None if it is the current one."""
         with readable_errors(self.uri):
             _, version, _ = loaded_version.resolve(self.uri)
-        if self.current is not None and version in (self.current.version, self._refused):
-            if version == self.current.version:
-                self.problem = self._refused = None
+        if self.current is not None and version == self.current.version:
+            self.problem = self._rejected_version = None
+            return None
+        if self.current is not None and version == self._rejected_version:
             return None
         try:
             newer = load_model(self.uri)
-            if self.current is not None and not self._any_schema:
-                _refuse_narrower(version, newer.scorer.schema, self.current.scorer.schema)
+            if self.current is not None and not self._allow_schema_change:
+                check_replacement(newer, self.current)
         except ChurnError as error:
             if not isinstance(error, RegistryError):
-                self._refused = version  # its files will not get better: say it once
+                self._rejected_version = version  # its files do not change, so report it once
             raise
         return newer
 
-    def _note(self, error: Exception) -> None:
-        text = str(error) if isinstance(error, ChurnError) else type(error).__name__
-        if text != self.problem:
-            _logger.warning("the model was not reloaded: %s", text)
-        self.problem = text
+    def _report(self, error: Exception) -> None:
+        problem = str(error) if isinstance(error, ChurnError) else type(error).__name__
+        if problem != self.problem:
+            _logger.warning("the model was not reloaded: %s", problem)
+        self.problem = problem
+
+
+def _log_swap(new: ServedModel, old: ServedModel | None) -> None:
+    if old is not None and old.is_simulated and not new.is_simulated:
+        _logger.info(
+            "serving version %s, trained on real data; it replaces the placeholder version %s, "
+            "which was trained on simulated customers",
+            new.version,
+            old.version,
+        )
+    else:
+        _logger.info("serving version %s", new.version)

@@ -1,4 +1,4 @@
-"""JSON logs: one line a request on standard output, everything else on standard error."""
+"""JSON logs: one line per request on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from serving.http.request_context import RequestContext
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as a line of JSON."""
+    """Formats a log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """``time``, ``level``, ``logger``, ``message`` and, of an exception, its kind and place.
+        """``time``, ``level``, ``logger``, ``message``; of an exception, its type and location.
 
-        Neither the exception's text nor its stack trace: both may hold a customer's values.
+        The exception's message and stack trace are left out, because they may contain customer
+        data.
         """
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, timezone.utc),
@@ -31,21 +32,22 @@ class JsonFormatter(logging.Formatter):
             line["request_id"] = record.__dict__["request_id"]
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
-            line["at"] = _places(record.exc_info[2])
+            line["at"] = _locations(record.exc_info[2])
         return orjson.dumps(line).decode()
 
 
-def _places(trace: Any) -> list[str]:
-    places = []
+def _locations(trace: Any) -> list[str]:
+    """``file:line function`` of the innermost frames."""
+    locations = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        locations.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return places[-8:]
+    return locations[-8:]
 
 
 def configure(level: str) -> None:
-    """Send all logging to standard error as JSON."""
+    """Send all logs and warnings to standard error as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
@@ -55,11 +57,12 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retries end in an error of MLflow's
+    logging.captureWarnings(True)
 
 
 def write_requests(contexts: list[RequestContext]) -> None:
-    """Write a line for each finished request."""
+    """Write one line per finished request."""
     lines = [
         orjson.dumps(
             {

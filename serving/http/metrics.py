@@ -1,4 +1,7 @@
-"""Prometheus metrics; right with several workers, which write into one folder."""
+"""Prometheus metrics, summed over the workers.
+
+With several workers, each writes to files in one folder, and a scrape reads all of them.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,15 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from serving.http.request_context import RequestContext
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus-client's own variable: the folder in which workers share their metrics."""
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TENTHS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 
 
 class Metrics:
-    """All that the server counts."""
+    """The server's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -41,8 +46,8 @@ class Metrics:
             "churn_request_seconds", "Time to reply", ["route"], buckets=_SECONDS, **shared
         )
         self._rows = Counter("churn_rows_scored", "Customers scored", **shared)
-        self._refused = Counter(
-            "churn_rows_refused", "Field errors of refused customers", ["field", "rule"], **shared
+        self._field_errors = Counter(
+            "churn_rows_refused", "Field errors of rejected customers", ["field", "rule"], **shared
         )
         self._probability = Histogram(
             "churn_probability", "Predicted probability", buckets=_TENTHS, **shared
@@ -55,14 +60,17 @@ class Metrics:
             **shared,
         )
         self.in_flight = Gauge(
-            "churn_requests_in_flight", "Requests at work", multiprocess_mode="livesum", **shared
+            "churn_requests_in_flight",
+            "Requests in progress",
+            multiprocess_mode="livesum",
+            **shared,
         )
         self.reload_failures = Counter(
             "churn_model_reload_failures", "Versions that could not be loaded", **shared
         )
 
     def requests(self, contexts: Sequence[RequestContext]) -> None:
-        """Count finished requests, with what was scored and refused in them."""
+        """Count finished requests, their scores and their field errors."""
         seconds: dict[str, list[float]] = {}
         single: list[float] = []
         for (route, status, client), n in Tally(
@@ -75,28 +83,28 @@ class Metrics:
                 if isinstance(context.probability, float):
                     single.append(context.probability)
                 else:
-                    self._score(context.probability)
+                    self._count_scores(context.probability)
             for error in context.field_errors:
-                self._refused.labels(error.field, error.type).inc()
+                self._field_errors.labels(error.field, error.type).inc()
         for route, values in seconds.items():
             _observe(self._seconds.labels(route), _SECONDS, np.array(values))
-        self._score(np.array(single))
+        self._count_scores(np.array(single))
 
-    def _score(self, probability: npt.NDArray[np.float64]) -> None:
-        """Count the customers of a batch (n,), NaN for those without a score."""
-        known = probability[~np.isnan(probability)]
-        if len(known):
-            self._rows.inc(len(known))
-            _observe(self._probability, _TENTHS, known)
+    def _count_scores(self, probability: npt.NDArray[np.float64]) -> None:
+        """Count scored customers from their probabilities (n,); NaN marks those without a score."""
+        scored = probability[~np.isnan(probability)]
+        if len(scored):
+            self._rows.inc(len(scored))
+            _observe(self._probability, _TENTHS, scored)
 
     def model(self, name: str | None, version: str | None) -> None:
-        """Say which version is served."""
+        """Set which version is served."""
         self._model.clear()
         self._model.labels(name or "", version or "").set(1)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics of all workers, and their content type."""
-        folder = os.environ.get(FOLDER)
+        folder = os.environ.get(FOLDER_VARIABLE)
         if folder is None:
             return generate_latest(self.registry), CONTENT_TYPE_LATEST
         _forget_dead_workers(Path(folder))
@@ -110,18 +118,18 @@ def _observe(
 ) -> None:
     """Observe many values (n,) at once.
 
-    prometheus-client has a call for one; this adds to what that adds to.
+    ``Histogram.observe`` takes one value per call; this updates the same counters for all of them.
     """
-    places = np.searchsorted(bounds, values, side="left")
-    for place, count in enumerate(np.bincount(places, minlength=len(bounds) + 1).tolist()):
+    buckets = np.searchsorted(bounds, values, side="left")
+    for bucket, count in enumerate(np.bincount(buckets, minlength=len(bounds) + 1).tolist()):
         if count:
-            histogram._buckets[place].inc(count)
+            histogram._buckets[bucket].inc(count)
     histogram._sum.inc(float(values.sum()))
 
 
 def _forget_dead_workers(folder: Path) -> None:
-    """Gauges of workers that were killed would be counted for ever."""
+    """Remove the gauges of workers that were killed, which would otherwise be summed forever."""
     for file in folder.glob("gauge_live*.db"):
-        found = re.search(r"_(\d+)\.db$", file.name)
-        if found and not Path(f"/proc/{found[1]}").exists():
-            mark_process_dead(int(found[1]), str(folder))  # type: ignore[no-untyped-call]
+        match = re.search(r"_(\d+)\.db$", file.name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            mark_process_dead(int(match[1]), str(folder))  # type: ignore[no-untyped-call]

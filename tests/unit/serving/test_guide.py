@@ -1,4 +1,4 @@
-"""The operating guide and its files name what is there."""
+"""The operating guide and its configuration files match the code."""
 
 import json
 import re
@@ -15,8 +15,8 @@ GUIDE = (DOCS / "operating.md").read_text()
 HISTOGRAMS = ("churn_request_seconds", "churn_probability")
 
 
-def exposed():
-    """The names of all samples that the server can show."""
+def exposed_names():
+    """The names of all metrics that the server can expose."""
     metrics = Metrics()
     return {
         name
@@ -25,26 +25,26 @@ def exposed():
     } | {f"{histogram}_{part}" for histogram in HISTOGRAMS for part in ("bucket", "sum", "count")}
 
 
-def test_the_dashboard_and_the_guide_show_only_what_is_counted():
+def test_the_dashboard_and_the_guide_name_only_metrics_that_exist():
     dashboard = json.loads((DOCS / "operating" / "grafana.json").read_text())
     queries = " ".join(target["expr"] for p in dashboard["panels"] for target in p["targets"])
     for text in (queries, " ".join(re.findall(r"`(churn_[a-z_]+)`", GUIDE))):
         named = set(re.findall(r"\bchurn_[a-z_]+", text))
         assert named
-        assert named <= exposed()
+        assert named <= exposed_names()
 
 
-def test_each_metric_is_in_the_guide():
+def test_the_guide_describes_every_metric():
     for family in Metrics().registry.collect():
         assert f"`{family.name}" in GUIDE
 
 
-def test_each_status_is_in_the_guide():
+def test_the_guide_describes_every_status():
     for status in (*ERROR_CODES, 408):
         assert re.search(rf"\b{status}\b", GUIDE)
 
 
-def test_the_manifests_use_settings_and_routes_that_exist():
+def test_the_configuration_files_use_settings_and_routes_that_exist():
     deployment, service = yaml.safe_load_all((DOCS / "operating" / "kubernetes.yaml").read_text())
     pod = deployment["spec"]["template"]
     container = pod["spec"]["containers"][0]
@@ -59,6 +59,6 @@ def test_the_manifests_use_settings_and_routes_that_exist():
     assert yaml.safe_load((DOCS / "operating" / "prometheus.yml").read_text())["scrape_configs"]
 
 
-def test_links_lead_somewhere():
+def test_relative_links_point_to_files():
     for target in re.findall(r"\]\(((?!http)[^)#]+)\)", GUIDE):
         assert (DOCS / target).is_file()

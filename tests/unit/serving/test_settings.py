@@ -11,13 +11,13 @@ GUIDE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch):
-    # set first: read_settings() leaves the name of the file in the environment for worker processes
+    # set first: read_settings() puts the file's name into the environment, for worker processes
     monkeypatch.setenv(f"{PREFIX}CONFIG", "")
     for name in Settings.model_fields:
         monkeypatch.delenv(PREFIX + name.upper(), raising=False)
 
 
-def test_a_flag_goes_over_the_environment_and_that_over_the_file(tmp_path, monkeypatch):
+def test_a_flag_overrides_the_environment_which_overrides_the_file(tmp_path, monkeypatch):
     file = tmp_path / "serving.toml"
     file.write_text('port = 1\nworkers = 1\ntimeout = 1.5\ncors_origins = ["http://a", "http://b"]')
     monkeypatch.setenv("CHURN_SERVING_PORT", "2")
@@ -43,31 +43,37 @@ def test_the_short_flags_are_those_of_mlflow():
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--host", "0.0.0.0"], "refusing to serve on 0.0.0.0 without API keys"),
-        (["--host", "::"], "refusing to serve on ::"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 needs API keys"),
+        (["--host", "::"], "--host :: needs API keys"),
         (["--port", "70000"], "--port: "),
         (["--workers", "none"], "--workers: "),
         (["--public", "predict"], "only docs, version, metrics"),
         (["--log-level", "loud"], "--log-level: "),
-        (["--config", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["--config", "nowhere.toml"], "nowhere.toml: the file does not exist"),
     ],
 )
-def test_what_cannot_work_is_said_in_one_line(flags, complaint):
+def test_invalid_settings_are_one_line_that_names_the_flag(flags, complaint):
     with pytest.raises(InvalidParameter) as caught:
         read_settings(flags)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "name"), [("ports = 1", "ports"), ("port 1", "serving.toml")])
-def test_a_file_with_an_unknown_setting_or_no_toml_is_refused(tmp_path, text, name):
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("ports = 1", "ports is not a known setting. Did you mean 'port'"),
+        ("port 1", "serving.toml"),
+    ],
+)
+def test_a_file_with_an_unknown_setting_or_invalid_toml_is_rejected(tmp_path, text, complaint):
     file = tmp_path / "serving.toml"
     file.write_text(text)
-    with pytest.raises(InvalidParameter, match=name):
+    with pytest.raises(InvalidParameter, match=complaint):
         read_settings(["--config", str(file)])
 
 
-def test_loopback_or_keys_or_insecure_will_do():
+def test_loopback_or_keys_or_insecure_is_accepted():
     for flags in ([], ["--host", "localhost"], ["--host", "127.0.0.2"]):
         read_settings(flags)
     read_settings(["--host", "0.0.0.0", "--insecure"])

@@ -1,0 +1,100 @@
+"""Runs the application in uvicorn: in one process, in several workers, or reloading the code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from pyfunc.environment import quiet_mlflow
+from serving.app import SETTINGS_VARIABLE, create_app, worker
+from serving.http.metrics import FOLDER_VARIABLE
+from serving.http.protocol import BufferedHttpProtocol
+from serving.served_model import load_if_available, load_model
+from serving.settings import Settings
+
+
+def run(settings: Settings, listener: socket.socket) -> int:
+    """Serve on a bound socket until a signal ends it; returns 0.
+
+    Raises RegistryError, ScorecardError or SchemaError if the model cannot be loaded, unless
+    ``settings.wait_for_model``.
+    """
+    quiet_mlflow()
+    # MLflow's seven retries take two minutes; the server looks again by itself
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    if settings.workers == 1 and not settings.reload:
+        _run_here(settings, listener)
+    else:
+        _run_workers(settings, listener)
+    return 0
+
+
+def _run_here(settings: Settings, listener: socket.socket) -> None:
+    load = load_if_available if settings.wait_for_model else load_model
+    app = create_app(settings, load(settings.model_uri))
+    # uvicorn raises the signal that ended it again after shutdown, which would change the exit code
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(uvicorn.Config(app, **uvicorn_options(settings))).run(sockets=[listener])
+
+
+def _run_workers(settings: Settings, listener: socket.socket) -> None:
+    """Serve from child processes, each of which loads the model for itself."""
+    if not settings.wait_for_model:
+        load_model(settings.model_uri)  # a model that cannot be loaded is reported once, here
+    os.environ[SETTINGS_VARIABLE] = settings.model_dump_json()
+    config = uvicorn.Config(
+        f"{worker.__module__}:{worker.__name__}",
+        factory=True,
+        workers=settings.workers,
+        reload=settings.reload,
+        **uvicorn_options(settings),
+    )
+    with _metrics_folder():
+        if settings.reload:
+            ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+        else:
+            Multiprocess(config, sockets=[listener]).run()
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """A folder in which the workers share their metrics, named in their environment."""
+    folder = os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="churn-metrics-")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
+    """The arguments of ``uvicorn.Config``."""
+    return {
+        "loop": "uvloop",
+        "http": BufferedHttpProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "date_header": True,
+        "backlog": 2048,
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": int(settings.grace),
+        "proxy_headers": bool(settings.forwarded_allow_ips),
+        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "root_path": settings.root_path,
+        "ssl_certfile": settings.ssl_certfile,
+        "ssl_keyfile": settings.ssl_keyfile,
+        "ssl_keyfile_password": settings.ssl_keyfile_password,
+        "ssl_ca_certs": settings.ssl_ca_certs,
+    }
