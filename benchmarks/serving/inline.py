@@ -1,7 +1,8 @@
-"""Where scoring on the event loop ends: what a thread hop costs, and what bodies of a size cost.
+"""Measures what the setting ``inline_bytes`` weighs: handing work to a thread against scoring it.
 
-A body that takes less than a few hops to score is quicker on the event loop, for itself and for
-those behind it; a larger one would keep the others waiting.
+If a request takes about as long to score as to hand to a thread, scoring on the event loop is
+faster for all requests. A larger one would make the others wait.
+
 Usage: python benchmarks/serving/inline.py
 """
 
@@ -17,22 +18,22 @@ import uvloop
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
-from serving.api import protocol
+from serving.api.requests import read_invocation
 from training.data.simulator import simulate
 from training.fitting.fit import fit
 
 
-async def _hop(pool: ThreadPoolExecutor) -> float:
+async def _thread_round_trip(pool: ThreadPoolExecutor) -> float:
     begun = time.perf_counter()
     await asyncio.get_running_loop().run_in_executor(pool, int)
     return time.perf_counter() - begun
 
 
 async def main() -> None:
-    """Print both."""
+    """Print both durations."""
     with ThreadPoolExecutor(2) as pool:
-        hops = [await _hop(pool) for _ in range(2000)]
-    print(f"a thread hop: {statistics.median(hops) * 1e6:.0f} us\n")
+        round_trips = [await _thread_round_trip(pool) for _ in range(2000)]
+    print(f"round trip to a thread: {statistics.median(round_trips) * 1e6:.0f} us\n")
     simulation = simulate(seed=0)
     scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
     scorer = Scorer(scorecard, CUSTOMER_SCHEMA)
@@ -44,7 +45,7 @@ async def main() -> None:
         times = []
         for _ in range(200):
             begun = time.perf_counter()
-            request = protocol.read_invocation(body)
+            request = read_invocation(body)
             scorer.score(request.customers)
             times.append(time.perf_counter() - begun)
         print(f"| {n} | {len(body):,} | {statistics.median(times) * 1e6:,.0f} |")

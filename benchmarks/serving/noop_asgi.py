@@ -1,4 +1,4 @@
-"""The least an ASGI application can do: read the body, answer with as many bytes as a score has."""
+"""The smallest ASGI application: reads the body and replies with as many bytes as a score."""
 
 _BODY = b'{"customer_id":"C000001","churn_prediction":0,"churn_probability":0.3896005272655046}'
 _START = {

@@ -1,4 +1,4 @@
-"""A FastAPI route with the same body model that does nothing."""
+"""FastAPI routes with the default record as body model, and no model behind them."""
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ app = FastAPI()
 
 @app.get("/ping")
 async def ping():
-    """Is it up."""
+    """Liveness probe."""
     return None
 
 

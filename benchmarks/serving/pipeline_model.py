@@ -16,7 +16,7 @@ class Pipeline(mlflow.pyfunc.PythonModel):
         self.pipeline = pickle.loads(Path(os.environ["TUTORIAL_MODEL"]).read_bytes())
 
     def predict(self, context, model_input, params=None):
-        """Probabilities by customer."""
+        """One probability per customer."""
         features = model_input.drop(columns="customer_id").astype(float)
         probability = self.pipeline.predict_proba(features)[:, 1]
         return pd.DataFrame(

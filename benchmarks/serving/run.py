@@ -1,11 +1,12 @@
-"""Requests a second of our server and of what people could pick instead, side by side.
+"""Compares the requests per second of this server with those of its alternatives.
 
-One worker pinned to core 0, wrk on core 1; the servers take turns in each round, and the medians
-over the rounds are compared. Our server has keys, rate limits (of requests and rows), request ids,
-JSON logs and metrics all on. Needs wrk (Debian: apt-get install wrk), the extras train and serve.
+Each server has one worker on core 0, and wrk runs on core 1. The servers take turns in each round;
+the medians over the rounds are compared. This server runs with API keys, rate limits (requests and
+rows), request ids, JSON logs and metrics. Needs wrk (Debian: apt-get install wrk) and the extras
+train and serve.
 
-With --data, --id and --target the model is of a table of one's own, and this server is compared
-with the tutorial's app and MLflow's alone.
+With --data, --id and --target, the model is trained on that table, and this server is compared with
+the tutorial's app and MLflow's server only.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
     [--data FILE --id COLUMN --target COLUMN=VALUE]
@@ -55,7 +56,7 @@ CASES = [(rows, connections) for rows in (1, 1000) for connections in (1, 16)]
 
 @dataclass
 class Server:
-    """One competitor: how to start it, and what to send where."""
+    """A server to measure: how to start it, and which requests to send."""
 
     name: str
     command: list[str]
@@ -64,7 +65,7 @@ class Server:
     headers: dict[str, str]
 
     def target(self, rows: int, customers: list[dict]) -> tuple[str, bytes]:
-        """Path and body of a request with so many customers."""
+        """Path and body of a request with ``rows`` customers."""
         if self.name in (MLFLOW, PIPELINE):
             body = {"dataframe_records": customers[:rows]}
             return "/invocations", json.dumps(body).encode()
@@ -74,7 +75,7 @@ class Server:
 
 
 def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
-    """The competitors, over one model and one pipeline fitted here."""
+    """All servers, with a scorecard and a scikit-learn pipeline fitted to the same table."""
     scorecard = fit(table.customers, table.churned, schema).scorecard
     uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
@@ -131,7 +132,7 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
 
 
 def start(server: Server) -> subprocess.Popen:
-    """The server's process on core 0, ready to answer."""
+    """The server's process on core 0, ready to reply."""
     process = subprocess.Popen(
         ["taskset", "-c", "0", *server.command],
         cwd=HERE,
@@ -152,7 +153,7 @@ def start(server: Server) -> subprocess.Popen:
 def load(
     server: Server, rows: int, connections: int, seconds: int, customers: list[dict], folder: Path
 ) -> dict[str, float]:
-    """One run of wrk: requests a second, and latencies in ms."""
+    """One run of wrk: requests per second, and latencies in ms."""
     path, body = server.target(rows, customers)
     headers = {"Content-Type": "application/json", **server.headers}
     script = folder / "request.lua"
@@ -179,34 +180,36 @@ def _ms(text: str, percent: int) -> float:
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=3, help="of load a case and round")
+    parser.add_argument("--seconds", type=int, default=3, help="duration of one run of wrk")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--data", default="", help="a table of one's own")
+    parser.add_argument(
+        "--data", default="", help="train on this table instead of simulated customers"
+    )
     parser.add_argument("--id", default="")
     parser.add_argument("--target", default="")
     options = parser.parse_args()
     table, schema = built_in_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
-        found = read_training_data(train_options(flags))
-        table, schema = found.table, found.schema
+        data = read_training_data(train_options(flags))
+        table, schema = data.table, data.schema
     frame = table.customers.head(1000)
     customers = frame.astype(object).where(frame.notna(), None).to_dict("records")
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        field = servers(folder, table, schema)
-        if options.data:  # the others know the fields of the default record only
-            field = [server for server in field if server.name in (OURS, TUTORIAL, MLFLOW)]
-        for server in field:
+        compared = servers(folder, table, schema)
+        if options.data:  # the others support only the default record
+            compared = [server for server in compared if server.name in (OURS, TUTORIAL, MLFLOW)]
+        for server in compared:
             process = start(server)
             stack.callback(process.wait)
             stack.callback(os.killpg, process.pid, signal.SIGTERM)
         for rows, connections in CASES:
-            runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in field}
+            runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in compared}
             for _ in range(options.rounds):
-                for server in field:
+                for server in compared:
                     runs[server.name].append(
                         load(server, rows, connections, options.seconds, customers, folder)
                     )
@@ -219,10 +222,10 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=1))
 
 
-def _print(found: dict[str, dict[str, dict[str, float]]]) -> None:
-    print("| rows, connections | server | requests/s | p50 ms | p99 ms | ours is |")
+def _print(cases: dict[str, dict[str, dict[str, float]]]) -> None:
+    print("| rows, connections | server | requests/s | p50 ms | p99 ms | this server / it |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for case, results in found.items():
+    for case, results in cases.items():
         ours = results[OURS]["rate"]
         for name, result in results.items():
             times = f"{ours / result['rate']:.2f} times" if name != OURS else ""

@@ -1,9 +1,9 @@
-"""What a server goes through in a bad minute, and whether any caller notices.
+"""Puts a server through swaps, an outage and a restart under load, and counts failed requests.
 
-32 connections without a pause; meanwhile the alias moves ten times between two versions, the
-registry goes away, and the server is replaced by another on the same port. Then memory over many
-requests (wrk, from Debian's packages). Everything on loopback; ends by itself, 1 where a request
-failed or a reply mixed versions.
+While 32 connections send requests without a pause, the alias moves ten times between two versions,
+the registry becomes unreachable, and another server takes over the port. Then the memory is
+measured over many requests (with wrk, from Debian's packages). Exits with 1 if a request failed or
+a reply mixed versions.
 
 Usage: python benchmarks/serving/soak.py [--seconds S] [--connections N] [--requests N]
 """
@@ -43,7 +43,7 @@ MOVES = 10
 
 
 class Callers:
-    """Threads that post without a pause, a connection each, and note every reply."""
+    """Threads that post without a pause, one connection each, and record every reply."""
 
     def __init__(self, url: str, connections: int) -> None:
         self.url = url
@@ -55,7 +55,7 @@ class Callers:
         for thread in self.threads:
             thread.start()
 
-    def _post(self, place: int) -> None:
+    def _post(self, index: int) -> None:
         with ChurnClient(self.url, retries=5) as client:
             while not self.ended.is_set():
                 try:
@@ -65,19 +65,19 @@ class Callers:
                     reply.raise_for_status()
                     content = reply.json()
                     self.replies.add((content["model_version"], tuple(content["probabilities"])))
-                    self.counts[place] += 1
+                    self.counts[index] += 1
                 except Exception as error:
                     self.failures.append(repr(error))
 
     def end(self) -> None:
-        """Stop and wait for the last replies."""
+        """Stop, and wait for the last replies."""
         self.ended.set()
         for thread in self.threads:
             thread.join()
 
 
 def register_two(folder: Path) -> Path:
-    """A registry with two versions that score differently; returns its database."""
+    """Make a registry with two versions that score differently; returns its database."""
     database = folder / "mlflow.db"
     mlflow.set_tracking_uri(f"sqlite:///{database}")
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("soak", str(folder / "runs")))
@@ -92,7 +92,7 @@ def register_two(folder: Path) -> Path:
 
 
 def serve(port: int, database: Path) -> subprocess.Popen:
-    """Our server, up and answering."""
+    """The process of a server that is ready to reply."""
     with open(database.parent / "err", "wb") as err:
         flags = ["-p", str(port), "--reuse-port", "--reload-interval", "0.2"]
         process = subprocess.Popen(
@@ -110,8 +110,8 @@ def serve(port: int, database: Path) -> subprocess.Popen:
     raise SystemExit((database.parent / "err").read_text())
 
 
-def bad_minute(port: int, database: Path, seconds: int, connections: int) -> bool:
-    """The alias moves, the registry goes, the server is replaced; True if no caller noticed."""
+def disturb(port: int, database: Path, seconds: int, connections: int) -> bool:
+    """Move the alias, remove the registry, replace the server; True if no request failed."""
     first = serve(port, database)
     callers = Callers(f"http://127.0.0.1:{port}", connections)
     step = seconds * 0.6 / MOVES
@@ -121,7 +121,7 @@ def bad_minute(port: int, database: Path, seconds: int, connections: int) -> boo
     gone = database.with_suffix(".gone")
     database.rename(gone)
     time.sleep(seconds * 0.2)
-    database.unlink(missing_ok=True)  # SQLite makes an empty one where it finds none
+    database.unlink(missing_ok=True)  # SQLite creates an empty file if there is none
     gone.rename(database)
     second = serve(port, database)
     first.send_signal(signal.SIGTERM)
@@ -142,7 +142,7 @@ def bad_minute(port: int, database: Path, seconds: int, connections: int) -> boo
 
 
 def memory(port: int, database: Path, total: int) -> None:
-    """Resident memory as requests go by."""
+    """Print the resident memory as the number of requests grows."""
     server = serve(port, database)
     body = '{"customer_id":"C1","age":42,"tenure":12,"monthly_charges":70.5}'
     script = database.parent / "request.lua"
@@ -176,20 +176,25 @@ def _resident(pid: int) -> float:
 
 
 def main() -> int:
-    """Run both; 0 where no caller noticed anything."""
+    """Run both; 0 if no request failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=60, help="of load")
+    parser.add_argument("--seconds", type=int, default=60, help="duration of the load")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--requests", type=int, default=200_000, help="for the memory's course")
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=200_000,
+        help="number of requests over which memory is measured",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        probe.bind(("127.0.0.1", 0))  # never listens; it only keeps the number
+        probe.bind(("127.0.0.1", 0))  # never listens; it only reserves the port
         port = probe.getsockname()[1]
         database = register_two(Path(name))
-        held = bad_minute(port, database, options.seconds, options.connections)
+        passed = disturb(port, database, options.seconds, options.connections)
         memory(port, database, options.requests)
-    return 0 if held else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

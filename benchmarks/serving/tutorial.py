@@ -1,6 +1,6 @@
-"""The usual FastAPI tutorial app: a pickled scikit-learn pipeline behind a pydantic body model.
+"""The FastAPI app of most tutorials: a pickled scikit-learn pipeline and a pydantic body model.
 
-Its body model has the fields of a JSON Schema, as its author would have written them down.
+The body model is made from a JSON Schema instead of being written by hand.
 """
 
 import json
@@ -21,7 +21,7 @@ IDENTIFIERS = [c.name for c in schema.identifiers]
 
 
 def field(column):
-    """A field's type and default."""
+    """Type and default of a field of the body model."""
     kind = TYPES.get(column.kind, str)
     if column.required:
         return kind, Field(alias=column.name)
@@ -44,7 +44,7 @@ model = pickle.loads(Path(os.environ["TUTORIAL_MODEL"]).read_bytes())
 
 @app.get("/ping")
 def ping():
-    """Is it up."""
+    """Liveness probe."""
     return None
 
 

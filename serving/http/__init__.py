@@ -1,4 +1,4 @@
 """HTTP plumbing: connections, middleware, limits, API keys, logs and metrics.
 
-Nothing here knows what a customer or a model is.
+Nothing in this package knows about customers or models.
 """

@@ -1,4 +1,4 @@
-"""ASGI's types, and how a whole reply is sent."""
+"""ASGI types, and a function that sends a complete reply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def reply(
     content_type: bytes = JSON,
     headers: Sequence[Header] = (),
 ) -> None:
-    """Send a whole reply."""
+    """Send a complete reply."""
     await send(
         {
             "type": "http.response.start",

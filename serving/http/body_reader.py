@@ -12,14 +12,14 @@ from serving.http.request_context import RequestContext
 
 
 class Disconnected(Exception):
-    """The caller went away before the request was whole."""
+    """The client disconnected before it had sent the whole request."""
 
 
 class RequestBodyReader:
-    """Ends the wait for bodies that do not arrive.
+    """Reads request bodies and stops waiting for those that do not arrive in time.
 
-    One watch for all requests looks once a second, because a timer for each would cost more than
-    reading a body does.
+    One task checks all waiting requests once per second, because a timer per request would cost
+    more than reading a body.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -28,32 +28,32 @@ class RequestBodyReader:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def watch(self) -> None:
-        """Look after the waiting requests, for ever."""
+        """Cancel requests that have waited too long, until cancelled itself."""
         self._loop = asyncio.get_running_loop()
         pause = min(1.0, self.seconds / 4)
         while True:
             await asyncio.sleep(pause)
-            latest = perf_counter() - self.seconds
-            for task, since in list(self._waiting.items()):
-                if since < latest:
+            oldest_allowed = perf_counter() - self.seconds
+            for task, started in list(self._waiting.items()):
+                if started < oldest_allowed:
                     del self._waiting[task]
                     task.cancel()
 
-    async def read_body(self, context: RequestContext, receive: Receive, most: int) -> bytes:
+    async def read_body(self, context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
         """The whole body.
 
-        Raises ApiError 413 over ``most`` bytes, declared or streamed (a length may be absent, or a
-        lie), 408 where it does not arrive in time; Disconnected.
+        Raises ApiError 413 over ``max_bytes``, declared or streamed (the declared length may be
+        missing or wrong); ApiError 408 if the body does not arrive in time; Disconnected.
         """
-        # named, because finding the running loop costs a system call before Python 3.12
+        # the loop is passed because looking it up costs a system call before Python 3.12
         task = asyncio.current_task(self._loop)
         assert task is not None
         self._waiting[task] = context.started
         try:
-            return await _read_body(context, receive, most)
+            return await _read_body(context, receive, max_bytes)
         except asyncio.CancelledError:
             if task in self._waiting:
-                raise  # somebody else's cancellation: the server is ending
+                raise  # cancelled by somebody else: the server is shutting down
             if hasattr(task, "uncancel"):  # Python 3.11
                 task.uncancel()
             raise ApiError(408, f"the body did not arrive within {self.seconds:g} s") from None
@@ -61,10 +61,10 @@ class RequestBodyReader:
             self._waiting.pop(task, None)
 
 
-async def _read_body(context: RequestContext, receive: Receive, most: int) -> bytes:
+async def _read_body(context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
     declared = context.headers.get(b"content-length", b"0")
-    if not declared.isdigit() or int(declared) > most:
-        raise _too_large(most)
+    if not declared.isdigit() or int(declared) > max_bytes:
+        raise _too_large(max_bytes)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -73,16 +73,16 @@ async def _read_body(context: RequestContext, receive: Receive, most: int) -> by
             raise Disconnected
         part: bytes = message.get("body", b"")
         size += len(part)
-        if size > most:
-            raise _too_large(most)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _too_large(most: int) -> ApiError:
+def _too_large(max_bytes: int) -> ApiError:
     return ApiError(
         413,
-        f"the body is over {most} bytes; send fewer customers",
+        f"the body is larger than {max_bytes} bytes; send fewer customers",
         headers=[(b"connection", b"close")],
     )

@@ -1,4 +1,4 @@
-"""API errors, and the error body that every route replies with."""
+"""API errors, and the error body that all routes share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from churn_model.errors import (
 RETRY_SECONDS = 1
 """``Retry-After`` of a 503 reply."""
 
-# the names that MLflow's own clients know, by status
+# MLflow's names for errors, by status, so that MLflow's clients understand them
 ERROR_CODES = {
     400: "INVALID_PARAMETER_VALUE",
     401: "UNAUTHENTICATED",
@@ -58,7 +58,7 @@ class ApiError(Exception):
 
 
 def unavailable(message: str) -> ApiError:
-    """503: try again in a moment."""
+    """An ApiError 503 that asks the client to retry soon."""
     return ApiError(503, message, headers=[(b"retry-after", str(RETRY_SECONDS).encode())])
 
 
@@ -72,7 +72,7 @@ def to_api_error(error: ChurnError) -> ApiError:
 
 
 def body(error: ApiError, request_id: str) -> bytes:
-    """The error body; readable by an MLflow client and by a client of ``/predict``."""
+    """The error body, with the keys that MLflow's clients and clients of ``/predict`` expect."""
     content: dict[str, Any] = {
         "success": False,
         "error_code": ERROR_CODES.get(error.status, "BAD_REQUEST"),

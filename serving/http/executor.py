@@ -1,4 +1,4 @@
-"""CPU work: small bodies on the event loop, large ones in a bounded thread pool."""
+"""Runs CPU work: for small bodies on the event loop, for large ones in a thread pool."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Capacity:
-    """How many requests are handled, counting work that goes on after its request timed out."""
+    """Counts requests in progress, including work that continues after its request timed out."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -31,7 +31,7 @@ class Capacity:
 
 
 class ScoringExecutor:
-    """Runs the CPU work of requests: short work directly, long work in a thread pool."""
+    """Runs the CPU work of requests, directly if the body is small and in a thread if not."""
 
     def __init__(self, capacity: Capacity, threads: int, inline_bytes: int, seconds: float) -> None:
         self.capacity = capacity
@@ -40,10 +40,10 @@ class ScoringExecutor:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
 
     async def run(self, size: int, function: Callable[..., T], *arguments: Any) -> T:
-        """The result of ``function``, which handles a body of ``size`` bytes.
+        """The result of ``function``, which processes a body of ``size`` bytes.
 
-        Raises ApiError 504 if it takes too long. A thread cannot be stopped, so its work goes on
-        and takes up capacity until it ends; timeouts cannot pile up behind each other.
+        Raises ApiError 504 if it takes too long. A thread cannot be stopped, so its work continues
+        and counts towards the capacity until it ends; timed-out work therefore cannot pile up.
         """
         if size <= self.inline_bytes:
             return function(*arguments)
@@ -55,9 +55,9 @@ class ScoringExecutor:
             future.add_done_callback(self.capacity.release)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise ApiError(
-                504, f"scoring took over {self.seconds:g} s; send fewer customers"
+                504, f"scoring took longer than {self.seconds:g} s; send fewer customers"
             ) from None
 
     def close(self) -> None:
-        """End the pool."""
+        """Shut down the thread pool."""
         self.pool.shutdown(wait=False, cancel_futures=True)

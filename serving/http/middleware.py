@@ -1,4 +1,4 @@
-"""The middleware, outermost first. Each is a small, plain ASGI class."""
+"""The middleware, outermost first; each is a plain ASGI class."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class RequestContextMiddleware:
         except ChurnError as error:
             rejection = errors.to_api_error(error)
             if rejection.status == 500:
-                self._log_fault(context)
+                self._log_exception(context)
         except Exception:
             rejection = ApiError(500, "internal error")
-            self._log_fault(context)
+            self._log_exception(context)
         if context.status:
-            return  # the reply has begun, so the status cannot change
+            return  # the reply has started, so its status cannot change
         context.field_errors = rejection.errors
         content = errors.body(rejection, context.request_id.decode())
         await reply(send, rejection.status, content, headers=rejection.headers)
 
-    def _log_fault(self, context: RequestContext) -> None:
+    def _log_exception(self, context: RequestContext) -> None:
         _logger.exception("request failed", extra={"request_id": context.request_id.decode()})
 
 
@@ -86,11 +86,15 @@ class ApiKeyMiddleware:
         if scope["type"] == "http":
             context: RequestContext = scope["context"]
             key = _key(context)
-            found = None if key is None else self.keys.client(key)
-            if found is not None:
-                context.client = found
+            client = None if key is None else self.keys.client(key)
+            if client is not None:
+                context.client = client
             elif scope["path"] not in self.open_paths:
-                message = "send an API key as X-API-Key" if key is None else "unknown API key"
+                message = (
+                    "this route requires an API key; send it as X-API-Key"
+                    if key is None
+                    else "the API key is unknown"
+                )
                 raise ApiError(401, message, headers=[(b"www-authenticate", b"Bearer")])
         await self.app(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""A connection whose replies leave together: uvicorn's HTTP protocol over a gathering transport."""
+"""uvicorn's HTTP protocol with fewer system calls under load: it combines the writes of replies."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class BufferedTransport:
-    """A transport that, under load, sends what was written in one turn of the event loop at once.
+    """A transport that, under load, combines the writes of one event loop iteration.
 
-    uvicorn writes the head and the body of a reply apart, as soon as they are there. That is two
-    system calls, and each may wake the process that waits for the reply: a third of what a small
-    request costs. With others at work, the writes of all are put off until all have run. A request
-    on its own gains nothing by waiting, and does not.
+    uvicorn writes the headers and the body of a reply separately. Those are two system calls, and
+    each may wake the client's process, which is a third of the cost of a small request. With
+    several requests in progress, writes are delayed to the end of the iteration and sent together.
+    A single request would gain nothing, so its writes are not delayed.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, at_work: Sized
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, in_progress: Sized
     ) -> None:
         self._transport = transport
         self._loop = loop
-        self._at_work = at_work
+        self._in_progress = in_progress
         self._parts: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send now, or with what else is written in this turn."""
+        """Send now, or together with the other writes of this iteration."""
         if self._parts:
             self._parts.append(data)
-        elif len(self._at_work) > 1:
+        elif len(self._in_progress) > 1:
             self._parts.append(data)
             self._loop.call_soon(self._flush)
         else:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Send what is left, then close."""
+        """Send the delayed writes, then close."""
         self._flush()
         self._transport.close()
 
@@ -51,9 +51,9 @@ class BufferedTransport:
 
 
 class BufferedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on httptools, with replies that leave together."""
+    """uvicorn's httptools protocol on a BufferedTransport."""
 
     def connection_made(self, transport: Any) -> None:
-        """Asyncio."""
-        gathering: Any = BufferedTransport(transport, self.loop, self.tasks)
-        super().connection_made(gathering)
+        """Called by asyncio."""
+        buffered: Any = BufferedTransport(transport, self.loop, self.tasks)
+        super().connection_made(buffered)

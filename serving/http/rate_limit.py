@@ -1,4 +1,4 @@
-"""Rate limits, counted in this process or in a Redis that several share."""
+"""Rate limits, counted in this process or in a Redis that several processes share."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.errors import ApiError, unavailable
 from serving.http.request_context import ANONYMOUS, RequestContext
 
-_SWEEP_SECONDS = 60.0
+_REMOVAL_SECONDS = 60.0
 
 
 class InMemoryCounters(MemoryStorage):
-    """Counts in this process, for the event loop alone.
+    """Counters in this process, for use on the event loop only.
 
-    The library's own starts a thread a hundred times a second to drop what has expired, and every
-    request would wait for those threads; here that is done once a minute, in passing.
+    ``MemoryStorage`` starts a thread a hundred times per second to remove expired counters, which
+    slows down every request. This class removes them once per minute, while counting.
     """
 
-    _swept = 0.0
+    _last_removal = 0.0
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count, in a window that begins with its first request."""
+        """Add to a counter; its window starts with the first request."""
         now = time.time()
         if self.expirations.get(key, 0.0) <= now:
-            if now > self._swept + _SWEEP_SECONDS:
-                self._sweep(now)
+            if now > self._last_removal + _REMOVAL_SECONDS:
+                self._remove_expired(now)
             self.expirations[key] = now + expiry
             self.storage[key] = 0
         self.storage[key] += amount
         return self.storage[key]
 
-    def _sweep(self, now: float) -> None:
-        self._swept = now
+    def _remove_expired(self, now: float) -> None:
+        self._last_removal = now
         for key in [key for key, end in self.expirations.items() if end <= now]:
             del self.expirations[key], self.storage[key]
 
 
 class Limit(NamedTuple):
-    """At most ``amount`` in ``seconds``; the keys of its counters begin with ``prefix``."""
+    """At most ``amount`` per ``seconds``; the keys of its counters start with ``prefix``."""
 
     amount: int
     seconds: int
@@ -54,15 +54,14 @@ class Limit(NamedTuple):
 
 
 class RateLimiter:
-    """Rate limits of requests and of rows, by client, or by IP address without an API key."""
+    """Limits requests and customers per client, or per IP address without an API key."""
 
     def __init__(self, requests: str | None, rows: str | None, storage: str) -> None:
         self.requests = _limit("rate_limit", requests)
         self.rows = _limit("rate_limit_rows", rows)
         try:
-            # only a storage outside this process is awaited
-            self.is_async = not storage.startswith("memory")
-            self.storage: Any = _redis_storage(storage) if self.is_async else InMemoryCounters()
+            self._is_async = not storage.startswith("memory")
+            self.storage: Any = _redis_storage(storage) if self._is_async else InMemoryCounters()
         except Exception as error:
             raise InvalidParameter(f"--rate-limit-storage: {error}") from None
 
@@ -77,28 +76,30 @@ class RateLimiter:
             await self._hit(self.rows, rate_limit_key(scope), rows)
 
     async def _hit(self, limit: Limit, client: str, cost: int) -> None:
-        """Count in a fixed window, which starts with its first request."""
+        """Count in a fixed window that starts with its first request. Raises ApiError."""
         key = limit.prefix + client
         try:
             count = self.storage.incr(key, limit.seconds, amount=cost)
-            if (await count if self.is_async else count) <= limit.amount:
+            if (await count if self._is_async else count) <= limit.amount:
                 return
             expiry = self.storage.get_expiry(key)
-            ends = await expiry if self.is_async else expiry
+            ends = await expiry if self._is_async else expiry
         except StorageError:
-            raise unavailable("the rate limit storage is not available; try again") from None
+            raise unavailable(
+                "the rate limit storage is unavailable; try again in a moment"
+            ) from None
         pause = max(1, round(ends - time.time() + 0.5))
         raise ApiError(
             429,
-            f"over the limit of {limit.text}; try again in {pause} s",
+            f"rate limit of {limit.text} exceeded; try again in {pause} s",
             headers=[(b"retry-after", str(pause).encode())],
         )
 
 
 def _redis_storage(uri: str) -> Any:
-    """A storage outside this process. Raises InvalidParameter for any but Redis."""
+    """The storage of a Redis server. Raises InvalidParameter for any other URI."""
     if not uri.startswith(("redis://", "rediss://", "redis+unix://")):
-        raise InvalidParameter("write it as memory:// or redis://host:port")
+        raise InvalidParameter(f"{uri} is not memory:// or redis://host:port")
     return storage_from_string(f"async+{uri}", implementation="redispy", wrap_exceptions=True)
 
 
@@ -109,12 +110,14 @@ def _limit(setting: str, text: str | None) -> Limit | None:
     try:
         item = parse(text)
     except ValueError:
-        raise InvalidParameter(f"--{flag} {text}: write it as 600/minute") from None
+        raise InvalidParameter(
+            f"--{flag} {text}: is not a rate limit; write it as 600/minute"
+        ) from None
     return Limit(item.amount, item.get_expiry(), str(item), f"churn/{flag}/{item}/")
 
 
 def rate_limit_key(scope: Scope) -> str:
-    """What a limit counts by: the client of the API key, or else the IP address."""
+    """The name that a limit counts by: the API key's client, or else the IP address."""
     context: RequestContext = scope["context"]
     if context.client != ANONYMOUS:
         return context.client
@@ -123,7 +126,7 @@ def rate_limit_key(scope: Scope) -> str:
 
 
 class RateLimitMiddleware:
-    """Counts each request before it is handled; ``exempt_paths`` are not counted."""
+    """Counts each request against the rate limit, except those to ``exempt_paths``."""
 
     def __init__(self, app: App, limiter: RateLimiter, exempt_paths: Collection[str]) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The facts of one request, which the log, the metrics and the middleware read."""
+"""What is known about one request; the log, the metrics and the middleware read it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from churn_model.errors import FieldError
 from serving.http.asgi import Scope
 
 ANONYMOUS = "-"
-"""The client of a request without a key."""
+"""The client name of a request without an API key."""
 
 _random = random.Random()
 _VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestContext:
-    """The facts of one request, filled in on its way; the log and the metrics read them."""
+    """What is known about one request; middleware and routes fill it in."""
 
     __slots__ = (
         "client",
@@ -51,16 +51,16 @@ class RequestContext:
         self.ended = self.seconds = 0.0
 
     def end(self) -> None:
-        """Take the time; what only the request itself needs is let go."""
+        """Record the duration, and free what only the request itself needs."""
         self.seconds = perf_counter() - self.started
         self.ended = time()
         self.headers = {}
 
 
 def _request_id(sent: bytes | None) -> bytes:
-    """The caller's own id where it is well-formed, else a new one of 128 random bits.
+    """The client's own id if it is well-formed, else a new one of 128 random bits.
 
-    Nothing is guarded by an id, so the bits come without a system context.
+    The id is no secret, so the bits need not be cryptographically secure.
     """
     if sent is not None and _VALID_REQUEST_ID.fullmatch(sent):
         return sent

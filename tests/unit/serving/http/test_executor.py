@@ -7,46 +7,46 @@ from serving.http.errors import ApiError
 from serving.http.executor import Capacity, ScoringExecutor
 
 
-def work(most=4, threads=1, inline_bytes=10, seconds=0.05):
-    return ScoringExecutor(Capacity(most), threads, inline_bytes, seconds)
+def executor(capacity=4, threads=1, inline_bytes=10, seconds=0.05):
+    return ScoringExecutor(Capacity(capacity), threads, inline_bytes, seconds)
 
 
-def test_small_work_stays_on_the_event_loop_and_large_work_leaves_it():
+def test_small_work_runs_on_the_event_loop_and_large_work_in_a_thread():
     async def threads_of(size):
-        return await work(seconds=5).run(size, threading.current_thread)
+        return await executor(seconds=5).run(size, threading.current_thread)
 
     assert asyncio.run(threads_of(10)) is threading.main_thread()
     assert asyncio.run(threads_of(11)).name.startswith("scoring")
 
 
-def test_what_the_work_raises_is_raised():
+def test_exceptions_of_the_work_are_passed_on():
     def fails():
         raise ValueError("wrong")
 
     for size in (1, 100):
         with pytest.raises(ValueError, match="wrong"):
-            asyncio.run(work(seconds=5).run(size, fails))
+            asyncio.run(executor(seconds=5).run(size, fails))
 
 
-def test_work_that_outlives_its_request_takes_up_capacity_until_it_ends():
+def test_work_that_outlives_its_request_uses_capacity_until_it_ends():
     ended = threading.Event()
-    machine = work()
+    pool = executor()
 
     async def run():
         with pytest.raises(ApiError) as caught:
-            await machine.run(100, ended.wait)
-        taken = machine.capacity.in_use
+            await pool.run(100, ended.wait)
+        taken = pool.capacity.in_use
         ended.set()
         for _ in range(200):
             await asyncio.sleep(0.01)
-            if machine.capacity.in_use == 0:
+            if pool.capacity.in_use == 0:
                 break
-        return caught.value.status, taken, machine.capacity.in_use
+        return caught.value.status, taken, pool.capacity.in_use
 
     assert asyncio.run(run()) == (504, 1, 0)
 
 
-def test_over_its_capacity_the_next_request_is_told_to_come_back():
+def test_at_full_capacity_the_next_request_gets_503_with_retry_after():
     capacity = Capacity(2)
     capacity.acquire()
     capacity.acquire()

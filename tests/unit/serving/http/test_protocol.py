@@ -4,7 +4,7 @@ from serving.http.protocol import BufferedTransport
 
 
 class Recorder:
-    """Stands where the operating system's side of a transport is."""
+    """A transport that records what is sent."""
 
     def __init__(self):
         self.sent = []
@@ -19,32 +19,32 @@ class Recorder:
         return False
 
 
-def sent(at_work, *, close=False, turns=1):
+def sent(in_progress, *, close=False, turns=1):
     async def run():
         recorder = Recorder()
-        gathering = BufferedTransport(recorder, asyncio.get_running_loop(), at_work)
+        transport = BufferedTransport(recorder, asyncio.get_running_loop(), in_progress)
         for turn in range(turns):
-            gathering.write(b"head%d " % turn)
-            gathering.write(b"body%d " % turn)
+            transport.write(b"head%d " % turn)
+            transport.write(b"body%d " % turn)
             if not close:
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
         if close:
-            gathering.close()
+            transport.close()
             await asyncio.sleep(0)
-        assert gathering.is_closing() is False
+        assert transport.is_closing() is False
         return recorder.sent
 
     return asyncio.run(run())
 
 
-def test_a_request_on_its_own_is_answered_at_once():
+def test_the_writes_of_a_single_request_are_sent_immediately():
     assert sent({1}) == [b"head0 ", b"body0 "]
 
 
-def test_under_load_a_reply_leaves_whole_and_in_order():
+def test_under_load_the_writes_of_a_reply_are_combined_in_order():
     assert sent({1, 2}, turns=2) == [b"head0 body0 ", b"head1 body1 "]
 
 
-def test_closing_sends_what_is_left_first_and_nothing_twice():
+def test_closing_sends_delayed_writes_first_and_nothing_twice():
     assert sent({1, 2}, close=True) == [b"head0 body0 ", "closed"]

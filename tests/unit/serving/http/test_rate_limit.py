@@ -17,8 +17,8 @@ def scope(client="-", address="10.0.0.1"):
     return made
 
 
-def answered(limiter, callers, exempt_paths=()):
-    """Whether each of these requests was handled, and the last rejection."""
+def handled_requests(limiter, callers, exempt_paths=()):
+    """Whether each of these requests was handled, and the last ApiError."""
 
     async def app(scope, receive, send):
         pass
@@ -45,22 +45,22 @@ def limits(requests=None, rows=None):
 def test_clients_are_counted_by_name_and_requests_without_a_key_by_address():
     limiter = limits("2/minute")
     billing = [scope("billing", f"10.0.0.{i}") for i in range(3)]
-    assert answered(limiter, billing)[0] == [True, True, False]
-    assert answered(limiter, [scope(), scope(), scope()])[0] == [True, True, False]
-    assert answered(limiter, [scope(address="10.0.0.9")])[0] == [True]
+    assert handled_requests(limiter, billing)[0] == [True, True, False]
+    assert handled_requests(limiter, [scope(), scope(), scope()])[0] == [True, True, False]
+    assert handled_requests(limiter, [scope(address="10.0.0.9")])[0] == [True]
 
 
 def test_a_429_says_when_to_retry_and_the_retry_succeeds():
     limiter = limits("1/second")
-    handled, rejection = answered(limiter, [scope(), scope()])
+    handled, rejection = handled_requests(limiter, [scope(), scope()])
     assert handled == [True, False]
     pause = int(dict(rejection.headers)[b"retry-after"])
     assert 1 <= pause <= 2
     time.sleep(pause)
-    assert answered(limiter, [scope()])[0] == [True]
+    assert handled_requests(limiter, [scope()])[0] == [True]
 
 
-def test_rows_have_a_limit_of_their_own():
+def test_customers_have_their_own_limit():
     limiter = limits("100/minute", "50/minute")
 
     async def run():
@@ -76,7 +76,7 @@ def test_rows_have_a_limit_of_their_own():
 
 def test_exempt_routes_are_not_counted():
     limiter = limits("1/minute")
-    assert answered(limiter, [scope()] * 3, ["/predict"])[0] == [True] * 3
+    assert handled_requests(limiter, [scope()] * 3, ["/predict"])[0] == [True] * 3
 
 
 @pytest.mark.parametrize(
