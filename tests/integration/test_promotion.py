@@ -168,7 +168,11 @@ def another_schema():
         (leaking, {}, ["confidence that its log loss is lower", "calibration error"]),
         (better, {ALARMS_TAG: "1"}, ["leakage alarms 1, at most 0"]),
         (overconfident, {}, ["calibration error", "confidence that its log loss is lower"]),
-        (another_schema, {}, ["age: the minimum rose from 0 to 18", "contract is new and required"]),
+        (
+            another_schema,
+            {},
+            ["age: the minimum rose from 0 to 18", "contract is new and required"],
+        ),
     ],
 )
 def test_a_bad_challenger_is_not_promoted_and_every_reason_is_given(promote, make, tags, reasons):

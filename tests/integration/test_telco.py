@@ -22,7 +22,7 @@ from tests.integration.conftest import (
 )
 from tests.integration.serving.conftest import our_server
 from training.data.dataset import load_dataset
-from training.data.table import read_table
+from training.data.table_reader import read_table
 from training.train import main
 
 DATASETS = ROOT / "training" / "datasets"

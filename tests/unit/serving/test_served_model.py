@@ -75,7 +75,7 @@ def test_a_narrower_version_is_not_served_and_the_message_says_what_to_do(regist
     assert watch(holder) == 1
     assert holder.current.version == "1"
     for part in (
-        "version 2 is not served: its schema rejects inputs that version 1 accepts (age ",
+        "version 2 is not served: its schema rejects inputs that version 1 accepts (age: ",
         "restart the server",
         "--allow-schema-change",
         "`churn train --name`",
