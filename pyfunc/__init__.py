@@ -1,4 +1,4 @@
-"""MLflow packaging of the churn model: the registered model's code, and the registry."""
+"""MLflow packaging: the registered model's code, its signature, logging, registry and promotion."""
 
 MODEL_NAME = "churn"
 CHAMPION = "champion"
@@ -7,4 +7,4 @@ CHAMPION_URI = f"models:/{MODEL_NAME}@{CHAMPION}"
 
 DATA_TAG = "data"
 SIMULATED = "simulated"
-"""A version with ``data: simulated`` was trained on simulated customers: it is a placeholder."""
+"""The tag ``data: simulated`` marks a version trained on simulated customers, a placeholder."""

@@ -1,4 +1,4 @@
-"""A model's data, read without running any of the code that travels with it."""
+"""Reads a model's data files without running the code that was logged with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 
 from churn_model.scoring import Scorer
 from pyfunc import DATA_TAG, SIMULATED
+from pyfunc.deadline import with_deadline
+from pyfunc.environment import no_progress_bar
 from pyfunc.model import SCHEMA, SCORECARD
+from pyfunc.registry import check_reachable_for
 from pyfunc.registry_errors import readable_errors
 
 _REGISTERED = "models:/"
@@ -21,7 +24,11 @@ _REGISTERED = "models:/"
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A version of a model, read from ``folder``, where it was downloaded to."""
+    """A model version that was downloaded to ``folder``.
+
+    ``name``, ``number`` and ``alias`` are None as far as the model is not registered, or was not
+    given by alias.
+    """
 
     name: str | None
     number: str | None
@@ -32,19 +39,23 @@ class LoadedVersion:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether it was trained on simulated customers, and so is a placeholder."""
+        """Whether it was trained on simulated customers, so that it is only a placeholder."""
         return bool((self.mlflow_model.metadata or {}).get(DATA_TAG) == SIMULATED)
 
 
 def resolve(uri: str) -> tuple[str | None, str | None, str | None]:
-    """Name, version and alias of a ``models:/`` URI; three Nones for any other URI."""
+    """Name, version and alias of a ``models:/`` URI; three Nones for any other URI.
+
+    Raises RegistryError if there is no such alias, or the registry does not answer.
+    """
     if not uri.startswith(_REGISTERED):
         return None, None, None
     name, _, alias = uri.removeprefix(_REGISTERED).partition("@")
     if not alias:
         name, _, version = name.partition("/")
         return name, version or None, None
-    found = MlflowClient().get_model_version_by_alias(name, alias)
+    with readable_errors(uri):
+        found = with_deadline(lambda: MlflowClient().get_model_version_by_alias(name, alias))
     return name, str(found.version), alias
 
 
@@ -53,10 +64,10 @@ def read_version(uri: str) -> LoadedVersion:
 
     Raises RegistryError, ScorecardError or SchemaError.
     """
+    check_reachable_for(uri)
+    name, number, alias = resolve(uri)
+    folder = _download(f"{_REGISTERED}{name}/{number}" if alias else uri)
     with readable_errors(uri):
-        name, number, alias = resolve(uri)
-        source = f"{_REGISTERED}{name}/{number}" if alias else uri
-        folder = Path(mlflow.artifacts.download_artifacts(source))
         mlflow_model = Model.load(str(folder))
     if number is None or not number.isdigit():
         name, number = _registered_as(folder)
@@ -65,8 +76,13 @@ def read_version(uri: str) -> LoadedVersion:
     return LoadedVersion(name, number, alias, folder, mlflow_model, scorer)
 
 
+def _download(uri: str) -> Path:
+    with readable_errors(uri), no_progress_bar():
+        return Path(mlflow.artifacts.download_artifacts(uri))
+
+
 def _registered_as(folder: Path) -> tuple[str | None, str | None]:
-    """Name and version of a downloaded model, from the file that MLflow puts next to it."""
+    """Name and version of a downloaded model, from the file that MLflow stores beside it."""
     file = folder / REGISTERED_MODEL_META_FILE_NAME
     recorded = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return recorded.get("model_name"), str(recorded["model_version"]) if recorded else None

@@ -1,7 +1,6 @@
 """The registered model's code ("models from code"): MLflow runs this file to load the model.
 
-It is thin on purpose. All that it knows is how MLflow calls a model; what a customer is and how it
-is scored is ``churn_model``'s, which travels beside it.
+It only adapts ``churn_model``, which is logged with it, to MLflow's interface.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ _logger = logging.getLogger(__name__)
 
 
 class ChurnPyfunc(PythonModel):
-    """Scores customers; see the signature for columns and params.
+    """Scores customers; the signature lists columns and params.
 
-    ``on_invalid="raise"`` (the default) fails the call for one bad row; ``"report"`` keeps each bad
-    row in its place, with null prediction and probability and its reason in the column ``error``.
+    With ``on_invalid="raise"`` (the default) an invalid row fails the call. With ``"report"`` an
+    invalid row keeps its position, with a null prediction and probability and the reason in the
+    column ``error``.
     """
 
     def load_context(self, context: Any) -> None:
@@ -41,9 +41,9 @@ class ChurnPyfunc(PythonModel):
     ) -> pd.DataFrame:
         """Score a DataFrame (n rows) -> identifiers, churn_prediction, churn_probability.
 
-        Keeps row order and index. Raises MlflowException: INVALID_PARAMETER_VALUE for bad rows or
-        params, INTERNAL_ERROR for a fault of this code. Nothing else leaves, because MLflow's
-        server would send any other exception's stack trace to the caller.
+        Keeps row order and index. Raises only MlflowException, because MLflow's server sends the
+        stack trace of any other exception to the caller: INVALID_PARAMETER_VALUE for invalid rows
+        or params, INTERNAL_ERROR for a bug.
         """
         try:
             return self._predict(model_input, params or {})
@@ -76,7 +76,7 @@ class ChurnPyfunc(PythonModel):
 
 
 def _with_errors(result: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """Null scores for bad rows: as objects, because a float's NaN would be no JSON."""
+    """Add the errors, and set scores of invalid rows to None, because NaN is not valid JSON."""
     for name in ("churn_prediction", "churn_probability"):
         values = result[name].to_numpy().astype(object)
         values[~scores.valid] = None

@@ -1,7 +1,7 @@
-"""Which version is champion: moving the alias, and moving it back.
+"""Moves the alias ``champion`` to another version, and back.
 
-MLflow sets an alias in one step, so there is a champion at every moment; the version that was
-replaced is noted as a tag before the alias moves.
+MLflow moves an alias atomically, so there is always a champion. Before the alias moves, the version
+that it pointed to is recorded as a tag of its successor.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ FORCED = "promotion_forced"
 def promote(
     version: str, *, replacing: str | None, name: str = MODEL_NAME, forced: str = ""
 ) -> None:
-    """Make ``version`` the champion in place of the version ``replacing`` (None: of nobody).
+    """Make ``version`` the champion in place of the version ``replacing`` (None: no champion yet).
 
-    ``forced``: why it is done although it was refused; kept as a tag. Raises RegistryError where
-    another version has become champion since the comparison.
+    ``forced``: why the version is promoted although it failed the examination; stored as a tag.
+    Raises RegistryError if another version has become champion since the comparison.
     """
     with readable_errors():
-        now = version_of_alias(name)
-        if now != replacing:
+        champion = version_of_alias(name)
+        if champion != replacing:
             raise RegistryError(
-                f"version {now} became champion of {name} meanwhile, not version {replacing}; "
-                "compare again"
+                f"version {champion} has become champion of {name} since the comparison with "
+                f"version {replacing}; compare again"
             )
         client = MlflowClient()
         if replacing is not None:
@@ -41,26 +41,28 @@ def promote(
 
 
 def is_simulated(name: str, version: str) -> bool:
-    """Whether a version was trained on simulated customers, and so is a placeholder."""
+    """Whether a version was trained on simulated customers, so that it is only a placeholder."""
     with readable_errors():
         tags = MlflowClient().get_model_version(name, version).tags
     return bool(tags.get(DATA_TAG) == SIMULATED)
 
 
 def rollback(name: str = MODEL_NAME) -> tuple[str, str]:
-    """Give the alias back to the version that the champion replaced.
+    """Make the version that the champion replaced the champion again.
 
-    Returns the version that was champion and the one that is. Raises RegistryError where there is
-    none to go back to.
+    Returns the version that was champion and the one that is now. Raises RegistryError if there is
+    no version to go back to.
     """
     with readable_errors():
-        now = version_of_alias(name)
-        if now is None:
-            raise RegistryError(f"{name} has no champion, so nothing can be rolled back")
+        champion = version_of_alias(name)
+        if champion is None:
+            raise RegistryError(f"{name} has no champion, so there is nothing to roll back")
         client = MlflowClient()
-        before = client.get_model_version(name, now).tags.get(REPLACED)
-        if before is None:
-            raise RegistryError(f"version {now} of {name} replaced no other; nothing to go back to")
-        client.get_model_version(name, before)  # it may have been deleted
-        client.set_registered_model_alias(name, CHAMPION, before)
-        return now, before
+        previous = client.get_model_version(name, champion).tags.get(REPLACED)
+        if previous is None:
+            raise RegistryError(
+                f"version {champion} of {name} replaced no other version; nothing to roll back to"
+            )
+        client.get_model_version(name, previous)  # raises if it was deleted
+        client.set_registered_model_alias(name, CHAMPION, previous)
+        return champion, previous

@@ -1,4 +1,4 @@
-"""The MLflow registry: register a version, load one, look up aliases."""
+"""The MLflow registry: registers and loads model versions, and looks up aliases."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from mlflow.models.model import ModelInfo
 from mlflow.pyfunc import PyFuncModel
 
 from pyfunc import CHAMPION, CHAMPION_URI, MODEL_NAME
-from pyfunc.environment import environment_variable
+from pyfunc.deadline import uses_server, with_deadline
 from pyfunc.registry_errors import readable_errors
+
+_MLFLOW_SCHEMES = ("models:/", "runs:/")
 
 
 def register(
@@ -27,13 +29,13 @@ def register(
     description: str = "",
     tags: Mapping[str, str] | None = None,
 ) -> ModelVersion:
-    """Register a logged model as a new version of ``name`` and point ``alias`` at it.
+    """Register a logged model as a new version of ``name``, and set ``alias`` to it.
 
-    Either both happen or neither: a version that could not get its alias is deleted again.
+    If the alias cannot be set, the version is deleted again.
     """
     with readable_errors():
         client = MlflowClient()
-        with redirect_stderr(io.StringIO()):  # where it prints what the caller will say better
+        with redirect_stderr(io.StringIO()):  # MLflow prints what our commands report themselves
             registered = mlflow.register_model(info.model_uri, name, tags=dict(tags or {}))
         try:
             if description:
@@ -46,23 +48,33 @@ def register(
 
 
 def load(uri: str = CHAMPION_URI) -> PyFuncModel:
-    """Load a registered model. Raises RegistryError with one line that says what to do."""
+    """Load a registered model with ``mlflow.pyfunc.load_model``. Raises RegistryError."""
+    check_reachable_for(uri)
     with readable_errors(uri):
         return cast(PyFuncModel, mlflow.pyfunc.load_model(uri))
 
 
 def version_of_alias(name: str = MODEL_NAME, alias: str = CHAMPION) -> str | None:
-    """The version that an alias points at, or None where there is none."""
+    """The version that an alias points to, or None. Raises RegistryError."""
     with readable_errors():
-        models = MlflowClient().search_registered_models(f"name = '{name}'")
-        found = models[0].aliases.get(alias) if models else None
-        return None if found is None else str(found)
+        models = with_deadline(lambda: MlflowClient().search_registered_models(f"name = '{name}'"))
+        version = models[0].aliases.get(alias) if models else None
+        return None if version is None else str(version)
 
 
 def check_reachable() -> None:
-    """Ask tracking server and registry for one row each, with one retry. Raises RegistryError."""
-    # MLflow's seven retries take two minutes to find that nobody is there
-    with environment_variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"), readable_errors():
-        client = MlflowClient()
-        client.search_experiments(max_results=1)
-        client.search_registered_models(max_results=1)
+    """Raise RegistryError within 10 seconds if tracking server or registry does not answer."""
+    with readable_errors():
+        with_deadline(_request_one_row)
+
+
+def check_reachable_for(uri: str) -> None:
+    """Call ``check_reachable`` if reading a model takes requests to a remote server."""
+    if uri.startswith(_MLFLOW_SCHEMES) and uses_server():
+        check_reachable()
+
+
+def _request_one_row() -> None:
+    client = MlflowClient()
+    client.search_experiments(max_results=1)
+    client.search_registered_models(max_results=1)

@@ -1,4 +1,4 @@
-"""What MLflow and its stores raise, translated into one-line errors."""
+"""Translates the exceptions of MLflow and its stores into one-line errors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import mlflow
 
 from churn_model.errors import RegistryError
 
+_NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
 
 @contextmanager
 def readable_errors(uri: str | None = None) -> Iterator[None]:
-    """Turn what MLflow and its stores raise into a RegistryError of one line."""
+    """Raise a one-line RegistryError for any exception; ``uri`` is the model that is read."""
     try:
         yield
     except RegistryError:
@@ -22,16 +24,13 @@ def readable_errors(uri: str | None = None) -> Iterator[None]:
 
 
 def _explain(error: Exception, uri: str | None) -> str:
-    first = (str(error).splitlines() or [""])[0]
-    if uri is not None and getattr(error, "error_code", "") in (
-        "RESOURCE_DOES_NOT_EXIST",
-        "INVALID_PARAMETER_VALUE",
-    ):
+    reason = (str(error).splitlines() or [""])[0]
+    if uri is not None and getattr(error, "error_code", "") in _NOT_FOUND:
         return (
-            f"{uri}: no such model at {mlflow.get_registry_uri()} ({first}); "
+            f"{uri}: no such model at {mlflow.get_registry_uri()} ({reason}); "
             "train and register one, or set MLFLOW_TRACKING_URI"
         )
     return (
-        f"the MLflow registry at {mlflow.get_registry_uri()} does not answer as it should "
-        f"({first}); check MLFLOW_TRACKING_URI and that the server runs"
+        f"the MLflow registry at {mlflow.get_registry_uri()} cannot be used ({reason}); "
+        "check MLFLOW_TRACKING_URI and that the server is running"
     )

@@ -1,4 +1,4 @@
-"""The registered model's signature, derived from its record schema."""
+"""The model's MLflow signature, derived from its record schema."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ MLFLOW_TYPES: dict[Kind, DataType] = {
     "integer": DataType.long,
     "number": DataType.double,
     "boolean": DataType.boolean,
-    "date": DataType.string,  # as JSON has it; MLflow's datetime takes anything that looks like one
+    "date": DataType.string,  # as in JSON; MLflow's datetime accepts nearly any string
     "category": DataType.string,
     "identifier": DataType.string,
 }
 
 
 def signature(schema: RecordSchema) -> ModelSignature:
-    """The registered model's signature: the schema's columns in, scores out, and the params.
+    """The signature: the schema's columns as inputs, the scores as outputs, and the params.
 
-    A model that scores dates has one more param, the day that they are aged to.
+    A model of a schema with dates has an additional param ``as_of``, the day of scoring.
     """
     params = [
         ParamSpec("threshold", DataType.double, None),

@@ -10,7 +10,7 @@ import pytest
 
 from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
-from pyfunc.logging import _as_signed
+from pyfunc.input_example import cast_to_signature
 from tests.unit.training.schema_inference.test_proposal import ROLES, ROWS, base, drawn
 from training.data.csv_format import detect_csv_format
 from training.data.files import read_file
@@ -75,7 +75,7 @@ def test_an_odd_table_is_trained_on_and_scored_as_it_is(tmp_path, name):
     path = tmp_path / "t.csv"
     ODD[name](base()).to_csv(path, index=False)
     table, found, scorer = trained(path)
-    sent = _as_signed(table.as_sent(len(table.churned), found.schema), found.schema)
+    sent = cast_to_signature(table.as_sent(len(table.churned), found.schema), found.schema)
     scores = scorer.score(sent, as_of="2026-01-31", explain=True)
     assert scores.valid.all()
     records = sent.astype(object).where(sent.notna(), None).to_dict("records")
@@ -117,7 +117,7 @@ def test_typed_columns_of_parquet_are_trained_on(tmp_path):
     assert list(kinds.values()) == [
         *("identifier", "integer", "number", "date", "boolean", "number", "category")
     ]
-    sent = _as_signed(kept.as_sent(ROWS, found.schema), found.schema)
+    sent = cast_to_signature(kept.as_sent(ROWS, found.schema), found.schema)
     assert scorer.score(sent).valid.all()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import mlflow
@@ -15,6 +16,7 @@ from churn_model.errors import RegistryError
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from pyfunc import registry as models
+from pyfunc.loaded_version import read_version
 from pyfunc.registry import version_of_alias
 from tests.integration.conftest import ROWS
 from training.data.simulator import simulate
@@ -118,6 +120,18 @@ def test_a_model_that_is_not_there_is_one_line_that_says_what_to_do(registry):
     assert version_of_alias() == "1"
     assert version_of_alias("nothing") is None
     assert version_of_alias(alias="nobody") is None
+
+
+def test_reading_a_version_shows_no_progress_bar(registry, monkeypatch, capfd):
+    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", raising=False)
+    version = read_version("models:/churn@champion")
+    assert (version.name, version.number, version.alias) == ("churn", "1", "champion")
+    assert version.is_simulated
+    assert "Downloading artifacts" not in capfd.readouterr().err
+    assert "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR" not in os.environ
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "true")
+    read_version("models:/churn@champion")
+    assert "Downloading artifacts" in capfd.readouterr().err
 
 
 def test_a_damaged_scorecard_does_not_load(registry, tmp_path):
