@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import mlflow
@@ -122,16 +121,12 @@ def test_a_model_that_is_not_there_is_one_line_that_says_what_to_do(registry):
     assert version_of_alias(alias="nobody") is None
 
 
-def test_reading_a_version_shows_no_progress_bar(registry, monkeypatch, capfd):
-    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", raising=False)
+def test_a_version_is_read_without_running_its_code(registry, customers):
     version = read_version("models:/churn@champion")
     assert (version.name, version.number, version.alias) == ("churn", "1", "champion")
     assert version.is_simulated
-    assert "Downloading artifacts" not in capfd.readouterr().err
-    assert "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR" not in os.environ
-    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "true")
-    read_version("models:/churn@champion")
-    assert "Downloading artifacts" in capfd.readouterr().err
+    expected = models.load().predict(customers)["churn_probability"]
+    np.testing.assert_array_equal(version.scorer.score(customers).probability, expected)
 
 
 def test_a_damaged_scorecard_does_not_load(registry, tmp_path):
