@@ -337,6 +337,7 @@ def column_fields(schema, batch):
 @settings(max_examples=150)
 @given(st.lists(any_record(CUSTOMER_SCHEMA, GOOD), max_size=4))
 @example([{**GOOD, "tenure": 2**63 - 1}])
+@example([{**GOOD, "age": value} for value in (-1, 0, 120, 121)])
 @example([{**GOOD, "monthly_charges": 10**400}])
 def test_pydantic_and_column_checks_agree_on_every_customer(batch):
     expected = [pydantic_fields(CustomerRecord, record) for record in batch]
@@ -345,6 +346,9 @@ def test_pydantic_and_column_checks_agree_on_every_customer(batch):
 
 @settings(max_examples=150)
 @given(st.lists(any_record(RICH, GOOD_RICH), max_size=4))
+@example([{**GOOD_RICH, "visits": value} for value in (0, 1, 9, 10)])
+@example([{**GOOD_RICH, "score": value} for value in (0, 5e-324, 1, 1.0000000000000002)])
+@example([{**GOOD_RICH, "left": value} for value in ("20250131", "2025-02-30", "2025-W05-3")])
 def test_pydantic_and_column_checks_agree_on_every_kind_of_field(batch):
     expected = [pydantic_fields(RICH.row_model, record) for record in batch]
     assert column_fields(RICH, batch) == expected
