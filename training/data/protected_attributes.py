@@ -13,27 +13,39 @@ from collections.abc import Iterable
 
 from training.data.column_names import words_of
 
-_WORDS: dict[str, frozenset[str]] = {
-    "sex": frozenset({"sex", "gender", "female", "male", "pregnant", "pregnancy"}),
-    "age": frozenset({"age", "birth", "birthday", "birthdate", "dob", "senior"}),
-    "marital and family status": frozenset(
-        {"married", "marital", "spouse", "partner", "dependent", "dependents", "children", "family"}
+_PHRASES: dict[str, tuple[str, ...]] = {
+    "sex": ("sex", "gender", "female", "male", "pregnant", "pregnancy", "maternity"),
+    "origin": (
+        *("race", "racial", "ethnic", "ethnicity", "ancestry", "tribe", "caste", "minority"),
+        *("national origin", "country birth", "birth country", "place birth", "birthplace"),
     ),
-    "origin": frozenset({"race", "ethnic", "ethnicity", "ancestry", "tribe", "caste"}),
-    "nationality": frozenset({"nationality", "citizenship", "immigrant", "immigration"}),
-    "language": frozenset({"language"}),
-    "religion": frozenset({"religion", "religious", "faith", "church"}),
-    "political opinion": frozenset({"political", "union"}),
-    "disability and health": frozenset({"disability", "disabled", "health", "illness"}),
-    "sexual orientation": frozenset({"orientation", "sexual", "sexuality"}),
+    "age": ("age", "birth", "birthday", "birthdate", "dateofbirth", "dob", "yob", "senior"),
+    "marital and family status": (
+        *("married", "marital", "maritalstatus", "marriage", "divorced", "widowed", "spouse"),
+        *("partner", "dependent", "dependents", "child", "children", "kids"),
+        *("civil status", "family status", "family size", "family members"),
+    ),
+    "nationality": ("nationality", "citizenship", "immigrant", "immigration", "migrant"),
+    "language": ("language",),
+    "religion": ("religion", "religious", "faith", "church"),
+    "political opinion": ("political", "trade union", "union member", "union membership"),
+    "disability and health": (
+        *("disability", "disabilities", "disabled", "handicap", "health", "illness", "disease"),
+    ),
+    "sexual orientation": ("sexual", "sexuality"),
 }
+"""Phrases by attribute. A name matches a phrase if it contains all of its words."""
 
 
 def protected_attributes(names: Iterable[str]) -> dict[str, str]:
     """The names that look like a protected attribute, and which one: ``{"Gender": "sex"}``."""
-    return {
-        name: attribute
-        for name in names
-        for attribute, words in _WORDS.items()
-        if words & words_of(name)
-    }
+    matches = {name: _attribute(words_of(name)) for name in names}
+    return {name: attribute for name, attribute in matches.items() if attribute is not None}
+
+
+def _attribute(words: set[str]) -> str | None:
+    """The first attribute with a phrase whose words are all among ``words``."""
+    for attribute, phrases in _PHRASES.items():
+        if any(words.issuperset(phrase.split()) for phrase in phrases):
+            return attribute
+    return None
