@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -80,15 +81,22 @@ class Trained:
         return self.registration.alias
 
 
-def train(table: Table, record: RecordSchema, plan: Plan | None = None) -> Trained:
+def train(
+    table: Table,
+    record: RecordSchema,
+    plan: Plan | None = None,
+    known_alarms: Sequence[Alarm] | None = None,
+) -> Trained:
     """Evaluate on held-out customers, fit on all rows, log to MLflow and register.
+
+    ``known_alarms``: the table's leakage alarms; None to compute them.
 
     Raises TrainingError for a table that cannot be trained on, RegistryError if MLflow fails. A run
     that stops early is marked as failed and registers nothing.
     """
     plan = plan or Plan()
     _check_labels(table, plan.folds)
-    run = _TrainingRun(table, record, plan)
+    run = _TrainingRun(table, record, plan, known_alarms)
     with in_progress("opening the MLflow registry"):
         check_registry()
     with training_run(table.name) as run_id:
@@ -117,8 +125,15 @@ class _TrainingRun:
     findings: Findings
     registration: Registration
 
-    def __init__(self, table: Table, record: RecordSchema, plan: Plan) -> None:
+    def __init__(
+        self,
+        table: Table,
+        record: RecordSchema,
+        plan: Plan,
+        known_alarms: Sequence[Alarm] | None,
+    ) -> None:
         self.table = table
+        self.known_alarms = known_alarms
         self.record = record
         self.plan = plan
         self.schema = table.features(record)
@@ -188,15 +203,15 @@ class _TrainingRun:
         scorecard = self.fitted.scorecard
         if campaign is not None:
             scorecard = scorecard.model_copy(update={"threshold": campaign.threshold})
-        found = alarms(table.customers, table.churned, self.schema)
+        raised = self._alarms()
         self.findings = Findings(
             table=table,
             schema=self.schema,
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
             slices=slices(table.customers, self.schema, evaluation.held_out, scorecard.threshold),
-            alarms=found,
-            gate_results=check_gates(plan.gates.first, first_values(evaluation, len(found))),
+            alarms=raised,
+            gate_results=check_gates(plan.gates.first, first_values(evaluation, len(raised))),
             scorecard=scorecard,
             standard_deviations=self.fitted.standard_deviations,
             importance=importances(scorecard, self.schema, table.customers),
@@ -208,6 +223,11 @@ class _TrainingRun:
             assumed=plan.assumed,
             run_id=self.run_id,
         )
+
+    def _alarms(self) -> list[Alarm]:
+        if self.known_alarms is not None:
+            return list(self.known_alarms)
+        return alarms(self.table.customers, self.table.churned, self.schema)
 
     def _campaign(self) -> Economics | None:
         if self.plan.offer is None or self.revenue is None:

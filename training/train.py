@@ -63,7 +63,7 @@ def _train(options: TrainOptions, command: str) -> Trained:
         command=command,
         assumed=data.assumed,
     )
-    return train(data.table, data.schema, plan)
+    return train(data.table, data.schema, plan, data.alarms)
 
 
 def _print_data(data: TrainingData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from training.data.schema_source import load_schema
 from training.data.table import Table, built_in_table
 from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
+from training.evaluation.alarms import Alarm
 from training.options import ColumnOptions, TableOptions
 from training.progress import in_progress
 from training.schema_inference.column_roles import ColumnRoles
 from training.schema_inference.missing_values import MISSING, missing_marks
-from training.schema_inference.proposal import propose
+from training.schema_inference.proposal import Proposal, propose
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class TrainingData:
     """Labelled customers and the schema of their records.
 
     ``assumed``: what was inferred from the table, as text; empty if nothing was. ``hint``: what the
-    user should consider about a declared schema; empty if there is nothing.
+    user should consider about a declared schema; empty if there is nothing. ``alarms``: the table's
+    leakage alarms if inferring the schema has computed them, else None.
     """
 
     schema: RecordSchema
     table: Table
     assumed: str = ""
     hint: str = ""
+    alarms: Sequence[Alarm] | None = None
 
 
 def read_training_data(options: TableOptions) -> TrainingData:
@@ -60,7 +64,28 @@ def _infer_training_data(options: TableOptions, path: Path) -> TrainingData:
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
-    return TrainingData(schema, _with_prior(table, options), proposal.summary())
+    return TrainingData(
+        schema,
+        _with_prior(table, options),
+        proposal.summary(),
+        alarms=_known_alarms(proposal, schema, table),
+    )
+
+
+def _known_alarms(proposal: Proposal, schema: RecordSchema, table: Table) -> Sequence[Alarm] | None:
+    """The proposal's alarms if they are the table's alarms, which saves computing them again.
+
+    They are if the proposal has examined exactly the table's rows: it did not take a sample, and
+    neither has rejected a row. Ages of dates, which it does not examine, and another treatment of
+    unlisted levels change the features.
+    """
+    labelled = table.rows - table.unlabelled_rows
+    same_rows = proposal.examined_rows == labelled == len(table.churned)
+    same_features = all(
+        (before.kind, before.allows_unlisted) == (after.kind, after.allows_unlisted)
+        for before, after in zip(proposal.schema, schema, strict=True)
+    )
+    return proposal.alarms if same_rows and same_features and not schema.dates else None
 
 
 def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:

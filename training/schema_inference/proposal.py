@@ -17,7 +17,7 @@ from churn_model.tables.texts import check_texts
 from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
 from training.data.target import label, read_target
-from training.evaluation.alarms import alarms
+from training.evaluation.alarms import Alarm, alarms
 from training.schema_inference.column_roles import ColumnRoles
 from training.schema_inference.inferred_column import InferredColumn
 from training.schema_inference.kinds import infer_column
@@ -26,20 +26,24 @@ from training.schema_inference.remarks import remarks
 
 _LEAKS = ("target_leakage", "missing", "identifier")
 _SHOWN_LEVELS = 6
-_LOOKED_AT = 100_000  # rows, when leaks are looked for
+_MOST_EXAMINED = 100_000  # rows for the alarms
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A proposed schema, and the descriptor that reads the table with it.
 
-    ``left_out``: column -> reason. ``remarks``: what the user should check.
+    ``left_out``: column -> reason. ``remarks``: what the user should check. ``alarms``: of the
+    proposed features except dates, computed on ``examined_rows`` labelled rows whose cells are all
+    valid.
     """
 
     schema: RecordSchema
     dataset: Dataset
     left_out: Mapping[str, str]
     remarks: Sequence[str]
+    alarms: Sequence[Alarm]
+    examined_rows: int
 
     def summary(self) -> str:
         """The fields, the columns left out, and the remarks, as text."""
@@ -70,16 +74,20 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, roles: ColumnRoles) ->
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     dataset = _dataset(name, columns, inferred.values(), csv, target)
-    leaks, odd = _leaks(columns, known, dataset, churned)
-    left_out |= leaks
+    all_alarms, examined_rows = _alarms(columns, known, dataset, churned)
+    leaks = {each.feature: each.text for each in all_alarms if each.kind in _LEAKS}
+    left_out |= {name: f"is likely a leak: {text}" for name, text in leaks.items()}
     columns = [column for column in columns if column.name not in leaks]
+    kept_alarms = [alarm for alarm in all_alarms if alarm.feature not in leaks]
     _require_feature(name, columns, left_out)
     kept = {column.name: column.name for column in columns}
     return Proposal(
         RecordSchema("Customer", tuple(columns)),
         dataset.model_copy(update={"columns": kept}),
         left_out,
-        [*odd, *remarks(raw, columns, roles.identifier)],
+        [*(alarm.text for alarm in kept_alarms), *remarks(raw, columns, roles.identifier)],
+        kept_alarms,
+        examined_rows,
     )
 
 
@@ -132,21 +140,17 @@ def _require_feature(name: str, columns: Sequence[Column], left_out: Mapping[str
         )
 
 
-def _leaks(
+def _alarms(
     columns: list[Column], known: pd.DataFrame, dataset: Dataset, churned: npt.NDArray[np.bool_]
-) -> tuple[dict[str, str], list[str]]:
-    """The columns that leak the target, with the reason, and the other alarms' texts."""
+) -> tuple[list[Alarm], int]:
+    """The alarms of a sample of the labelled rows, and how many of its rows are valid."""
     features = tuple(column for column in columns if column.kind not in ("identifier", "date"))
     if not features or len(np.unique(churned)) < 2:
-        return {}, []
-    step = slice(None, None, max(1, len(known) // _LOOKED_AT))
-    some = known.iloc[step].reset_index(drop=True)
+        return [], 0
+    step = slice(None, None, max(1, len(known) // _MOST_EXAMINED))
+    sample = known.iloc[step].reset_index(drop=True)
     schema = RecordSchema("Customer", features)
-    checked, frame = check_texts({c.name: some[c.name] for c in features}, schema, dataset)
+    checked, frame = check_texts({c.name: sample[c.name] for c in features}, schema, dataset)
     valid = checked.valid
     customers = frame[valid].reset_index(drop=True)
-    found = alarms(customers, churned[step][valid].astype(np.int64), schema)
-    leaks = {
-        alarm.feature: f"is likely a leak: {alarm.text}" for alarm in found if alarm.kind in _LEAKS
-    }
-    return leaks, [alarm.text for alarm in found if alarm.feature not in leaks]
+    return alarms(customers, churned[step][valid].astype(np.int64), schema), int(valid.sum())
