@@ -11,7 +11,7 @@ import pandas as pd
 from churn_model.schema import RecordSchema
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
 from training.evaluation.metrics import Floats, Labels, RankedScores, skill
-from training.fitting.baselines import baselines
+from training.fitting.baselines import baselines, limited_threads
 from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
 from training.fitting.splits import Rows, Splits
 
@@ -106,11 +106,12 @@ class HeldOutScores:
         train, test = split = self._splits.pairs[split_index]
         probability = score_held_out(*self._data, split, settings, self._seed)
         self._scores[SCORECARD].append(probability)
-        for name, model in baselines(schema, self._seed).items():
-            fit_parameters = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
-            model.fit(self._features.iloc[train], churned[train], **fit_parameters)
-            probability = model.predict_proba(self._features.iloc[test])[:, 1]
-            self._scores[name].append(probability)
+        with limited_threads(len(train)):
+            for name, model in baselines(schema, self._seed).items():
+                fit_parameters = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
+                model.fit(self._features.iloc[train], churned[train], **fit_parameters)
+                probability = model.predict_proba(self._features.iloc[test])[:, 1]
+                self._scores[name].append(probability)
 
     def result(self) -> HeldOut:
         """The scores of all splits, which must all have been scored in order."""

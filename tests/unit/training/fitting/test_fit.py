@@ -14,7 +14,8 @@ from training.evaluation.selection import candidates
 from training.fitting import fit as fit_module
 from training.fitting.fit import STANDARD, FitSettings, feature_table, fit
 
-QUICK = FitSettings(outer_bags=2)
+QUICK = FitSettings(outer_bags=2, interactions=1)
+QUICK_WITH_PAIRS = replace(QUICK, interactions=None)
 """For claims that are not about accuracy."""
 
 
@@ -65,19 +66,14 @@ def test_the_same_rows_and_seed_give_the_same_bytes(small):
     assert other.scorecard.dumps() != first.scorecard.dumps()
 
 
-def test_threads_give_the_same_bytes_as_one_thread(small, monkeypatch):
-    one = quick_fit(small)
-    monkeypatch.setattr(fit_module, "_ROWS_FOR_ONE_THREAD", 0)
-    assert quick_fit(small).scorecard.dumps() == one.scorecard.dumps()
-
-
-def test_threads_start_no_process(small, monkeypatch):
+def test_threads_give_the_same_bytes_as_one_thread_and_start_no_process(small, monkeypatch):
     def fail(*_, **__):
         raise AssertionError("a worker process was started")
 
-    monkeypatch.setattr("joblib._parallel_backends.get_memmapping_executor", fail)
+    one = quick_fit(small)
     monkeypatch.setattr(fit_module, "_ROWS_FOR_ONE_THREAD", 0)
-    quick_fit(small)
+    monkeypatch.setattr("joblib._parallel_backends.get_memmapping_executor", fail)
+    assert quick_fit(small).scorecard.dumps() == one.scorecard.dumps()
 
 
 def test_the_profile_describes_the_training_table(fitted, simulation):
@@ -105,7 +101,7 @@ def test_categories_booleans_and_a_level_without_customers_are_fitted():
     )
     churned = (rng.random(n) < np.where(customers["plan"] == "plus", 0.7, 0.2)).astype(int)
     schema = RecordSchema.from_model(Rich)
-    fitted = fit(customers, churned, schema, settings=QUICK)
+    fitted = fit(customers, churned, schema, settings=QUICK_WITH_PAIRS)
     scorer = Scorer(fitted.scorecard, schema)
     features = feature_table(customers, schema)
     expected = fitted.classifier.predict_proba(features)[:, 1]
@@ -118,7 +114,7 @@ def test_categories_booleans_and_a_level_without_customers_are_fitted():
 
 def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(small):
     schema = CUSTOMER_SCHEMA.with_monotone({"tenure": "decreasing"})
-    scorecard = quick_fit(small, schema).scorecard
+    scorecard = quick_fit(small, schema, QUICK_WITH_PAIRS).scorecard
     (term,) = (term for term in scorecard.terms if "tenure" in term.features)
     assert term.features == ["tenure"]
     assert (np.diff(term.scores[1:-1]) <= 1e-12).all()

@@ -1,0 +1,83 @@
+"""The findings of a small training run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import Column
+from training.data.table import REJECTED_COLUMNS, Table
+from training.evaluation import intervals
+from training.evaluation.alarms import Alarm
+from training.evaluation.evaluation import evaluate
+from training.evaluation.gates import check_gates, load_gates
+from training.evaluation.importance import importances
+from training.evaluation.selection import Candidate
+from training.evaluation.slices import slices
+from training.fitting.fit import FitSettings, fit
+from training.fitting.splits import by_folds
+from training.reporting.findings import Findings
+from training.reporting.mlflow_dataset import mlflow_dataset
+from training.reporting.run_figures import RunFigures, draw_figures
+
+SCHEMA = RecordSchema(
+    "Customer",
+    (
+        Column("Gender", "category", required=False, levels=("F", "M"), allows_unlisted=True),
+        Column("Months", "integer", minimum=0),
+        Column("other_plan", "category", levels=("basic", "other"), allows_unlisted=True),
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def findings() -> Findings:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "_MOST_RESAMPLES", 50)
+        patch.setattr(intervals, "_FEWEST_RESAMPLES", 50)
+        return _findings(*_customers(240))
+
+
+@pytest.fixture(scope="session")
+def figures(findings) -> RunFigures:
+    return draw_figures(findings)
+
+
+def _customers(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(0)
+    months = rng.integers(0, 60, rows)
+    gender = pd.Series(rng.choice(["F", "M", "X", None], rows), dtype=object)
+    plan = rng.choice(["basic", "other", "new"], rows).astype(object)
+    customers = pd.DataFrame({"Gender": gender, "Months": months, "other_plan": plan})
+    return customers, (rng.random(rows) < 0.6 - months / 120).astype(np.int64)
+
+
+def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
+    rows = len(churned)
+    nothing = pd.DataFrame(columns=list(REJECTED_COLUMNS))
+    table = Table("made up", customers, churned, nothing, rows, 0, 0, np.ones(rows))
+    settings = FitSettings(outer_bags=2, interactions=1)
+    splits = by_folds(churned, folds=2, repeats=1, seed=0)
+    evaluation = evaluate(customers, churned, SCHEMA, splits, settings=settings)
+    fitted = fit(customers, churned, SCHEMA, settings=settings)
+    values = {**evaluation.metrics["scorecard"], "skill": evaluation.skill, "alarms": 1.0}
+    return Findings(
+        table=table,
+        schema=SCHEMA,
+        dataset=mlflow_dataset(table),
+        evaluation=evaluation,
+        slices=slices(customers, SCHEMA, evaluation.held_out, threshold=0.3),
+        alarms=[Alarm("identifier", "Months", "Months looks like an identifier")],
+        gate_results=check_gates(load_gates().first, values),
+        scorecard=fitted.scorecard.model_copy(update={"threshold": 0.3}),
+        standard_deviations=fitted.standard_deviations,
+        importance=importances(fitted.scorecard, SCHEMA, customers),
+        candidates=[Candidate(settings, evaluation.metrics["scorecard"])],
+        empc=0.0,
+        campaign=None,
+        seed=0,
+        command="churn train",
+        run_id="run",
+    )

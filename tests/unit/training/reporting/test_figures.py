@@ -1,0 +1,28 @@
+from training.reporting.evaluation_figures import evaluation_figures
+from training.reporting.log_run import _file_names
+
+
+def labels(figure):
+    axes = figure.axes[0]
+    return axes.get_xlabel(), axes.get_ylabel()
+
+
+def test_axes_have_the_standard_terms(findings):
+    figures = dict(evaluation_figures(findings.evaluation))
+    assert {name: labels(figure) for name, figure in figures.items()} == {
+        "roc": ("false positive rate", "recall"),
+        "precision_recall": ("recall", "precision"),
+        "calibration": ("predicted churn rate", "observed churn rate"),
+        "gains": ("customers contacted, highest risk first", "recall"),
+    }
+
+
+def test_the_share_of_unlisted_levels_has_a_bar_of_its_own_beside_a_level_called_other(figures):
+    ticks = [tick.get_text() for tick in figures.effects["other_plan"].axes[0].get_yticklabels()]
+    assert [tick.split(" (")[0] for tick in ticks] == ["basic", "other", "other"]
+    assert len(figures.effects["other_plan"].axes[0].patches) == 3
+
+
+def test_every_feature_has_a_file_name_of_its_own():
+    names = _file_names(["a b", "a/b", "$", "名前"])
+    assert names == {"a b": "a_b", "a/b": "a_b_1", "$": "field", "名前": "名前"}
