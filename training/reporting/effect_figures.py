@@ -22,6 +22,7 @@ from training.reporting.figure_style import (
     DARK,
     GREY,
     LIGHT_GREY,
+    draw_legend,
     new_axes,
     new_figure,
     style_axes,
@@ -29,6 +30,7 @@ from training.reporting.figure_style import (
 
 _EFFECT = "effect on the log-odds"
 _LONGEST_TICK = 18  # characters of a level's name on an axis
+_MOST_TICK_CHARACTERS = 40  # beside each other on the x axis
 
 
 def effect_figures(
@@ -105,7 +107,7 @@ def _number_effect(
     axes.set(ylabel=_EFFECT, xlim=(low - pad, high + pad))
     lowest.set_xlabel(column.label)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best", frameon=False)
+        draw_legend(axes)
     return figure, axes
 
 
@@ -191,7 +193,7 @@ def _level_effect(
     axes.set_yticks(positions, labels)
     axes.invert_yaxis()
     axes.axvline(0.0, color=GREY, linewidth=0.8)
-    axes.set(xlabel=_EFFECT, ylabel=column.label)
+    axes.set(xlabel=_EFFECT)
     return figure, axes
 
 
@@ -218,7 +220,7 @@ def _pair_effect(
         if column.kind == "category":
             labels = [_shorten(level) for level in column.levels]
             axis.set_ticks(np.arange(len(labels)) + 0.5, labels)
-    if columns[0].kind == "category":
+    if sum(map(len, map(_shorten, columns[0].levels))) > _MOST_TICK_CHARACTERS:
         for label in axes.get_xticklabels():
             label.set(rotation=30, ha="right", rotation_mode="anchor")
     names = " and ".join(column.name.replace("_", " ") for column in columns)

@@ -19,6 +19,7 @@ from training.reporting.figure_style import (
     GREY,
     LINES,
     ORANGE,
+    draw_legend,
     new_axes,
     percent_axes,
 )
@@ -59,7 +60,7 @@ def profit_figure(campaign: Economics) -> Figure:
         xlim=(0, 1),
     )
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(loc="best", frameon=False)
+    draw_legend(axes)
     return figure
 
 
@@ -91,7 +92,7 @@ def _roc(axes: Axes, evaluation: Evaluation) -> None:
     _diagonal(axes)
     _whole_range(axes)
     axes.set(title="ROC curve (held-out customers)", xlabel="false positive rate", ylabel="recall")
-    axes.legend(loc="lower right", frameon=False)
+    draw_legend(axes, "lower right")
 
 
 def _precision_recall(axes: Axes, evaluation: Evaluation) -> None:
@@ -107,7 +108,7 @@ def _precision_recall(axes: Axes, evaluation: Evaluation) -> None:
     axes.set(
         title="Precision-recall curve (held-out customers)", xlabel="recall", ylabel="precision"
     )
-    axes.legend(loc="best", frameon=False)
+    draw_legend(axes)
 
 
 def _calibration(axes: Axes, evaluation: Evaluation) -> None:
@@ -131,7 +132,7 @@ def _calibration(axes: Axes, evaluation: Evaluation) -> None:
         xlabel="predicted churn rate",
         ylabel="observed churn rate",
     )
-    axes.legend(loc="upper left", frameon=False)
+    draw_legend(axes, "upper left")
 
 
 def _gains(axes: Axes, evaluation: Evaluation) -> None:
@@ -146,7 +147,7 @@ def _gains(axes: Axes, evaluation: Evaluation) -> None:
         xlabel="customers contacted, highest risk first",
         ylabel="recall",
     )
-    axes.legend(loc="lower right", frameon=False)
+    draw_legend(axes, "lower right")
 
 
 def _thin_out(x: Floats, y: Floats) -> tuple[Floats, Floats]:

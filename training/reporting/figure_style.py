@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -46,6 +47,11 @@ def style_axes(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#E5E5E5", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def draw_legend(axes: Axes, position: Any = "best") -> None:
+    """A legend that stays readable where it covers lines."""
+    axes.legend(loc=position, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def percent_axes(axes: Axes) -> None:

@@ -101,12 +101,12 @@ def _protected_features(findings: Findings) -> list[ProtectedFeature]:
     ]
 
 
-def _exclude_options(findings: Findings, protected: list[ProtectedFeature]) -> str:
-    """The options that leave these features out; empty for simulated customers."""
+def _exclude_options(findings: Findings, protected: list[ProtectedFeature]) -> list[str]:
+    """The options that leave these features out; none for simulated customers."""
     if findings.table.dataset is None:
-        return ""
+        return []
     columns = [findings.table.dataset.columns.get(each.name, each.name) for each in protected]
-    return " ".join(f'--exclude "{column}"' for column in columns)
+    return [f'--exclude "{column}"' for column in columns]
 
 
 def _svg_figures(findings: Findings, figures: RunFigures) -> dict[str, Any]:
