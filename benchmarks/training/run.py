@@ -1,10 +1,10 @@
-"""How near training comes to the truth, and what it costs as rows grow.
+"""Measures how accurate training is, and its time and memory as rows grow.
 
-- On the simulator, where the truth is known: the distance of the fitted probabilities to the true
-  ones, the profit at the chosen threshold against the best possible, and how often the 95 %
-  intervals hold the true value;
-- time and memory of the whole command at 10,000, 100,000 and 1,000,000 rows, one after the other;
-- time and memory from a CSV file without a schema to a registered model, by rows and columns.
+- On simulated customers, whose true probabilities are known: the error of the fitted probabilities,
+  the profit at the chosen threshold relative to the best possible, and how often the 95 % intervals
+  contain the true value.
+- Time and memory of the whole command on 10,000, 100,000 and 1,000,000 rows.
+- Time and memory from a CSV file without a schema to a registered model, by rows and columns.
 
 Usage: python benchmarks/training/run.py [--seeds N] [--most-rows N] [--figure FILE] [--json FILE]
 """
@@ -27,9 +27,10 @@ from matplotlib.figure import Figure
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from training.data.simulator import simulate, true_probability
-from training.evaluation.economics import Offer, economics, profit_curve
+from training.evaluation.economics import economics, profit_curve
 from training.evaluation.evaluation import SCORECARD, evaluate
 from training.evaluation.metrics import metrics
+from training.evaluation.offer import Offer
 from training.fitting.fit import fit
 from training.fitting.splits import by_folds
 
@@ -45,40 +46,40 @@ print(json.dumps({"seconds": time.perf_counter() - begun, "peak_mib": peak, "cod
 
 
 def truth(seeds: int) -> dict[str, float]:
-    """Distance to the true probabilities and share of the best possible profit, means of seeds."""
-    distance, base, share = [], [], []
+    """Error of the probabilities and share of the best possible profit, averaged over seeds."""
+    error, base_rate_error, share = [], [], []
     fresh = simulate(100_000, seed=1_000_000)
+    p = fresh.probability
+    value = fresh.customers["monthly_charges"].to_numpy() * OFFER.horizon * OFFER.margin
+    expected_profit = p * OFFER.success * (value - OFFER.cost) - (1 - p) * OFFER.cost
+    best = profit_curve(p, expected_profit, np.ones(len(p)))[1].max()
     for seed in range(seeds):
         s = simulate(seed=seed)
         splits = by_folds(s.churned, folds=5, repeats=1, seed=0)
-        found = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits)
+        evaluation = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits)
         revenue = s.customers["monthly_charges"].to_numpy()
-        threshold = economics(OFFER, found.held_out, revenue).threshold
+        threshold = economics(OFFER, evaluation.held_out, revenue).threshold
         scorecard = fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard
         scores = Scorer(scorecard, CUSTOMER_SCHEMA).score(fresh.customers).probability
-        distance.append(np.abs(scores - fresh.probability).mean())
-        base.append(np.abs(fresh.probability - s.churned.mean()).mean())
-        value = fresh.customers["monthly_charges"].to_numpy() * OFFER.horizon * OFFER.margin
-        p = fresh.probability
-        worth = p * OFFER.success * (value - OFFER.cost) - (1 - p) * OFFER.cost
-        best = profit_curve(p, worth, np.ones(len(p)))[1].max()
-        share.append(worth[scores >= threshold].sum() / len(p) / best)
+        error.append(np.abs(scores - p).mean())
+        base_rate_error.append(np.abs(p - s.churned.mean()).mean())
+        share.append(expected_profit[scores >= threshold].sum() / len(p) / best)
     return {
-        "distance": float(np.mean(distance)),
-        "distance_of_the_base_rate": float(np.mean(base)),
+        "error": float(np.mean(error)),
+        "error_of_the_base_rate": float(np.mean(base_rate_error)),
         "share_of_best_profit": float(np.mean(share)),
-        "least_share_of_best_profit": float(np.min(share)),
+        "lowest_share_of_best_profit": float(np.min(share)),
     }
 
 
 def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
-    """How often (0..1) an interval holds what the evaluated models truly reach."""
+    """How often (0..1) an interval contains the true metric of the evaluated models."""
     population = simulate(50_000, seed=2_000_000)
-    held = dict.fromkeys(COVERED, 0)
+    covered = dict.fromkeys(COVERED, 0)
     for seed in range(seeds):
         s = simulate(rows, seed=10_000 + seed)
         splits = by_folds(s.churned, folds=2, repeats=1, seed=0)
-        found = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits, seed=0)
+        evaluation = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits, seed=0)
         true = [
             metrics(
                 population.churned,
@@ -90,18 +91,18 @@ def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
             )
         ]
         for metric in COVERED:
-            low, high = found.intervals[SCORECARD][metric]
-            held[metric] += low <= np.mean([each[metric] for each in true]) <= high
-    return {metric: float(count) / seeds for metric, count in held.items()}
+            low, high = evaluation.intervals[SCORECARD][metric]
+            covered[metric] += low <= np.mean([each[metric] for each in true]) <= high
+    return {metric: float(count) / seeds for metric, count in covered.items()}
 
 
 def measured(folder: str, *arguments: str) -> dict[str, float]:
     """Seconds and peak memory (MiB) of ``python -m training`` in a folder."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     done = subprocess.run(
         [sys.executable, "-c", PEAK, sys.executable, "-m", "training", *arguments],
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         check=True,
@@ -110,22 +111,22 @@ def measured(folder: str, *arguments: str) -> dict[str, float]:
 
 
 def from_csv(most: int) -> list[dict[str, float]]:
-    """From a CSV file to a registered model, everything inferred."""
-    found = []
+    """Seconds and peak memory (MiB) from a CSV file to a registered model."""
+    results = []
     for rows, features in ((10_000, 10), (10_000, 30), (1_000_000, 10)):
         if rows > most:
             continue
         with tempfile.TemporaryDirectory() as folder:
             wide_table(rows, features).to_csv(Path(folder, "table.csv"), index=False)
-            asked = ("--data", "table.csv", "--id", "Customer ID", "--target", "Exited=1")
-            done = measured(folder, *asked)
-        found.append({"rows": rows, "features": features, **done})
-        print(found[-1], flush=True)
-    return found
+            flags = ("--data", "table.csv", "--id", "Customer ID", "--target", "Exited=1")
+            done = measured(folder, *flags)
+        results.append({"rows": rows, "features": features, **done})
+        print(results[-1], flush=True)
+    return results
 
 
 def wide_table(rows: int, features: int) -> pd.DataFrame:
-    """The simulated customers, with numbers and categories beside that partly tell more."""
+    """Simulated customers with additional features, some of which predict churn."""
     s = simulate(rows)
     rng = np.random.default_rng(1)
     table = s.customers.set_axis(["Customer ID", "Age", "Months", "Price", "Paid"], axis=1)
@@ -141,8 +142,8 @@ def wide_table(rows: int, features: int) -> pd.DataFrame:
 
 
 def growth(most: int) -> list[dict[str, float]]:
-    """Seconds and peak memory (MiB) of ``python -m training`` as rows grow tenfold."""
-    found = []
+    """Seconds and peak memory (MiB) of ``python -m training`` by rows, in steps of ten."""
+    results = []
     rows = 10_000
     while rows <= most:
         with tempfile.TemporaryDirectory() as folder:
@@ -151,18 +152,18 @@ def growth(most: int) -> list[dict[str, float]]:
         begun = time.perf_counter()
         fit(s.customers, s.churned, CUSTOMER_SCHEMA)
         fitted = time.perf_counter() - begun
-        found.append({"rows": rows, "fit_seconds": fitted, **done})
-        print(found[-1], flush=True)
+        results.append({"rows": rows, "fit_seconds": fitted, **done})
+        print(results[-1], flush=True)
         rows *= 10
-    return found
+    return results
 
 
 def draw_effects(path: Path) -> None:
-    """Each feature's true and fitted effect, at the middle of the other features."""
+    """Draw the true and the fitted probability by each feature, the others at a typical value."""
     s = simulate(seed=0)
     fitted = Scorer(fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard, CUSTOMER_SCHEMA)
     figure = Figure(figsize=(10.5, 3.4), dpi=110, layout="constrained")
-    middle = {"age": 47, "tenure": 18, "monthly_charges": 55.0}
+    typical = {"age": 47, "tenure": 18, "monthly_charges": 55.0}
     ranges = {
         "age": np.arange(18, 86),
         "tenure": np.arange(0, 97),
@@ -171,7 +172,7 @@ def draw_effects(path: Path) -> None:
     for axes, (name, values) in zip(
         figure.subplots(1, 3, sharey=True), ranges.items(), strict=True
     ):
-        columns = {each: np.full(len(values), value) for each, value in middle.items()}
+        columns = {each: np.full(len(values), value) for each, value in typical.items()}
         columns[name] = values
         true = true_probability(columns["age"], columns["tenure"], columns["monthly_charges"])
         total = columns["monthly_charges"] * (columns["tenure"] + 1.0) * 0.95
@@ -190,22 +191,32 @@ def draw_effects(path: Path) -> None:
 def main() -> int:
     """Run everything; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100, help="for the intervals (%(default)s)")
-    parser.add_argument("--most-rows", type=int, default=1_000_000, help="(%(default)s)")
-    parser.add_argument("--figure", type=Path, help="where to draw true and fitted effects")
-    parser.add_argument("--json", type=Path, help="where to keep the figures")
+    parser.add_argument(
+        "--seeds", type=int, default=100, help="seeds for the intervals (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--most-rows",
+        type=int,
+        default=1_000_000,
+        help="rows of the largest table (default: %(default)s)",
+    )
+    parser.add_argument("--figure", type=Path, help="file for a figure of true and fitted effects")
+    parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args()
     if options.figure:
         draw_effects(options.figure)
-    found = {"from_csv": from_csv(options.most_rows), "growth": growth(options.most_rows)}
+    results: dict[str, object] = {
+        "from_csv": from_csv(options.most_rows),
+        "growth": growth(options.most_rows),
+    }
     for name, measure, seeds in (
         ("truth", truth, -(-options.seeds // 20)),
         ("coverage", coverage, options.seeds),
     ):
-        found[name] = measure(seeds) if seeds else {}
-        print(name, found[name], flush=True)
+        results[name] = measure(seeds) if seeds else {}
+        print(name, results[name], flush=True)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 

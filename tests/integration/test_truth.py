@@ -48,12 +48,12 @@ def test_a_calibration_errors_interval_is_corrected_for_sampling_noise(factor, f
         truth = rng.beta(1.2, 3.5, n)
         return RankedScores((rng.random(n) < truth).astype(np.int64), truth * factor)
 
-    true = draw(1_000_000, 1).metrics(np.ones(1_000_000))["calibration_error"]
+    true = draw(1_000_000, 1).calibration_error(np.ones(1_000_000))
     covered = 0
     for seed in range(SEEDS):
         ranked = draw(1000, 1000 + seed)
         drawn = [
-            ranked.metrics(counts)["calibration_error"]
+            ranked.calibration_error(counts)
             for counts, _ in zip(resamples(1000, seed), range(200), strict=False)
         ]
         low, high = noise_corrected(np.array(drawn), ranked.calibration_noise(np.ones(1000)))

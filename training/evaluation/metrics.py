@@ -86,17 +86,18 @@ class RankedScores:
             "average_precision": float(np.sum(np.diff(recall) * precision)),
             "log_loss": float(ordered @ self._losses / total),
             "brier": float(ordered @ self._squared_errors / total),
-            "calibration_error": self._calibration_error(ordered),
+            "calibration_error": self.calibration_error(weights),
             **{f"lift_{share}": value / (share / 100) for share, value in recall_at.items()},
             **{f"recall_{share}": value for share, value in recall_at.items()},
         }
 
-    def _calibration_error(self, ordered: Floats) -> float:
+    def calibration_error(self, weights: Floats) -> float:
         """Expected calibration error over ten bins of equal count.
 
         The mean difference between the predicted and the observed churn rate of a bin (Naeini,
         Cooper, Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning").
         """
+        ordered = weights[self._order]
         errors = ordered * (self._probability - self._churned)
         return float(np.abs(np.add.reduceat(errors, self._bin_starts)).sum() / ordered.sum())
 
