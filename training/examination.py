@@ -23,7 +23,7 @@ from training.evaluation.comparison import Comparison, absolute, compare
 from training.evaluation.gates import Gates, check_gates, failed_gates
 from training.progress import in_progress
 from training.registration import ALARMS_TAG
-from training.registry_check import check_location, check_registry
+from training.registry_check import check_registry
 from training.reporting.mlflow_dataset import mlflow_dataset
 from training.reporting.mlflow_run import choose_experiment
 from training.schema_conflict import schema_conflict
@@ -54,7 +54,6 @@ class Examination:
 
 def contenders(name: str) -> Examination:
     """The versions that the aliases point to. Raises RegistryError without a challenger."""
-    check_location()
     check_registry()
     challenger = registry.version_of_alias(name, CHALLENGER)
     if challenger is None:

@@ -32,10 +32,11 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
         options = promote_options(arguments, prog)
         require_extra(prog, "train", "sklearn", "interpret")
         with in_progress("starting MLflow"):
-            import training.examination  # noqa: F401
             from pyfunc.environment import quiet_mlflow
+            from training.registry_check import check_location
 
             quiet_mlflow()
+            check_location()
         return _rollback(options.name) if options.rollback else _promote(options)
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -47,9 +48,8 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
 
 def _rollback(name: str) -> int:
     from pyfunc.promotion import rollback
-    from training.registry_check import check_location, check_registry
+    from training.registry_check import check_registry
 
-    check_location()
     check_registry()
     replaced, champion = rollback(name)
     print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -36,18 +37,25 @@ def check_registry() -> None:
 
 
 def _check_writable(database: Path) -> None:
-    """Open a transaction that writes; MLflow would retry for minutes."""
-    is_new = not database.exists()
+    """Raise RegistryError if a database cannot be written. MLflow itself retries for minutes."""
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+        if database.exists():
+            _begin_transaction(database)
+        else:
+            database.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=database.parent).close()
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RegistryError(
             f"the MLflow database {database} cannot be written ({reason}); set "
             "MLFLOW_TRACKING_URI, or work in a folder that is writable"
         ) from None
-    if is_new:
-        database.unlink(missing_ok=True)
+
+
+def _begin_transaction(database: Path) -> None:
+    with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):  # locked: another process is writing right now
+                raise

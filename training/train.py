@@ -43,12 +43,12 @@ def _train(options: TrainOptions, command: str) -> Trained:
         from pyfunc.environment import quiet_mlflow
         from training.evaluation.gates import load_gates
         from training.registry_check import check_location
-        from training.run import Plan, train
-        from training.training_data import read_training_data
 
         quiet_mlflow()
         gates = load_gates(options.gates)
-        check_location()
+        check_location()  # before the slow imports, so that an unreachable registry is known soon
+        from training.run import Plan, train
+        from training.training_data import read_training_data
     data = read_training_data(options)
     _print_data(data)
     plan = Plan(

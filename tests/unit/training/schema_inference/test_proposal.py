@@ -12,6 +12,7 @@ from training.data.csv_format import detect_csv_format
 from training.data.files import read_file
 from training.data.table_reader import check_table
 from training.schema_inference.column_roles import ColumnRoles
+from training.schema_inference.kinds import infer_column
 from training.schema_inference.proposal import propose
 
 ROWS = 600
@@ -32,10 +33,11 @@ def proposed(table, roles=ROLES, csv=None):
     return propose(table, csv or CsvFormat(), "table", roles)
 
 
-def column_of(values, **roles):
+def column_of(values, as_of=None):
     """What a column of ``values`` is inferred to be: a Column, or the reason to leave it out."""
-    found = proposed(base(len(values)).assign(x=values), ColumnRoles(["Exited=1"], "Id", **roles))
-    return {c.name: c for c in found.schema}.get("x", found.left_out.get("x"))
+    cells = pd.DataFrame({"x": values})["x"]
+    inferred = infer_column("x", cells, CsvFormat(), as_of)
+    return inferred.column or inferred.reason
 
 
 def drawn(levels, rows=ROWS, seed=1):
