@@ -1,4 +1,4 @@
-"""Train on the built-in customers, serve with MLflow, score three customers over HTTP."""
+"""Train a model on simulated customers, serve it with MLflow, and score three customers."""
 
 from __future__ import annotations
 
@@ -19,24 +19,35 @@ from churn_model.schema import EXAMPLES
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from pyfunc import CHAMPION_URI, loaded_version, registry, serve
+from pyfunc.environment import quiet_mlflow
+from training.data import SIMULATED_ROWS
 from training.train import main as train
+
+HOST = "127.0.0.1"
 
 _START_SECONDS = 120
 _STOP_SECONDS = 10
 
+_NEXT_STEPS = """
+Next, train on your own table (any CSV or Parquet file with one row per customer):
 
-def main() -> int:
-    """Run the tour; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/quickstart", description=__doc__)
-    parser.add_argument("--exit", action="store_true", help="stop after the table")
-    parser.add_argument(
-        "--port", type=int, default=serve.DEFAULT_PORT, help="of the server (%(default)s)"
-    )
-    options = parser.parse_args()
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
+    . .venv/bin/activate
+    churn train --data customers.csv --id CustomerId --target Exited=1
+    churn score --input customers.csv --output scores --engine local
+    churn serve
+    jupyter lab notebooks
+
+The first model trained on a real table replaces this one. `churn --help` lists all commands.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the quickstart; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
-        return _tour(options.port, options.exit)
+        return _run(options.port, options.rows, options.exit)
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -45,34 +56,52 @@ def main() -> int:
         return 0
 
 
-def _tour(port: int, leave: bool) -> int:
-    serve.check_port_is_free("127.0.0.1", port)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/quickstart", description=__doc__)
+    add = parser.add_argument
+    add("--exit", action="store_true", help="stop after the customers are scored")
+    add("--port", type=int, default=serve.DEFAULT_PORT, help="port of the server (%(default)s)")
+    add(
+        "--rows",
+        type=int,
+        default=SIMULATED_ROWS,
+        help="number of simulated customers to train on (%(default)s)",
+    )
+    return parser
+
+
+def _run(port: int, rows: int, stop_after_scoring: bool) -> int:
+    serve.check_port_is_free(HOST, port)
+    quiet_mlflow()
     version = registry.version_of_alias()
     if version is None:
-        print("\n1. train on simulated customers and register the model")
-        if code := train([]):
+        print("\n1. Train on simulated customers and register the model")
+        if code := train(["--rows", str(rows)]):
             return code
     else:
-        print(f"\n1. use the registered {CHAMPION_URI}, version {version}")
-    print(f"\n2. mlflow models serve -m {CHAMPION_URI} -p {port} --env-manager local")
-    url = f"http://127.0.0.1:{port}"
+        print(f"\n1. {CHAMPION_URI} is registered already: version {version}")
+    url = f"http://{HOST}:{port}"
+    print(f"\n2. Serve it: mlflow models serve -m {CHAMPION_URI} -p {port} --env-manager local")
     scorer = loaded_version.read_version(CHAMPION_URI).scorer
-    client = ChurnClient(url, retries=0, schema=scorer.schema)
-    with _server(port) as (process, log), client:
-        _wait_for(client, process, log)
-        print(f"\n3. three customers, scored by {url}/invocations\n")
-        print(_table(client, _customers(scorer)))
-        if leave:
+    with (
+        _server(port) as (process, log),
+        ChurnClient(url, retries=0, schema=scorer.schema) as client,
+    ):
+        _wait_until_ready(client, process, log)
+        print(f"\n3. Score three customers with {url}/invocations\n")
+        print(_score_table(client, _customers(scorer)))
+        print(_NEXT_STEPS)
+        if stop_after_scoring:
             return 0
-        print(f"\nserving on {url} until Ctrl-C")
+        print(f"Serving on {url} until Ctrl-C")
         process.wait()
-        raise ServerFailed(f"the server ended by itself:\n{_tail(log)}")
+        raise ServerFailed(f"the server stopped by itself:\n{_last_lines(log)}")
 
 
 @contextmanager
 def _server(port: int) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
-    """MLflow's server in a process group of its own, which is gone when this ends."""
-    command = serve.command(CHAMPION_URI, port)
+    """MLflow's server in a process group of its own, which is stopped at the end."""
+    command = serve.command(CHAMPION_URI, port, host=HOST)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command,
@@ -85,54 +114,56 @@ def _server(port: int) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
         try:
             yield process, log
         finally:
-            _stop(process)
+            _stop_group(process)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the group: MLflow's parent process does not pass SIGTERM on to its server."""
-    for ending in (signal.SIGTERM, signal.SIGKILL):
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
+    """Stop the process group: MLflow's parent process does not pass SIGTERM on to its server."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline:
             try:
-                os.killpg(process.pid, ending)
+                os.killpg(process.pid, number)
             except ProcessLookupError:
                 return
             process.poll()
             time.sleep(0.1)
 
 
-def _wait_for(client: ChurnClient, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+def _wait_until_ready(
+    client: ChurnClient, process: subprocess.Popen[bytes], log: IO[bytes]
+) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ServerFailed(f"the server did not start:\n{_tail(log)}")
+            raise ServerFailed(f"the server did not start:\n{_last_lines(log)}")
         try:
             if client.ping():
                 return
         except (Unavailable, TimedOut):
             time.sleep(0.2)
-    raise TimedOut(f"the server did not start within {_START_SECONDS} s:\n{_tail(log)}")
+    raise TimedOut(f"the server did not start within {_START_SECONDS} s:\n{_last_lines(log)}")
 
 
-def _tail(log: IO[bytes]) -> str:
+def _last_lines(log: IO[bytes]) -> str:
     log.seek(0)
     return "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
 
 
 def _customers(scorer: Scorer) -> list[dict[str, Any]]:
-    """The examples; what the model requires beside is taken from a customer in the middle."""
-    middle = example_customer(scorer)
-    required = {column.name: middle[column.name] for column in scorer.schema if column.required}
-    return [required | each for each in EXAMPLES]
+    """The example customers; other required fields have the values of a typical customer."""
+    typical = example_customer(scorer)
+    required = {column.name: typical[column.name] for column in scorer.schema if column.required}
+    return [required | example for example in EXAMPLES]
 
 
-def _table(client: ChurnClient, customers: list[dict[str, Any]]) -> str:
+def _score_table(client: ChurnClient, customers: list[dict[str, Any]]) -> str:
     scores = client.predict(customers, explain=True)
-    scores["reasons"] = [_words(reasons) for reasons in scores["reasons"]]
+    scores["reasons"] = [_in_words(reasons) for reasons in scores["reasons"]]
     return str(scores.to_string(index=False, float_format="{:.3f}".format))
 
 
-def _words(reasons: list[dict[str, Any]]) -> str:
+def _in_words(reasons: list[dict[str, Any]]) -> str:
     return ", ".join(f"{r['feature']} {r['value']} ({r['effect']:+.2f})" for r in reasons)
 
 

@@ -1,4 +1,4 @@
-"""Score a table with a registered churn model; ``--help`` says how. Runs under spark-submit too."""
+"""``churn score`` as a script, for ``spark-submit``; ``--help`` lists the flags."""
 
 import sys
 
