@@ -1,7 +1,7 @@
-"""How quick it is, as ratios measured side by side in one run.
+"""Measures speed as ratios, side by side in one run.
 
-Each comparison alternates its two sides and takes the median over the rounds, so that a noisy
-machine slows both. Usage: python scripts/benchmark.py [--json FILE] [--rounds N] [--skip-serving]
+Each comparison alternates its two sides and takes the median of the rounds, so that a busy machine
+slows both. Usage: python scripts/benchmark.py [--json FILE] [--rounds N] [--skip-serving]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -38,23 +39,23 @@ from training.fitting.fit import feature_table, fit
 
 ROOT = Path(__file__).parents[1]
 MANY = 100_000
-REQUESTS = 150  # a round
+REQUESTS = 150  # per round
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``ours`` and ``theirs`` in ``unit``; ``ratio`` is how many times better ours is."""
+    """Two values in ``unit``; ``ratio`` is how many times better the scorecard is."""
 
     name: str
     unit: str
-    ours: float
-    theirs: float
+    scorecard: float
+    other: float
     ratio: float
     goal: float
 
 
 def main() -> int:
-    """Measure, print a table, write JSON; 1 if a goal is missed."""
+    """Measure, print a table and write JSON; returns 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--rounds", type=int, default=7)
@@ -81,7 +82,7 @@ def _scoring(scorecard: Scorecard, simulation: Simulation, rounds: int) -> Itera
         model.fit(feature_table(simulation.customers, CUSTOMER_SCHEMA), simulation.churned)
         boosting = name == "hist_gradient_boosting"
         yield _compare(
-            f"one row, against {name}",
+            f"one row, compared with {name}",
             "us",
             lambda: _seconds(lambda: scorer.score_one(row), 2000) * 1e6,
             lambda model=model: _seconds(lambda: model.predict_proba(first), 30) * 1e6,
@@ -89,7 +90,7 @@ def _scoring(scorecard: Scorecard, simulation: Simulation, rounds: int) -> Itera
             goal=100,
         )
         yield _compare(
-            f"{MANY:,} rows, against {name}",
+            f"{MANY:,} rows, compared with {name}",
             "ms",
             lambda: _seconds(lambda: scorer.score(many), 3) * 1e3,
             lambda model=model: _seconds(lambda: model.predict_proba(features), 1) * 1e3,
@@ -99,25 +100,22 @@ def _scoring(scorecard: Scorecard, simulation: Simulation, rounds: int) -> Itera
 
 
 def _serving(scorecard: Scorecard, rounds: int) -> Comparison:
-    """Requests a second of ``mlflow models serve``, one row each, against a model of no work."""
+    """Requests per second of ``mlflow models serve``: this model, and one that does nothing."""
     example = simulate(3, seed=0).customers
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", f"{folder}/runs"))
         with mlflow.start_run():
-            ours = log_model(scorecard, CUSTOMER_SCHEMA, example).model_uri
+            model_uri = log_model(scorecard, CUSTOMER_SCHEMA, example).model_uri
         mlflow.pyfunc.save_model(
             f"{folder}/noop",
             python_model=str(ROOT / "benchmarks" / "noop_model.py"),
             signature=signature(CUSTOMER_SCHEMA),
             pip_requirements=["mlflow"],
         )
-        rates = [
-            stack.enter_context(_rate_of(uri, port))
-            for uri, port in ((ours, 5901), (f"{folder}/noop", 5902))
-        ]
+        rates = [stack.enter_context(_rate_of(uri)) for uri in (model_uri, f"{folder}/noop")]
         return _compare(
-            "mlflow models serve, one row, against a model that does nothing",
+            "mlflow models serve, one row, compared with a model that does nothing",
             "requests/s",
             *rates,
             rounds,
@@ -127,8 +125,9 @@ def _serving(scorecard: Scorecard, rounds: int) -> Comparison:
 
 
 @contextmanager
-def _rate_of(uri: str, port: int) -> Iterator[Callable[[], float]]:
-    """A function that measures the request rate of a served model."""
+def _rate_of(uri: str) -> Iterator[Callable[[], float]]:
+    """Serve a model; gives a function that measures its requests per second."""
+    port = _free_port()
     process = subprocess.Popen(
         serve.command(uri, port),
         env=serve.environment() | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()},
@@ -144,10 +143,10 @@ def _rate_of(uri: str, port: int) -> Iterator[Callable[[], float]]:
     def rate() -> float:
         with requests.Session() as session:
             session.headers["Content-Type"] = "application/json"
-            begun = time.perf_counter()
+            began = time.perf_counter()
             for _ in range(REQUESTS):
                 session.post(f"{url}/invocations", data=body).raise_for_status()
-            return REQUESTS / (time.perf_counter() - begun)
+            return REQUESTS / (time.perf_counter() - began)
 
     try:
         _wait(url)
@@ -156,6 +155,12 @@ def _rate_of(uri: str, port: int) -> Iterator[Callable[[], float]]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait(url: str) -> None:
@@ -170,34 +175,34 @@ def _wait(url: str) -> None:
 
 
 def _seconds(call: Callable[[], object], times: int) -> float:
-    """Seconds for one call."""
-    begun = time.perf_counter()
+    """Seconds per call."""
+    began = time.perf_counter()
     for _ in range(times):
         call()
-    return (time.perf_counter() - begun) / times
+    return (time.perf_counter() - began) / times
 
 
 def _compare(
     name: str,
     unit: str,
-    ours: Callable[[], float],
-    theirs: Callable[[], float],
+    scorecard: Callable[[], float],
+    other: Callable[[], float],
     rounds: int,
     goal: float,
     more_is_better: bool = False,
 ) -> Comparison:
-    ours(), theirs()  # warm up
-    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    scorecard(), other()  # warm up
+    pairs = [(scorecard(), other()) for _ in range(rounds)]
     ratios = [a / b if more_is_better else b / a for a, b in pairs]
     middle = [statistics.median(side) for side in zip(*pairs, strict=True)]
     return Comparison(name, unit, *middle, statistics.median(ratios), goal)
 
 
 def _print(results: list[Comparison]) -> None:
-    print(f"{'':66}{'ours':>10}{'theirs':>12}  {'':12}{'ratio':>8}{'goal':>8}")
+    print(f"{'':66}{'scorecard':>10}{'other':>12}  {'':12}{'ratio':>8}{'goal':>8}")
     for r in results:
         goal = f"{r.goal:g}" if r.goal else "-"
-        print(f"{r.name:66}{r.ours:10.4g}{r.theirs:12.5g}  {r.unit:12}{r.ratio:8.2f}{goal:>8}")
+        print(f"{r.name:66}{r.scorecard:10.4g}{r.other:12.5g}  {r.unit:12}{r.ratio:8.2f}{goal:>8}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Rows a second of batch scoring, side by side in one run on local[2].
+"""Rows per second of batch scoring, measured side by side in one run on local[2].
 
-- the model's UDF against a pandas UDF of the same input and output types that does nothing;
-- the whole command, ``--engine spark`` and ``--engine local``;
-- the cost of a row, and the peak memory of ``--engine local``, as rows grow tenfold.
+- the model's UDF against a pandas UDF with the same types that does nothing;
+- the whole command, with ``--engine spark`` and with ``--engine local``;
+- the time per row, and the peak memory of ``--engine local``, for ten times as many rows.
 
 Usage: python benchmarks/batch/run.py [--rows N] [--rounds N] [--json FILE]
 """
@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from batch.spark import session
+from batch.spark_session import session
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
 from pyfunc.logging import log_model
@@ -36,22 +36,22 @@ from training.data.simulator import simulate
 from training.fitting.fit import fit
 
 COMMAND = Path(__file__).parents[2] / "scripts" / "score_batch.py"
-FILE_ROWS = 250_000
+ROWS_PER_FILE = 250_000
 
 
 def generate(folder: Path, rows: int) -> Path:
-    """A table of so many customers: a quarter of a million a file, the same ones with new ids."""
+    """Write a table with this many customers; every file repeats the same ones with new ids."""
     folder.mkdir()
-    part = pa.Table.from_pandas(simulate(FILE_ROWS, seed=5).customers, preserve_index=False)
-    for number in range(max(1, rows // FILE_ROWS)):
-        ids = pa.array([f"{number:04}-{i:07}" for i in range(FILE_ROWS)])
+    part = pa.Table.from_pandas(simulate(ROWS_PER_FILE, seed=5).customers, preserve_index=False)
+    for number in range(max(1, rows // ROWS_PER_FILE)):
+        ids = pa.array([f"{number:04}-{i:07}" for i in range(ROWS_PER_FILE)])
         table = part.set_column(0, "customer_id", ids).slice(0, rows)
         pyarrow.parquet.write_table(table, folder / f"{number:04}.parquet")
     return folder
 
 
 def register(folder: Path) -> str:
-    """A registry with a champion."""
+    """Create a registry with a champion; returns its tracking URI."""
     uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
@@ -63,17 +63,17 @@ def register(folder: Path) -> str:
 
 
 def udfs(source: Path, rounds: int) -> dict[str, float]:
-    """Seconds of the model's UDF and of one that does nothing, over the same table."""
+    """Seconds that the model's UDF and a UDF that does nothing take for the same table."""
     from pyspark.sql import functions as F  # noqa: N812
 
     spark = session("local[2]")
     table = spark.read.parquet(str(source))
     names = [column.name for column in CUSTOMER_SCHEMA]
-    # as the command does it: identifiers stay in the row, where they are
-    kind = result_type(CUSTOMER_SCHEMA, identifiers=False)
-    ours = mlflow.pyfunc.spark_udf(spark, "models:/churn@champion", result_type=kind)
+    # like the command, which takes the identifiers from the input
+    output_type = result_type(CUSTOMER_SCHEMA, identifiers=False)
+    model = mlflow.pyfunc.spark_udf(spark, "models:/churn@champion", result_type=output_type)
 
-    @F.pandas_udf(kind)
+    @F.pandas_udf(output_type)
     def nothing(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             n = len(batch)
@@ -88,11 +88,11 @@ def udfs(source: Path, rounds: int) -> dict[str, float]:
         scores = table.select(udf(F.struct(*names)).alias("s")).select("s.*")
         return lambda: scores.write.format("noop").mode("overwrite").save()
 
-    return alternate({"the model": consume(ours), "nothing": consume(nothing)}, rounds)
+    return alternate({"the model": consume(model), "nothing": consume(nothing)}, rounds)
 
 
 def alternate(sides: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each side, in turns, after one turn that does not count."""
+    """Median seconds of each side; they run in turns, and the first turn only warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(rounds + 1):
         for name, run in sides.items():
@@ -104,7 +104,7 @@ def alternate(sides: dict[str, Callable[[], None]], rounds: int) -> dict[str, fl
 
 
 def command(engine: str, source: Path, uri: str, folder: Path) -> dict[str, float]:
-    """Rows a second, start included, of one run of the command, and its peak memory in MiB."""
+    """Run the command; returns its rows, seconds without and with the start, and peak MiB."""
     flags = ["--engine", engine, "--master", "local[2]", "--mode", "overwrite"]
     began = time.perf_counter()
     flags += ["--input", str(source), "--output", str(folder / f"out-{engine}")]
@@ -116,7 +116,7 @@ def command(engine: str, source: Path, uri: str, folder: Path) -> dict[str, floa
     )
     peak = 0.0
     while process.poll() is None:
-        peak = max(peak, _peak(process.pid))
+        peak = max(peak, _peak_memory(process.pid))
         time.sleep(0.05)
     whole = time.perf_counter() - began
     if process.returncode:
@@ -130,18 +130,18 @@ def command(engine: str, source: Path, uri: str, folder: Path) -> dict[str, floa
     }
 
 
-def _peak(pid: int) -> float:
-    """The most memory that a process has had, MiB."""
+def _peak_memory(pid: int) -> float:
+    """The peak memory of a process in MiB."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0.0
-    found = re.search(r"VmHWM:\s+(\d+)", text)
-    return int(found[1]) / 1024 if found else 0.0
+    match = re.search(r"VmHWM:\s+(\d+)", text)
+    return int(match[1]) / 1024 if match else 0.0
 
 
 def main() -> None:
-    """Measure and print tables in Markdown."""
+    """Measure, and print the results as Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -152,7 +152,7 @@ def main() -> None:
         uri = register(folder)
         large = generate(folder / "large", options.rows)
         small = generate(folder / "small", options.rows // 10)
-        found = {
+        commands = {
             engine: {
                 size: [command(engine, source, uri, folder) for _ in range(options.rounds)]
                 for size, source in (("small", small), ("large", large))
@@ -163,21 +163,21 @@ def main() -> None:
             size: udfs(source, options.rounds)
             for size, source in (("small", small), ("large", large))
         }
-    _print(options.rows, udf, found)
+    _print(options.rows, udf, commands)
     if options.json:
-        options.json.write_text(json.dumps({"udf": udf, "commands": found}, indent=1))
+        options.json.write_text(json.dumps({"udf": udf, "commands": commands}, indent=1))
 
 
-def _print(rows: int, udf: dict[str, dict[str, float]], found: dict) -> None:
-    print("| UDF | rows | rows/s | us a row | ratio |\n| --- | --- | --- | --- | --- |")
+def _print(rows: int, udf: dict[str, dict[str, float]], commands: dict) -> None:
+    print("| UDF | rows | rows/s | us per row | ratio |\n| --- | --- | --- | --- | --- |")
     for n, sides in zip((rows // 10, rows), udf.values(), strict=True):
         for name, seconds in sides.items():
             ratio = sides["nothing"] / seconds
-            each = seconds / n * 1e6
-            print(f"| {name} | {n:,} | {n / seconds:,.0f} | {each:.2f} | {ratio:.2f} |")
-    print("\n| engine | rows | rows/s | us a row | peak MiB of Python | seconds with start |")
+            per_row = seconds / n * 1e6
+            print(f"| {name} | {n:,} | {n / seconds:,.0f} | {per_row:.2f} | {ratio:.2f} |")
+    print("\n| engine | rows | rows/s | us per row | peak MiB of Python | seconds with start |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for engine, sizes in found.items():
+    for engine, sizes in commands.items():
         for runs in sizes.values():
             seconds = statistics.median(run["seconds"] for run in runs)
             n = runs[0]["rows"]
