@@ -59,7 +59,7 @@ class Callers:
         with ChurnClient(self.url, retries=5) as client:
             while not self.ended.is_set():
                 try:
-                    reply = client._session.post(
+                    reply = client._transport.session.post(
                         f"{self.url}/predict", json={"customers": [CUSTOMER] * 3}, timeout=30
                     )
                     reply.raise_for_status()

@@ -14,11 +14,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -144,15 +146,38 @@ def registry(empty_database, tmp_path_factory) -> Iterator[Registry]:
     mlflow.set_tracking_uri(None)
 
 
+@dataclass(frozen=True)
+class SparkStart:
+    """A Spark session, and what its start printed on standard error."""
+
+    session: Any
+    printed: str
+
+
 @pytest.fixture(scope="session")
-def spark():
+def spark_start() -> Iterator[SparkStart]:
     """The one Spark session of all tests; the batch command uses the active session."""
-    from batch.spark import session
+    from batch.spark_session import session
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    made = session("local[2]")
-    yield made
-    made.stop()
+    with tempfile.TemporaryFile() as log:
+        stderr = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            created = session("local[2]")
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+        log.seek(0)
+        printed = log.read().decode()
+    created.conf.set("spark.sql.shuffle.partitions", "2")  # the tables are small
+    yield SparkStart(created, printed)
+    created.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(spark_start):
+    return spark_start.session
 
 
 @contextmanager

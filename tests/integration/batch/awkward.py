@@ -1,4 +1,4 @@
-"""Customers as they should not be: one thing wrong with each, in every way that a format knows."""
+"""Invalid customers: each has one error, of every kind that a format can carry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOOD = {
     "total_charges": 846.0,
 }
 
-# --- what JSON can carry ------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------
 
 _VALUES = [
     None, 0, 1, -1, 35, 120, 121, 300, 2**31, 2**53, 2**63 - 1, -(2**63), -0.5, 0.0, 30.0, 30.5,
@@ -26,31 +26,31 @@ _IDS = ["", " ", "客户-١٢٣", "🙂", "a,b", 'a"b', "a\nb", "\x00", "NULL", 
 
 
 def json_customers() -> list[dict]:
-    """About 200 customers, good and bad, with ids in many scripts, and some twice."""
-    found = [
+    """About 200 valid and invalid customers; ids are in many scripts, and some are duplicates."""
+    customers = [
         GOOD | {"customer_id": f"{field}-{i}", field: value}
         for field in ("age", "tenure", "monthly_charges", "total_charges")
         for i, value in enumerate(_VALUES)
     ]
-    found += [GOOD | {"customer_id": identifier} for identifier in _IDS]
-    found += [GOOD | {"customer_id": value} for value in (None, 5, 1.5, True, [], {})]
-    found += [
-        {name: value for name, value in GOOD.items() if name != left_out} for left_out in GOOD
+    customers += [GOOD | {"customer_id": identifier} for identifier in _IDS]
+    customers += [GOOD | {"customer_id": value} for value in (None, 5, 1.5, True, [], {})]
+    customers += [
+        {name: value for name, value in GOOD.items() if name != omitted} for omitted in GOOD
     ]
-    bad = {"age": -1, "tenure": None, "monthly_charges": "x"}
-    found += [GOOD | bad, {}, GOOD | {"more": [1]}]
+    three_errors = {"age": -1, "tenure": None, "monthly_charges": "x"}
+    customers += [GOOD | three_errors, {}, GOOD | {"more": [1]}]
     for i, age in enumerate(range(18, 63)):
-        found.append(GOOD | {"customer_id": f"good-{i}", "age": age, "total_charges": None})
-    return found
+        customers.append(GOOD | {"customer_id": f"good-{i}", "age": age, "total_charges": None})
+    return customers
 
 
-# --- what a typed table can carry ---------------------------------------------------------------
+# --- typed tables -------------------------------------------------------------------------------
 
 
 def typed_tables() -> list[pa.Table]:
-    """A table for each type that numbers may come in, and for those of identifiers.
+    """One table for each type that a numerical field or an identifier may have.
 
-    Each of the four numbers has the same cells, one row further down than the one before it.
+    The four numerical fields have the same cells, each shifted by one row from the field before.
     """
     inf, nan = float("inf"), float("nan")
     day, moment = datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 31)
@@ -89,7 +89,7 @@ def typed_tables() -> list[pa.Table]:
     return tables
 
 
-# --- what text can carry ------------------------------------------------------------------------
+# --- CSV ------------------------------------------------------------------------------------------
 
 CSV = """\ufeffcustomer_id , age,tenure,monthly_charges,total_charges,note
 c1,42,12,70.5,846,plain
@@ -102,7 +102,7 @@ c7,,12,70.5,846,missing
 c8,NA,12,70.5,NA,missing
 c9,42,12,"70,5",846,a comma
 c10,42,12,1e999,846,too large
-c11,42,12,nan,nan,no number
+c11,42,12,nan,nan,not a number
 c12,42,12,inf,846,infinite
 c13,42,12,1_000,846,underscores
 c14,42,12,0x10,846,hexadecimal
@@ -123,5 +123,5 @@ c23,+42,12,.5,5.,odd but numbers
 
 
 def csv_bytes() -> bytes:
-    """The same with an id that is no UTF-8."""
+    """The same, with an id that is not valid UTF-8."""
     return CSV.encode() + b"c\xff24,42,12,70.5,846,bytes\n"

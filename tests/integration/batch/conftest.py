@@ -1,26 +1,14 @@
-"""A real Spark session, and both engines run as one command."""
+"""The batch command with both engines."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
 
 from batch.score import main
-
-
-@pytest.fixture(scope="session")
-def spark(registry):
-    from batch.spark import session
-
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    made = session("local[2]")
-    yield made
-    made.stop()
 
 
 @pytest.fixture(params=["local", "spark"])
@@ -31,7 +19,7 @@ def engine(request, registry) -> str:
 
 
 def command(engine: str, capsys, source: Path, target: Path, *flags: object):
-    """Run the command; its code, its summary (None after an error) and what it complained of."""
+    """Run the command; returns its exit code, its summary (None after an error) and its stderr."""
     capsys.readouterr()
     arguments = ["--engine", engine, "--input", source, "--output", target, *flags]
     code = main([str(argument) for argument in arguments])
@@ -39,7 +27,7 @@ def command(engine: str, capsys, source: Path, target: Path, *flags: object):
     return code, json.loads(printed.out) if code != 1 else None, printed.err
 
 
-def rows(target: Path, kind: str, form: str = "parquet") -> list[dict]:
-    """What an output holds, ordered by its first column."""
-    table = ds.dataset(target / kind, format=form, partitioning="hive").to_table()
+def rows(target: Path, kind: str, file_format: str = "parquet") -> list[dict]:
+    """The rows of an output, ordered by the first column."""
+    table = ds.dataset(target / kind, format=file_format, partitioning="hive").to_table()
     return sorted(table.to_pylist(), key=lambda row: str(next(iter(row.values()))))

@@ -1,4 +1,4 @@
-"""The same scored rows, the same rejected rows and the same reasons, whichever way they come."""
+"""Batch scoring, the pyfunc and the server score and reject the same rows for the same reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.serving.conftest import our_server
 
 @pytest.fixture(scope="module")
 def model(registry):
-    """The registered model's code, without MLflow's own conversions before it."""
+    """The registered model's code, without MLflow's conversions before it."""
     return models.load().unwrap_python_model()
 
 
@@ -26,8 +26,8 @@ def reported(model, frame) -> list[tuple]:
     return list(zip(*columns, strict=True))
 
 
-def accounted(outcomes) -> tuple[list, list]:
-    """(id, probability) of the scored and (id, error) of the rejected rows, ordered."""
+def split_outcomes(outcomes) -> tuple[list, list]:
+    """(id, probability) of the scored rows and the errors of the rejected rows, ordered."""
     scored = sorted((i, round(p, 12)) for i, p, error in outcomes if error is None)
     rejected = sorted(error for _, _, error in outcomes if error is not None)
     return scored, rejected
@@ -38,25 +38,25 @@ def written(target) -> tuple[list, list]:
     return sorted(scored), sorted(r["error"] for r in rows(target, "rejected"))
 
 
-def test_lines_of_json(engine, model, tmp_path, capsys):
+def test_json_lines_are_scored_and_rejected_like_the_pyfunc(engine, model, tmp_path, capsys):
     customers = awkward.json_customers()
     assert len(customers) > 190
     source = tmp_path / "customers.json"
-    ends = ("\n", "\r\n", "\n\r\n \n")  # blank lines are no customers
+    ends = ("\n", "\r\n", "\n\r\n \n")  # blank lines are ignored
     lines = [json.dumps(customer) + ends[i % 3] for i, customer in enumerate(customers)]
     source.write_bytes("".join(lines).encode())
     flags = ["--output-format", "parquet", "--max-rejected", 1]
-    code, summary, complaint = command(engine, capsys, source, tmp_path / "out", *flags)
-    assert code == 0, complaint
-    expected = accounted(reported(model, pd.DataFrame(customers, dtype=object)))
+    code, summary, stderr = command(engine, capsys, source, tmp_path / "out", *flags)
+    assert code == 0, stderr
+    expected = split_outcomes(reported(model, pd.DataFrame(customers, dtype=object)))
     assert written(tmp_path / "out") == expected
     assert (summary["scored"], summary["rejected"]) == tuple(map(len, expected))
     assert summary["rows"] == len(customers)
-    kept = {row["value"].rstrip("\r") for row in rows(tmp_path / "out", "rejected")}
-    assert kept <= {json.dumps(customer) for customer in customers}
+    rejected = {row["value"].rstrip("\r") for row in rows(tmp_path / "out", "rejected")}
+    assert rejected <= {json.dumps(customer) for customer in customers}
 
 
-def test_the_server_row_by_row(registry, model):
+def test_the_server_scores_and_rejects_each_row_like_the_pyfunc(registry, model):
     customers = awkward.json_customers()
     expected = reported(model, pd.DataFrame(customers, dtype=object))
     with our_server(registry) as server:
@@ -68,35 +68,35 @@ def test_the_server_row_by_row(registry, model):
                 assert content["churn_probability"] == pytest.approx(probability, abs=1e-12)
             else:
                 assert reply.status_code == 400
-                said = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in content["errors"])
-                assert said == error
+                messages = [f"{e['loc'][-1]}: {e['msg']}" for e in content["errors"]]
+                assert "; ".join(messages) == error
 
 
-def test_typed_tables(engine, model, tmp_path, capsys):
-    expected, found = [], []
+def test_typed_tables_are_scored_and_rejected_like_the_pyfunc(engine, model, tmp_path, capsys):
+    expected, actual = [], []
     for number, table in enumerate(awkward.typed_tables()):
         source, target = tmp_path / f"{number}.parquet", tmp_path / f"out{number}"
         pyarrow.parquet.write_table(table, source)
         frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-        expected.append(accounted(reported(model, frame)))
+        expected.append(split_outcomes(reported(model, frame)))
         code, summary, _ = command(engine, capsys, source, target, "--max-rejected", 1)
         assert code == (0 if expected[-1][0] else 2)
         assert summary["rows"] == table.num_rows
-        found.append(written(target))
-    assert found == expected
+        actual.append(written(target))
+    assert actual == expected
 
 
-def test_text(engine, tmp_path, capsys):
+def test_csv_cells_are_read_as_the_schema_declares_them(engine, tmp_path, capsys):
     source = tmp_path / "customers.csv"
     source.write_bytes(awkward.csv_bytes())
     flags = ["--output-format", "parquet", "--max-rejected", 1]
-    code, summary, complaint = command(engine, capsys, source, tmp_path / "out", *flags)
-    assert code == 0, complaint
+    code, summary, stderr = command(engine, capsys, source, tmp_path / "out", *flags)
+    assert code == 0, stderr
     scored = [row["customer_id"] for row in rows(tmp_path / "out", "scored")]
     assert sorted(scored) == sorted(["c1", "c2", "c3", " c17 ", 'c"18', "客户🙂", "c1", "c23"])
-    found = rows(tmp_path / "out", "rejected")
-    identifier = next(name for name in found[0] if "customer_id" in name)
-    rules = {row[identifier]: row["rules"] for row in found if row["corrupt_line"] is None}
+    rejected = rows(tmp_path / "out", "rejected")
+    identifier = next(name for name in rejected[0] if "customer_id" in name)
+    rules = {row[identifier]: row["rules"] for row in rejected if row["corrupt_line"] is None}
     assert rules == {
         "c4": "age:int_from_float",
         "c5": "age:greater_than_equal",
@@ -116,6 +116,6 @@ def test_text(engine, tmp_path, capsys):
         "c22": "tenure:int_range",
         "c\ufffd24": "customer_id:string_unicode",
     }
-    uneven = sorted(row["corrupt_line"] for row in found if row["corrupt_line"] is not None)
+    uneven = sorted(row["corrupt_line"] for row in rejected if row["corrupt_line"] is not None)
     assert uneven == ["c15,42,12,70.5", "c16,42,12,70.5,846,x,y"]
-    assert summary["rows"] == len(scored) + len(found) == 27
+    assert summary["rows"] == len(scored) + len(rejected) == 27

@@ -1,4 +1,4 @@
-"""The command: what it writes, refuses, and leaves behind when it is killed."""
+"""``churn score``: what it writes, what it rejects, and what a killed run leaves behind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import mlflow
 import pyarrow as pa
@@ -20,8 +21,10 @@ from pyfunc import registry as models
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
 from tests.integration.batch.conftest import command, rows
-from tests.integration.conftest import ROOT, clean_environment
+from tests.integration.conftest import ROOT, assert_one_line, clean_environment, run
 from training.data.simulator import simulate
+
+FILES = 16  # with 50,000 rows each: enough that a run can be killed before it ends
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def customers():
 
 @pytest.fixture
 def source(customers, tmp_path):
-    """Two files, ten rows of which have an impossible charge."""
+    """Two files; ten of their rows have an invalid charge."""
     customers.loc[:9, "monthly_charges"] = -1.0
     folder = tmp_path / "in"
     folder.mkdir()
@@ -42,7 +45,9 @@ def source(customers, tmp_path):
     return folder
 
 
-def test_every_row_is_accounted_for_and_stamped(engine, source, tmp_path, capsys, customers):
+def test_every_row_is_scored_or_rejected_and_names_its_model_version(
+    engine, source, tmp_path, capsys, customers
+):
     out = tmp_path / "out"
     code, summary, _ = command(engine, capsys, source, out, "--explain")
     assert code == 0
@@ -57,10 +62,10 @@ def test_every_row_is_accounted_for_and_stamped(engine, source, tmp_path, capsys
         expected["churn_probability"].tolist(), abs=1e-12
     )
     for row, wanted in zip(scored, expected["reasons"], strict=True):
-        for found, reason in zip(row["reasons"], wanted, strict=True):
+        for actual, reason in zip(row["reasons"], wanted, strict=True):
             text = None if reason["value"] is None else str(reason["value"])
-            assert (found["feature"], found["value"]) == (reason["feature"], text)
-            assert found["effect"] == pytest.approx(reason["effect"])
+            assert (actual["feature"], actual["value"]) == (reason["feature"], text)
+            assert actual["effect"] == pytest.approx(reason["effect"])
     for row in scored:
         assert (row["model_name"], row["model_version"]) == ("churn", "1")
         assert row["scored_at"].isoformat()[:19] == summary["scored_at"][:19]
@@ -71,22 +76,30 @@ def test_every_row_is_accounted_for_and_stamped(engine, source, tmp_path, capsys
     assert not list(tmp_path.glob("out.partial*"))
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
-def test_other_formats_hold_the_same(engine, form, source, tmp_path, capsys):
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+def test_csv_and_json_results_have_the_same_rows(engine, file_format, source, tmp_path, capsys):
     out = tmp_path / "out"
     code, summary, _ = command(
-        engine, capsys, source, out, "--explain", "--format", "parquet", "--output-format", form
+        engine,
+        capsys,
+        source,
+        out,
+        "--explain",
+        "--format",
+        "parquet",
+        "--output-format",
+        file_format,
     )
     assert (code, summary["scored"], summary["rejected"]) == (0, 290, 10)
-    scored, rejected = rows(out, "scored", form), rows(out, "rejected", form)
+    scored, rejected = rows(out, "scored", file_format), rows(out, "rejected", file_format)
     assert (len(scored), len(rejected)) == (290, 10)
     reasons = scored[0]["reasons"]
-    reasons = json.loads(reasons) if form == "csv" else reasons
+    reasons = json.loads(reasons) if file_format == "csv" else reasons
     assert set(reasons[0]) == {"feature", "value", "effect"}
     assert rejected[0]["error"] == "monthly_charges: must be at least 0"
 
 
-def test_partitions(engine, source, tmp_path, capsys):
+def test_results_are_partitioned_by_columns_of_the_input(engine, source, tmp_path, capsys):
     out = tmp_path / "out"
     code, _, _ = command(engine, capsys, source, out, "--partition-by", "region")
     assert code == 0
@@ -95,17 +108,19 @@ def test_partitions(engine, source, tmp_path, capsys):
     assert folders == {"region=north", "region=south", "region=__HIVE_DEFAULT_PARTITION__"}
     table = ds.dataset(out / "scored", partitioning="hive").to_table()
     assert table.num_rows == 290
-    code, _, complaint = command(engine, capsys, source, tmp_path / "o2", "--partition-by", "x")
+    code, _, stderr = command(engine, capsys, source, tmp_path / "o2", "--partition-by", "x")
     assert code == 1
-    assert "x" in complaint
+    assert "x" in stderr
 
 
-def test_an_output_is_kept_added_to_or_replaced_as_told(engine, source, tmp_path, capsys):
+def test_the_mode_says_whether_an_output_is_kept_appended_to_or_overwritten(
+    engine, source, tmp_path, capsys
+):
     out = tmp_path / "out"
     assert command(engine, capsys, source, out)[0] == 0
-    code, _, complaint = command(engine, capsys, source, out)
+    code, _, stderr = command(engine, capsys, source, out)
     assert code == 1
-    assert "--mode append" in complaint
+    assert "--mode append" in stderr
     assert len(rows(out, "scored")) == 290
     assert command(engine, capsys, source, out, "--mode", "append")[0] == 0
     assert len(rows(out, "scored")) == 580
@@ -115,32 +130,100 @@ def test_an_output_is_kept_added_to_or_replaced_as_told(engine, source, tmp_path
     assert not list(tmp_path.glob("out.partial*"))
 
 
-def test_too_many_rejected_or_nothing_scored_is_2_and_still_whole(engine, tmp_path, capsys):
+def test_the_exit_code_is_2_if_too_many_rows_or_all_were_rejected(engine, tmp_path, capsys):
     frame = simulate(10, seed=1).customers
     frame["age"] = 300
     frame.to_parquet(tmp_path / "all.parquet")
-    code, summary, complaint = command(engine, capsys, tmp_path / "all.parquet", tmp_path / "o")
+    code, summary, stderr = command(engine, capsys, tmp_path / "all.parquet", tmp_path / "o")
     assert (code, summary["scored"], summary["rejected"]) == (2, 0, 10)
-    assert "nothing was scored" in complaint
+    assert "no row was scored" in stderr
     assert len(rows(tmp_path / "o", "rejected")) == 10
     frame.loc[:7, "age"] = 30
     frame.to_parquet(tmp_path / "some.parquet")
     flags = ["--max-rejected", 0.1]
-    code, _, complaint = command(engine, capsys, tmp_path / "some.parquet", tmp_path / "o2", *flags)
+    code, _, stderr = command(engine, capsys, tmp_path / "some.parquet", tmp_path / "o2", *flags)
     assert code == 2
-    assert "20.0% rejected" in complaint
+    assert "20.0% of the rows were rejected" in stderr
 
 
-def test_a_corrupt_file_is_named_and_leaves_nothing(engine, source, tmp_path, capsys):
+def test_a_corrupt_file_is_named_and_no_output_is_left(engine, source, tmp_path, capsys):
     whole = (source / "b.parquet").read_bytes()
-    # its footer is right, so that it is found out only when its rows are read
+    # the footer is intact, so the error appears only when the rows are read
     (source / "b.parquet").write_bytes(whole[:8] + b"\xff" * 2000 + whole[2008:])
-    code, _, complaint = command(engine, capsys, source, tmp_path / "out")
+    code, _, stderr = command(engine, capsys, source, tmp_path / "out")
     assert code == 1
-    assert "b.parquet" in complaint
-    assert complaint.count("\n") == 1
+    assert "b.parquet" in stderr
+    assert stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob("out.partial*"))
+
+
+@pytest.fixture(params=["below a file", "not permitted", "full"])
+def unwritable(request, tmp_path):
+    """An output that cannot be written, and the reason."""
+    (tmp_path / "file").touch()
+    if request.param == "below a file":
+        yield tmp_path / "file" / "out", "not a directory"
+    elif request.param == "not permitted":  # nobody may create a folder there, not even root
+        yield Path("/sys/out"), ""
+    else:
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", disk])
+        if mounted.returncode:
+            pytest.skip("may not mount a small file system")
+        yield disk / "out", "no space left on device"
+        assert list(disk.iterdir()) == []
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_an_output_that_cannot_be_written_is_one_line(engine, source, unwritable, capfd):
+    out, reason = unwritable
+    code, _, stderr = command(engine, capfd, source, out)
+    assert code == 1
+    assert stderr.startswith(f"error: {out}: cannot be written (")
+    assert reason in stderr.lower()
+    assert stderr.count("\n") == 1
+    assert not list(out.parent.glob("out*")) if out.parent.is_dir() else True
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_output(registry, source, tmp_path):
+    """As above without a mount: files may not grow beyond 2 kB."""
+    limited = (
+        "import resource, sys; from batch.score import main; import batch.run, batch.local;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)); sys.exit(main(sys.argv[1:]))"
+    )
+    names = ["--engine", "local", "--input", source, "--output", tmp_path / "out"]
+    done = run("-c", limited, *names, cwd=tmp_path, MLFLOW_TRACKING_URI=registry.uri)
+    assert done.returncode == 1
+    assert "cannot be written (File too large)" in done.stderr
+    assert_one_line(done.stderr)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_the_command_prints_nothing_but_its_summary(registry, source, tmp_path):
+    names = ["--engine", "local", "--input", source, "--output", tmp_path / "out"]
+    done = run("-m", "batch", *names, cwd=tmp_path, MLFLOW_TRACKING_URI=registry.uri)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["scored"] == 290
+    assert done.stderr == ""
+
+
+def test_spark_prints_nothing_when_it_starts_and_scores(spark_start, source, tmp_path, capfd):
+    assert spark_start.printed == ""
+    code, _, stderr = command("spark", capfd, source, tmp_path / "out")
+    assert (code, stderr) == (0, "")
+
+
+def test_an_unreachable_registry_is_one_line_within_ten_seconds(source, tmp_path):
+    command_line = ["-m", "batch", "--input", source, "--output", tmp_path / "out"]
+    began = time.monotonic()
+    done = run(*command_line, cwd=tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert time.monotonic() - began < 10
+    assert done.returncode == 1
+    assert "MLFLOW_TRACKING_URI" in done.stderr
+    assert_one_line(done.stderr)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -149,24 +232,26 @@ def test_a_corrupt_file_is_named_and_leaves_nothing(engine, source, tmp_path, ca
         (["-m", "models:/churn@nobody"], "train and register one"),
         (["--columns", "none.toml"], "none.toml: cannot be read"),
         (["--input", "nothing.parquet"], "nothing.parquet"),
-        (["--partition-by", "customer_id"], "is a column of the results already"),
-        (["--threshold", "2"], "is a number from 0 to 1"),
+        (["--partition-by", "customer_id"], "the results have such a column"),
+        (["--threshold", "2"], "must be a number from 0 to 1"),
     ],
 )
-def test_what_cannot_work_is_one_line(engine, source, tmp_path, capsys, flags, complaint):
-    code, _, said = command(engine, capsys, source, tmp_path / "out", *flags)
+def test_a_failure_names_the_cause_and_leaves_no_output(
+    engine, source, tmp_path, capsys, flags, complaint
+):
+    code, _, stderr = command(engine, capsys, source, tmp_path / "out", *flags)
     assert code == 1
-    assert complaint in said
-    assert "Traceback" not in said
+    assert complaint in stderr
+    assert "Traceback" not in stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_column_is_named_with_those_that_are_there(engine, tmp_path, capsys):
+def test_a_missing_column_is_named_and_the_columns_are_listed(engine, tmp_path, capsys):
     simulate(5).customers.rename(columns={"age": "Years"}).to_parquet(tmp_path / "t.parquet")
-    code, _, said = command(engine, capsys, tmp_path / "t.parquet", tmp_path / "out")
+    code, _, stderr = command(engine, capsys, tmp_path / "t.parquet", tmp_path / "out")
     assert code == 1
-    assert "no column 'age'" in said
-    assert "'Years'" in said
+    assert "no column 'age'" in stderr
+    assert "'Years'" in stderr
     (tmp_path / "t.toml").write_text(
         "[columns]\n"
         + "".join(f"{n} = '{n}'\n" for n in ("customer_id", "tenure"))
@@ -176,7 +261,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(engine, tmp_path, c
     assert command(engine, capsys, tmp_path / "t.parquet", tmp_path / "out", *flags)[0] == 0
 
 
-def test_tables_of_a_catalog(spark, source, tmp_path, capsys):
+def test_catalog_tables_are_scored_into_catalog_tables(spark, source, tmp_path, capsys):
     spark.sql("DROP TABLE IF EXISTS people")
     spark.read.parquet(str(source)).write.saveAsTable("people")
     flags = ["--format", "table"]
@@ -197,12 +282,12 @@ def test_tables_of_a_catalog(spark, source, tmp_path, capsys):
     assert command("local", capsys, "people", tmp_path / "o", *flags)[0] == 1
 
 
-def test_what_was_killed_looks_like_nothing_and_is_done_right_the_next_time(
+def test_a_killed_run_leaves_no_output_and_the_next_run_cleans_up(
     engine, registry, tmp_path, capsys
 ):
-    table = pa.Table.from_pandas(simulate(100_000, seed=2).customers)
+    table = pa.Table.from_pandas(simulate(50_000, seed=2).customers)
     (tmp_path / "in").mkdir()
-    for number in range(20):
+    for number in range(FILES):
         pyarrow.parquet.write_table(table, tmp_path / "in" / f"{number:02}.parquet")
     out = tmp_path / "out"
     arguments = ["--engine", engine, "--input", tmp_path / "in", "--output", out]
@@ -225,11 +310,11 @@ def test_what_was_killed_looks_like_nothing_and_is_done_right_the_next_time(
     assert not out.exists()
     assert list(tmp_path.glob("out.partial*"))
     code, summary, _ = command(engine, capsys, tmp_path / "in", out)
-    assert (code, summary["rows"], summary["scored"]) == (0, 2_000_000, 2_000_000)
+    assert (code, summary["rows"], summary["scored"]) == (0, FILES * 50_000, FILES * 50_000)
     assert not list(tmp_path.glob("out.partial*"))
 
 
-def test_the_udf_works_directly_on_a_clean_table(spark, registry, customers):
+def test_the_udf_scores_a_valid_table_by_itself(spark, registry, customers):
     schema = models.load().unwrap_python_model().scorer.schema
     names = [column.name for column in schema]
     table = spark.createDataFrame(
@@ -246,15 +331,15 @@ def test_the_udf_works_directly_on_a_clean_table(spark, registry, customers):
         params={"explain": True, "threshold": 0.3},
     )
     for arguments in (names, [F.struct(*names)]):
-        found = table.select(udf(*arguments).alias("s")).select("s.*").collect()
-        assert [row["churn_probability"] for row in found] == pytest.approx(
+        scores = table.select(udf(*arguments).alias("s")).select("s.*").collect()
+        assert [row["churn_probability"] for row in scores] == pytest.approx(
             expected["churn_probability"].tolist(), abs=1e-12
         )
-        assert [row["churn_prediction"] for row in found] == expected["churn_prediction"].tolist()
-        assert [len(row["reasons"]) for row in found] == expected["reasons"].map(len).tolist()
+        assert [row["churn_prediction"] for row in scores] == expected["churn_prediction"].tolist()
+        assert [len(row["reasons"]) for row in scores] == expected["reasons"].map(len).tolist()
 
 
-def test_the_udf_reports_bad_rows_in_their_place(spark, registry):
+def test_the_udf_reports_invalid_rows_without_moving_them(spark, registry):
     schema = models.load().unwrap_python_model().scorer.schema
     udf = mlflow.pyfunc.spark_udf(
         spark,
@@ -265,8 +350,8 @@ def test_the_udf_reports_bad_rows_in_their_place(spark, registry):
     ages = [(f"c{i}", age, 12, 70.5, None) for i, age in enumerate((42, 300, 43))]
     table = spark.createDataFrame(ages, signature(schema).inputs.as_spark_schema()).coalesce(1)
     scores = table.select(udf(*(c.name for c in schema)).alias("s")).select("s.*")
-    # MLflow writes a text that is missing as "None" where others of its batch are not
-    found = scores.withColumn("error", F.nullif("error", F.lit("None"))).collect()
-    assert [row["error"] for row in found] == [None, "age: must be at most 120", None]
-    assert [row["churn_probability"] is None for row in found] == [False, True, False]
-    assert [row["churn_prediction"] is None for row in found] == [False, True, False]
+    # MLflow writes a missing string as "None" if other strings of the batch are not missing
+    reported = scores.withColumn("error", F.nullif("error", F.lit("None"))).collect()
+    assert [row["error"] for row in reported] == [None, "age: must be at most 120", None]
+    assert [row["churn_probability"] is None for row in reported] == [False, True, False]
+    assert [row["churn_prediction"] is None for row in reported] == [False, True, False]

@@ -1,12 +1,14 @@
-"""Our server, started as its users start it."""
+"""Our server: in a process, as its users start it, or in a thread of the tests' own process."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +17,14 @@ from pathlib import Path
 
 import pytest
 import requests
+import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 
+from pyfunc import CHAMPION_URI
+from serving.app import create_app
+from serving.served_model import ServedModel, load_model
+from serving.server import uvicorn_options
+from serving.settings import Settings
 from tests.integration.conftest import Registry, clean_environment, free_port
 
 CUSTOMER = {
@@ -29,19 +37,25 @@ CUSTOMER = {
 
 
 @dataclass
-class Running:
-    """A server's process, its URL and where its log goes."""
+class Server:
+    """A server's URL and port."""
 
-    process: subprocess.Popen
     url: str
     port: int
-    folder: Path
 
     def get(self, path: str, **arguments) -> requests.Response:
         return requests.get(self.url + path, timeout=30, **arguments)
 
     def post(self, path: str, **arguments) -> requests.Response:
         return requests.post(self.url + path, timeout=30, **arguments)
+
+
+@dataclass
+class ServerProcess(Server):
+    """A server in a process of its own, and the folder that its log goes to."""
+
+    process: subprocess.Popen
+    folder: Path
 
     def log(self) -> str:
         time.sleep(0.2)  # it is written in batches
@@ -50,7 +64,7 @@ class Running:
 
 @contextmanager
 def our_server(registry: Registry, *flags: object, port: int = 0, ready: bool = True):
-    """``python -m serving`` with these flags; gives it when it answers, leaves no process."""
+    """``python -m serving`` with these flags, ready to reply; leaves no process behind."""
     port = port or free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -63,7 +77,7 @@ def our_server(registry: Registry, *flags: object, port: int = 0, ready: bool = 
                 stderr=err,
                 start_new_session=True,
             )
-        running = Running(process, f"http://127.0.0.1:{port}", port, folder)
+        running = ServerProcess(f"http://127.0.0.1:{port}", port, process, folder)
         try:
             if ready:
                 wait(running)
@@ -78,7 +92,32 @@ def our_server(registry: Registry, *flags: object, port: int = 0, ready: bool = 
                     process.wait()
 
 
-def wait(running: Running, path: str = "/ping", seconds: float = 90) -> None:
+@contextmanager
+def server_thread(served: ServedModel | None, **settings: object) -> Iterator[Server]:
+    """The same application with these settings in a thread of this process, on a free port."""
+    chosen = Settings(port=0, **settings)
+    config = uvicorn.Config(create_app(chosen, served), **uvicorn_options(chosen))
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            until(lambda: server.started or not thread.is_alive())
+            yield Server(f"http://127.0.0.1:{port}", port)
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+def until(condition, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def wait(running: ServerProcess, path: str = "/ping", seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -91,7 +130,7 @@ def wait(running: Running, path: str = "/ping", seconds: float = 90) -> None:
 
 
 def families(text):
-    """Prometheus' own reading of an exposition, by name."""
+    """The metric families of an exposition by name, parsed by Prometheus' own client."""
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
@@ -105,8 +144,14 @@ def value(family, name, /, **labels):
 
 
 @pytest.fixture(scope="session")
-def ours(registry) -> Iterator[Running]:
-    """A server without keys and with small limits on bodies and rows."""
+def ours(registry) -> Iterator[ServerProcess]:
+    """One server without keys for all tests that only read, with small limits."""
     limits = ["--max-body", 400_000, "--max-rows", 2000, "--timeout", 5]
     with our_server(registry, *limits, "--cors-origins", "http://allowed.example") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def served(registry) -> ServedModel:
+    """The champion, for servers in threads."""
+    return load_model(CHAMPION_URI)

@@ -1,4 +1,4 @@
-"""The interactive documentation in a real Chromium that cannot reach anything but the server."""
+"""The interactive documentation in Chromium, which can reach nothing but the server."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from serving.http.api_keys import make
-from tests.integration.serving.conftest import CUSTOMER, our_server
+from tests.integration.serving.conftest import CUSTOMER, server_thread
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "these tests need Chromium (Debian: apt-get install chromium)"
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "these tests need Chromium (Debian: apt-get install chromium)"
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=options)
+        browser = playwright.chromium.launch(executable_path=program, args=options)
         yield browser
         browser.close()
 
@@ -35,18 +35,18 @@ def page(browser) -> Iterator[Page]:
 
 
 def only_loopback(page: Page) -> list[str]:
-    """Cut the network: whatever is not on loopback is refused, and listed."""
-    refused: list[str] = []
+    """Block every request that is not to loopback; returns the list of blocked URLs."""
+    blocked: list[str] = []
 
     def decide(route):
         if route.request.url.startswith(("http://127.0.0.1", "data:")):
             route.continue_()
         else:
-            refused.append(route.request.url)
+            blocked.append(route.request.url)
             route.abort()
 
     page.route("**/*", decide)
-    return refused
+    return blocked
 
 
 def try_single(page: Page) -> None:
@@ -56,7 +56,7 @@ def try_single(page: Page) -> None:
 
 
 def test_try_it_out_shows_a_probability_without_the_internet(page, ours):
-    refused = only_loopback(page)
+    blocked = only_loopback(page)
     page.goto(f"{ours.url}/docs")
     try_single(page)
     reply = page.locator(".live-responses-table .response .response-col_description").first
@@ -64,27 +64,97 @@ def test_try_it_out_shows_a_probability_without_the_internet(page, ours):
     assert re.search(r'"churn_probability": 0\.\d+', reply.inner_text())
     for route in ("/invocations", "/predict", "/health", "/metrics"):
         expect(page.get_by_text(route, exact=True).first).to_be_visible()
-    assert refused == []
+    assert blocked == []
 
 
-def test_with_keys_the_key_is_entered_and_sent(page, registry):
+@pytest.fixture
+def guarded(served):
+    """A server with one key, and the key."""
     key, stored = make()
-    with our_server(registry, "--keys", f"me={stored}", "--public", "docs") as server:
+    with server_thread(served, keys=f"me={stored}") as server:
+        yield server, key
+
+
+def enter(page: Page, key: str) -> None:
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Show documentation").click()
+
+
+def last_status(page: Page):
+    return page.locator(".live-responses-table .response .response-col_status").first
+
+
+def test_with_keys_the_page_asks_for_a_key_and_sends_it_with_try_it_out(page, guarded):
+    server, key = guarded
+    blocked = only_loopback(page)
+    page.goto(f"{server.url}/docs")
+    expect(page.get_by_text("This server requires an API key.")).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.get_by_text("Score one customer")).to_have_count(0)
+    enter(page, key)
+    try_single(page)
+    expect(last_status(page)).to_contain_text("200")
+    expect(page.get_by_label("API key")).to_be_hidden()
+    assert blocked == []
+
+
+def test_a_wrong_key_is_reported_and_can_be_corrected(page, guarded):
+    server, key = guarded
+    page.goto(f"{server.url}/docs")
+    for wrong in ("wrong", "schlüssel"):
+        enter(page, wrong)
+        expect(page.get_by_role("alert")).to_have_text("This API key is not valid.")
+        expect(page.get_by_text("Score one customer")).to_have_count(0)
+    enter(page, f" {key} ")
+    expect(page.get_by_text("Score one customer")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_the_page_forgets_the_key(page, guarded):
+    server, key = guarded
+    page.goto(f"{server.url}/docs")
+    enter(page, key)
+    expect(page.get_by_text("Score one customer")).to_be_visible()
+    stored = (
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
+    )
+    assert key not in page.evaluate(stored)
+    page.reload()
+    expect(page.get_by_label("API key")).to_have_value("")
+
+
+def test_public_documentation_is_shown_without_a_key_and_takes_one_to_try_it_out(page, served):
+    key, stored = make()
+    with server_thread(served, keys=f"me={stored}", public="docs") as server:
         page.goto(f"{server.url}/docs")
         try_single(page)
-        status = page.locator(".live-responses-table .response .response-col_status").first
-        expect(status).to_contain_text("401")
+        expect(last_status(page)).to_contain_text("401")
         page.get_by_role("button", name="Authorize").first.click()
         page.locator("input[aria-label='auth-apikey-value'], #api_key_value").first.fill(key)
         page.locator(".auth-btn-wrapper button.authorize").first.click()
         page.locator(".btn-done").first.click()
         page.get_by_role("button", name="Execute").click()
-        expect(status).to_contain_text("200")
+        expect(last_status(page)).to_contain_text("200")
+
+
+def test_without_a_model_the_page_says_so_and_offers_to_try_again(page):
+    with server_thread(None, model_uri="models:/nothing@champion") as server:
+        page.goto(f"{server.url}/docs")
+        expect(page.get_by_role("alert")).to_contain_text("503: no model is loaded yet")
+        expect(page.get_by_label("API key")).to_be_hidden()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("alert")).to_contain_text("503")
+
+
+def test_the_page_contains_no_inline_script(ours):
+    html = ours.get("/docs").text
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", html) == ["", ""]
+    assert not re.search(r"\son[a-z]+=", html)
 
 
 @pytest.fixture
 def other_origin(tmp_path) -> Iterator[str]:
-    """A page from another origin."""
+    """The URL of a page from another origin."""
     (tmp_path / "index.html").write_text("<title>elsewhere</title>")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -103,14 +173,14 @@ CALL = """async ([url, customer]) => {
       body: JSON.stringify(customer),
     });
     return (await reply.json()).churn_probability + " " + reply.headers.get("X-Model-Version");
-  } catch (error) { return "refused"; }
+  } catch (error) { return "blocked"; }
 }"""
 
 
-def test_a_page_of_another_origin_is_refused_until_it_is_allowed(
-    page, registry, ours, other_origin
+def test_a_page_of_another_origin_is_blocked_unless_its_origin_is_allowed(
+    page, ours, served, other_origin
 ):
     page.goto(other_origin)
-    assert page.evaluate(CALL, [ours.url, CUSTOMER]) == "refused"
-    with our_server(registry, "--cors-origins", other_origin) as server:
+    assert page.evaluate(CALL, [ours.url, CUSTOMER]) == "blocked"
+    with server_thread(served, cors_origins=other_origin) as server:
         assert re.fullmatch(r"0\.\d+ 1", page.evaluate(CALL, [server.url, CUSTOMER]))

@@ -1,7 +1,9 @@
-"""ApiKeys, limits, start-up, metrics: what operating the server relies on."""
+"""API keys, rate limits, metrics and errors at startup."""
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -12,30 +14,38 @@ import pytest
 from churn_model.client import ChurnClient
 from churn_model.errors import KeyRejected
 from serving.http.api_keys import add, make
+from serving.serve import main
 from tests.integration.conftest import (
+    Registry,
     assert_one_line,
     clean_environment,
     free_port,
     run,
 )
-from tests.integration.serving.conftest import CUSTOMER, families, our_server, value
+from tests.integration.serving.conftest import (
+    CUSTOMER,
+    families,
+    our_server,
+    server_thread,
+    until,
+    value,
+)
 
 
 @pytest.fixture(scope="module")
-def guarded(registry, tmp_path_factory):
-    keys = tmp_path_factory.mktemp("keys") / "keys.toml"
-    found = {name: add(keys, name) for name in ("billing", "marketing")}
-    limits = ["--rate-limit", "40/minute", "--rate-limit-rows", "50/minute"]
-    with our_server(registry, "--keys-file", keys, *limits, "--workers", 1) as running:
-        yield running, found
+def guarded(served, tmp_path_factory):
+    file = tmp_path_factory.mktemp("keys") / "keys.toml"
+    keys = {name: add(file, name) for name in ("billing", "marketing")}
+    limits = {"rate_limit": "40/minute", "rate_limit_rows": "50/minute"}
+    with server_thread(served, keys_file=file, **limits) as server:
+        yield server, keys
 
 
-def test_every_route_but_two_wants_a_key(guarded):
+def test_only_the_probes_and_the_documentation_page_need_no_key(guarded):
     server, keys = guarded
-    for path in ("/ping", "/health"):
+    for path in ("/ping", "/health", "/docs", "/docs/start.js", "/docs/swagger-ui.css"):
         assert server.get(path).status_code == 200
-    paths = ("/version", "/metrics", "/docs", "/docs/swagger-ui.css", "/openapi.json", "/nothing")
-    for path in paths:
+    for path in ("/version", "/metrics", "/openapi.json", "/docs/", "/nothing"):
         reply = server.get(path)
         assert reply.status_code == 401
         assert reply.json()["error_code"] == "UNAUTHENTICATED"
@@ -50,7 +60,7 @@ def test_every_route_but_two_wants_a_key(guarded):
         assert server.get("/version", headers=headers).status_code == 401
 
 
-def test_the_client_sends_its_key_and_says_when_it_is_refused(guarded):
+def test_the_client_sends_its_key_and_raises_if_it_is_rejected(guarded):
     server, keys = guarded
     with ChurnClient(server.url, keys["billing"]) as client:
         assert client.predict_one(CUSTOMER)["customer_id"] == "C1"
@@ -59,22 +69,28 @@ def test_the_client_sends_its_key_and_says_when_it_is_refused(guarded):
             client.predict_one(CUSTOMER)
 
 
-def test_the_log_names_the_client_and_never_a_key(guarded):
+def test_the_log_names_the_client_and_never_a_key(guarded, capsys, caplog):
     server, keys = guarded
+    caplog.set_level("DEBUG", "serving")
+    time.sleep(0.2)  # the log is written in batches
+    capsys.readouterr()
     server.get("/version", headers={"X-API-Key": keys["billing"]})
     server.get("/version", headers={"X-API-Key": "wrong-key-value"})
-    assert '"client":"billing"' in server.log()
+    time.sleep(0.2)
+    log = capsys.readouterr().out
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [(line["client"], line["status"]) for line in lines] == [("billing", 200), ("-", 401)]
     for secret in (*keys.values(), "wrong-key-value"):
-        assert secret not in server.log()
+        assert secret not in log + caplog.text
 
 
-def test_limits_count_customers_and_requests_by_client(guarded):
+def test_rate_limits_count_customers_and_requests_per_client(guarded):
     server, keys = guarded
     headers = {"X-API-Key": keys["marketing"]}
-    refused = server.post("/predict", json={"customers": [CUSTOMER] * 51}, headers=headers)
-    assert refused.status_code == 429
-    assert 1 <= int(refused.headers["Retry-After"]) <= 61
-    assert refused.json()["error_code"] == "RESOURCE_EXHAUSTED"
+    rejected = server.post("/predict", json={"customers": [CUSTOMER] * 51}, headers=headers)
+    assert rejected.status_code == 429
+    assert 1 <= int(rejected.headers["Retry-After"]) <= 61
+    assert rejected.json()["error_code"] == "RESOURCE_EXHAUSTED"
     statuses = [server.get("/version", headers=headers).status_code for _ in range(45)]
     assert set(statuses) == {200, 429}
     other = server.get("/version", headers={"X-API-Key": keys["billing"]})
@@ -82,10 +98,9 @@ def test_limits_count_customers_and_requests_by_client(guarded):
     assert server.get("/ping").status_code == 200
 
 
-def test_the_settings_open_some_routes(registry):
+def test_public_routes_need_no_key(served):
     _, stored = make()
-    flags = ["--keys", f"a={stored}", "--public", "docs,metrics"]
-    with our_server(registry, *flags) as server:
+    with server_thread(served, keys=f"a={stored}", public="docs,metrics") as server:
         for path in ("/docs", "/docs/start.js", "/openapi.json", "/metrics"):
             assert server.get(path).status_code == 200
         assert server.get("/version").status_code == 401
@@ -94,66 +109,131 @@ def test_the_settings_open_some_routes(registry):
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--host", "0.0.0.0"], "without API keys"),
-        (["-m", "models:/churn@nobody"], "train and register one"),
-        (["-m", "models:/nothing@champion"], "train and register one"),
+        (["--host", "0.0.0.0"], "needs API keys"),
         (["--keys-file", "none.toml"], "none.toml: cannot be read"),
-        (["--keys", "a=b"], "not stored as sha256"),
+        (["--keys-file", "nowhere/keys.toml"], "nowhere/keys.toml: cannot be read"),
+        (["--keys", "a=b"], "must be stored as sha256"),
         (["--rate-limit", "many"], "write it as 600/minute"),
         (["--port", "99999"], "--port"),
         (["--public", "predict"], "only docs, version, metrics"),
-        (["--config", "none.toml"], "no such file"),
+        (["--config", "none.toml"], "does not exist"),
         (["--timeout", "0"], "--timeout"),
     ],
 )
-def test_what_cannot_work_ends_with_one_line(registry, tmp_path, flags, complaint):
-    port = [] if "--port" in flags else ["-p", free_port()]
-    done = run("-m", "serving", *port, *flags, cwd=tmp_path, MLFLOW_TRACKING_URI=registry.uri)
+def test_invalid_settings_end_the_command_with_one_line(flags, complaint, monkeypatch, capsys):
+    monkeypatch.delenv("CHURN_SERVING_CONFIG", raising=False)
+    assert main(flags) == 1
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert_one_line(error)
+
+
+@pytest.mark.parametrize("uri", ["models:/churn@nobody", "models:/nothing@champion"])
+def test_a_model_that_does_not_exist_is_one_line(registry, tmp_path, uri):
+    done = run("-m", "serving", "-p", 0, "-m", uri, cwd=tmp_path, MLFLOW_TRACKING_URI=registry.uri)
     assert done.returncode == 1
-    assert complaint in done.stderr
+    assert "train and register one" in done.stderr
     assert_one_line(done.stderr)
 
 
-def test_a_busy_port_is_one_line(registry, tmp_path):
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen()
-        port = busy.getsockname()[1]
-        done = run("-m", "serving", "-p", port, cwd=tmp_path, MLFLOW_TRACKING_URI=registry.uri)
+def test_a_new_registry_is_created_without_a_word(tmp_path):
+    """MLflow migrates its database for the first command; none of that is printed."""
+    done = run("-m", "serving", "-p", 0, cwd=tmp_path)
     assert done.returncode == 1
-    assert "choose another with --port" in done.stderr
+    assert done.stdout == ""
+    assert "train and register one" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_busy_port_is_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        assert main(["-p", str(busy.getsockname()[1])]) == 1
+    error = capsys.readouterr().err
+    assert "choose another with --port" in error
+    assert_one_line(error)
+
+
+@pytest.fixture
+def unreachable(tmp_path):
+    """A registry whose port nobody listens on."""
+
+    class Unreachable(Registry):
+        uri = f"http://127.0.0.1:{free_port()}"
+
+    return Unreachable(tmp_path, "")
+
+
+def test_an_unreachable_registry_is_one_line_without_minutes_of_retries(unreachable, tmp_path):
+    uri = unreachable.uri
+    done = run("-m", "serving", "-p", 0, cwd=tmp_path, timeout=45, MLFLOW_TRACKING_URI=uri)
+    assert done.returncode == 1
+    assert uri in done.stderr
+    assert done.stderr.count("\n") == 1
     assert_one_line(done.stderr)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_metrics_are_prometheus_and_right_with_several_workers(registry, workers):
-    with our_server(registry, "--workers", workers) as server:
-        for _ in range(20):
-            # a connection each, so that all workers get some
-            assert server.post("/predict", json={"customers": [CUSTOMER] * 40}).status_code == 200
-        bad = CUSTOMER | {"age": 30.5}
-        assert server.post("/predict/single", json=bad).status_code == 400
-        time.sleep(1.5)
-        found = families(server.get("/metrics").text)
-        requests_ = found["churn_requests"]
-        total = "churn_requests_total"
-        assert value(requests_, total, route="/predict", status="200", client="-") == 20
-        assert value(requests_, total, route="/predict/single", status="400") == 1
-        assert value(found["churn_rows_scored"], "churn_rows_scored_total") == 800
-        refused = found["churn_rows_refused"]
-        assert value(refused, "churn_rows_refused_total", field="age", rule="int_from_float") == 1
-        probability = found["churn_probability"]
-        assert value(probability, "churn_probability_count") == 800
-        one = server.post("/predict/single", json=CUSTOMER).json()["churn_probability"]
-        total = value(probability, "churn_probability_sum")
-        assert total == pytest.approx(800 * one)
-        seconds = found["churn_request_seconds"]
-        assert value(seconds, "churn_request_seconds_count", route="/predict") == 20
-        assert value(found["churn_model_info"], "churn_model_info", name="churn", version="1") == 1
-        assert "churn_requests_in_flight" in found
+def test_a_server_that_waits_replies_503_and_ends_at_once(unreachable, workers):
+    flags = ["--wait-for-model", "--reload-interval", 0.5, "--workers", workers]
+    with our_server(unreachable, *flags, ready=False) as server:
+        until(lambda: '"Application startup complete."' in server.log(), 60)
+        assert server.get("/ping").status_code == 503
+        assert server.post("/predict", json={"customers": []}).headers["Retry-After"]
+        lines = [json.loads(line) for line in server.log().splitlines()]
+        messages = [line["message"] for line in lines if "message" in line]
+        waiting = [message for message in messages if "no model is loaded yet" in message]
+        assert 1 <= len(waiting) <= workers
+        assert not [message for message in messages if "died" in message]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == 0
 
 
-def test_a_key_is_made_by_a_command(tmp_path):
+def test_the_log_of_start_and_end_is_json_only(registry):
+    with our_server(registry) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == 0
+        lines = [json.loads(line) for line in server.log().splitlines()]
+    loggers = {line["logger"].partition(".")[0] for line in lines}
+    assert loggers == {"uvicorn", "serving"}
+
+
+def test_metrics_count_requests_customers_and_errors(served):
+    with server_thread(served) as server:
+        assert_metrics(server)
+
+
+def test_metrics_are_summed_over_the_workers(registry):
+    with our_server(registry, "--workers", 2) as server:
+        assert_metrics(server)
+
+
+def assert_metrics(server):
+    for _ in range(20):
+        # one connection each, so that every worker gets some
+        assert server.post("/predict", json={"customers": [CUSTOMER] * 40}).status_code == 200
+    bad = CUSTOMER | {"age": 30.5}
+    assert server.post("/predict/single", json=bad).status_code == 400
+    time.sleep(1.5)
+    metrics = families(server.get("/metrics").text)
+    requests = metrics["churn_requests"]
+    total = "churn_requests_total"
+    assert value(requests, total, route="/predict", status="200", client="-") == 20
+    assert value(requests, total, route="/predict/single", status="400") == 1
+    assert value(metrics["churn_rows_scored"], "churn_rows_scored_total") == 800
+    field_errors = metrics["churn_rows_refused"]
+    assert value(field_errors, "churn_rows_refused_total", field="age", rule="int_from_float") == 1
+    probability = metrics["churn_probability"]
+    assert value(probability, "churn_probability_count") == 800
+    one = server.post("/predict/single", json=CUSTOMER).json()["churn_probability"]
+    total = value(probability, "churn_probability_sum")
+    assert total == pytest.approx(800 * one)
+    seconds = metrics["churn_request_seconds"]
+    assert value(seconds, "churn_request_seconds_count", route="/predict") == 20
+    assert value(metrics["churn_model_info"], "churn_model_info", name="churn", version="1") == 1
+    assert "churn_requests_in_flight" in metrics
+
+
+def test_the_keys_command_makes_a_key_and_stores_its_hash(tmp_path):
     def command(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "serving.keys", *arguments],

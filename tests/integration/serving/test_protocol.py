@@ -1,4 +1,4 @@
-"""Our ``/invocations`` against ``mlflow models serve`` of the same model, request by request."""
+"""``/invocations`` compared with ``mlflow models serve`` of the same model."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ SAME = {
     "threshold 0": with_params(threshold=0.0),
     "threshold null": with_params(threshold=None),
     "threshold too high": with_params(threshold=1.5),
-    "threshold as text": with_params(threshold="0.2"),
+    "threshold as a string": with_params(threshold="0.2"),
     "explain": with_params(explain=True),
-    "explain as text": with_params(explain="yes"),
+    "explain as a string": with_params(explain="yes"),
     "on_invalid report, none invalid": with_params(on_invalid="report"),
     "on_invalid unknown": with_params(on_invalid="skip"),
     "an unknown param": with_params(other=1),
@@ -87,32 +87,32 @@ SAME = {
     "age too high": changed(age=121),
     "age negative": changed(age=-1),
     "age null": changed(age=None),
-    "age text that is no number": changed(age="old"),
+    "age a string that is not a number": changed(age="old"),
     "age a list": changed(age=[1]),
     "tenure over 64 bits": changed(tenure=2**63),
     "charge negative": changed(monthly_charges=-0.5),
-    "charge whole": changed(monthly_charges=70),
+    "charge an integer": changed(monthly_charges=70),
     "charge huge": changed(monthly_charges=1e308),
     "charge null": changed(monthly_charges=None),
-    "charge text that is no number": changed(monthly_charges="much"),
+    "charge a string that is not a number": changed(monthly_charges="much"),
     "total null": changed(total_charges=None),
     "total negative": changed(total_charges=-1.0),
     "id a number": changed(customer_id=5),
     "id null": changed(customer_id=None),
     "id in any script": changed(customer_id="客户-🙂"),
     "id twice": {"dataframe_records": [FIRST, FIRST]},
-    "report with bad rows": changed(age=121, total_charges=-1.0)
+    "report with invalid rows": changed(age=121, total_charges=-1.0)
     | {"params": {"on_invalid": "report", "explain": True}},
 }
 
-# what MLflow alters, or cannot read, and we refuse or read: (status of MLflow's, status of ours)
+# input that MLflow converts or cannot read, and we reject or read: (body, MLflow's status, ours)
 DIFFERENT = {
-    "a fractional age is cut by MLflow": (changed(age=30.7), 200, 400),
-    "a whole age written as 30.0": (changed(age=30.0), 200, 400),
-    "an age as text is converted": (changed(age="35"), 200, 400),
-    "true becomes 1": (changed(tenure=True), 200, 400),
-    "a charge as text is converted": (changed(monthly_charges="70.5"), 200, 400),
-    "one bad row of another type fails MLflow's whole batch": (
+    "MLflow truncates a fractional age": (changed(age=30.7), 200, 400),
+    "an integer age written as 30.0": (changed(age=30.0), 200, 400),
+    "MLflow converts an age that is a string": (changed(age="35"), 200, 400),
+    "MLflow converts true to 1": (changed(tenure=True), 200, 400),
+    "MLflow converts a charge that is a string": (changed(monthly_charges="70.5"), 200, 400),
+    "one row of another type fails MLflow's whole batch": (
         changed(age=None) | {"params": {"on_invalid": "report"}},
         400,
         200,
@@ -128,10 +128,10 @@ def post(url, body, content_type=JSON):
     )
 
 
-def assert_same(theirs, ours):
-    assert ours.status_code == theirs.status_code, (theirs.text[:300], ours.text[:300])
-    if theirs.status_code == 200:
-        left, right = theirs.json()["predictions"], ours.json()["predictions"]
+def assert_same(mlflows, ours):
+    assert ours.status_code == mlflows.status_code, (mlflows.text[:300], ours.text[:300])
+    if mlflows.status_code == 200:
+        left, right = mlflows.json()["predictions"], ours.json()["predictions"]
         assert [list(row) for row in left] == [list(row) for row in right]
         for a, b in zip(left, right, strict=True):
             probability = b.pop("churn_probability")
@@ -142,15 +142,15 @@ def assert_same(theirs, ours):
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_reply_is_mlflows(server, ours, name):
+def test_the_reply_equals_mlflows(server, ours, name):
     assert_same(post(server, SAME[name]), post(ours.url, SAME[name]))
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
-def test_the_listed_differences_are_all_there_are(server, ours, name):
-    body, theirs, mine = DIFFERENT[name]
-    assert post(server, body).status_code == theirs
-    assert post(ours.url, body).status_code == mine
+def test_the_documented_differences_exist(server, ours, name):
+    body, mlflows_status, our_status = DIFFERENT[name]
+    assert post(server, body).status_code == mlflows_status
+    assert post(ours.url, body).status_code == our_status
 
 
 def csv(frame):
@@ -184,11 +184,11 @@ def csv(frame):
         (b"", JSON),
     ],
 )
-def test_tables_and_odd_bodies_too(server, ours, body, content_type):
+def test_the_replies_to_tables_and_invalid_bodies_equal_mlflows(server, ours, body, content_type):
     assert_same(post(server, body, content_type), post(ours.url, body, content_type))
 
 
-def test_no_refusal_of_a_table_repeats_its_values(ours):
+def test_the_error_for_a_table_does_not_repeat_its_values(ours):
     for body, kind in (
         (csv(FRAME.assign(age="secret")), CSV),
         (parquet(FRAME.assign(age="secret")), PARQUET),
@@ -199,9 +199,9 @@ def test_no_refusal_of_a_table_repeats_its_values(ours):
         assert "age (long)" in reply.text
 
 
-def test_probabilities_are_the_same_for_a_large_table_too(server, ours):
+def test_the_probabilities_of_a_large_table_equal_mlflows(server, ours):
     frame = simulate(1500, seed=15).customers
-    theirs, mine = (
+    mlflows, ours_ = (
         pd.DataFrame(post(url, csv(frame), CSV).json()["predictions"]) for url in (server, ours.url)
     )
-    np.testing.assert_allclose(theirs["churn_probability"], mine["churn_probability"], atol=1e-12)
+    np.testing.assert_allclose(mlflows["churn_probability"], ours_["churn_probability"], atol=1e-12)

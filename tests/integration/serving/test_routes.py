@@ -1,3 +1,5 @@
+"""The routes of a server in a process of its own: replies, errors, headers and logs."""
+
 from __future__ import annotations
 
 import json
@@ -72,11 +74,11 @@ def test_many_customers_in_order(ours, customers, expected):
     assert reply["predictions"] == (expected >= 0.5).astype(int).tolist()
 
 
-def test_no_customers_are_no_error(ours):
+def test_an_empty_list_of_customers_is_valid(ours):
     assert ours.post("/predict", json={"customers": []}).json()["predictions"] == []
 
 
-def test_reasons_and_threshold_are_asked_for_in_the_query(ours):
+def test_the_query_string_sets_explain_and_threshold(ours):
     reply = ours.post("/predict/single?explain=true&threshold=0.0", json=CUSTOMER).json()
     assert reply["churn_prediction"] == 1
     assert isinstance(reply["reasons"], list)
@@ -125,7 +127,7 @@ ERROR_KEYS = {"success", "error_code", "message", "error", "errors", "error_coun
         ),
     ],
 )
-def test_every_error_has_the_one_body(ours, method, path, arguments, status):
+def test_all_errors_have_the_same_body(ours, method, path, arguments, status):
     reply = requests.request(method, ours.url + path, timeout=30, **arguments)
     assert reply.status_code == status
     body = reply.json()
@@ -136,7 +138,7 @@ def test_every_error_has_the_one_body(ours, method, path, arguments, status):
     assert "Traceback" not in reply.text
 
 
-def test_all_bad_fields_of_all_customers_are_listed_and_counted(ours):
+def test_all_invalid_fields_of_all_customers_are_listed_and_counted(ours):
     bad = CUSTOMER | {"age": 130, "monthly_charges": "70"}
     body = ours.post("/predict", json={"customers": [CUSTOMER, bad]}).json()
     assert body["errors"] == [
@@ -152,7 +154,7 @@ def test_all_bad_fields_of_all_customers_are_listed_and_counted(ours):
     assert many["error_count"] == 600
 
 
-def test_a_well_formed_request_id_is_taken_over_and_another_is_replaced(ours):
+def test_a_well_formed_request_id_is_kept_and_any_other_is_replaced(ours):
     for sent, kept in (("abc-1.2_3", True), ("a b", False), ("x" * 200, False), ("é", False)):
         reply = ours.get("/ping", headers={"X-Request-ID": sent.encode("latin-1")})
         assert (reply.headers["X-Request-ID"] == sent) is kept
@@ -161,7 +163,7 @@ def test_a_well_formed_request_id_is_taken_over_and_another_is_replaced(ours):
     assert all(re.fullmatch("[0-9a-f]{32}", name) for name in made)
 
 
-def test_each_request_is_one_line_of_json_without_a_value_of_the_customer(ours):
+def test_each_request_is_one_line_of_json_without_customer_data(ours):
     secret = CUSTOMER | {"customer_id": "very-secret", "age": 77777}
     ours.post("/predict/single", json=secret, headers={"X-Request-ID": "find-me"})
     (line,) = [line for line in ours.log().splitlines() if "find-me" in line]
@@ -187,7 +189,7 @@ def test_the_client_uses_the_servers_errors(ours, customers, expected):
     assert report["error"].notna().sum() == 1
 
 
-def test_mlflows_own_client_is_answered(ours, customers, expected):
+def test_mlflows_own_client_works(ours, customers, expected):
     client = ScoringServerClient("127.0.0.1", ours.port)
     client.ping()
     assert client.get_version() == mlflow.__version__
@@ -195,7 +197,7 @@ def test_mlflows_own_client_is_answered(ours, customers, expected):
     np.testing.assert_allclose(reply["churn_probability"], expected, rtol=0, atol=1e-12)
 
 
-def test_a_body_that_does_not_arrive_is_given_up(ours):
+def test_a_body_that_does_not_arrive_in_time_is_408(ours):
     with socket.create_connection(("127.0.0.1", ours.port)) as caller:
         head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         caller.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
@@ -205,7 +207,7 @@ def test_a_body_that_does_not_arrive_is_given_up(ours):
         assert 4 < time.monotonic() - begun < 15
 
 
-def test_a_streamed_body_is_cut_at_the_limit(ours):
+def test_a_streamed_body_over_the_limit_is_413(ours):
     def stream():
         for _ in range(100):
             yield b"x" * 10_000
@@ -214,7 +216,7 @@ def test_a_streamed_body_is_cut_at_the_limit(ours):
     assert reply.status_code == 413
 
 
-def test_other_origins_are_refused_and_the_configured_one_allowed(ours):
+def test_only_the_configured_origin_is_allowed(ours):
     preflight = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "X-API-Key",

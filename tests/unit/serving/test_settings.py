@@ -83,8 +83,8 @@ def test_loopback_or_keys_or_insecure_is_accepted():
 def test_help_and_the_operating_guide_describe_every_setting():
     text = " ".join(parser().format_help().split())
     guide = {
-        found[1]: found[0]
-        for found in re.finditer(r"^\| `--([a-z-]+)`.*$", GUIDE.read_text(), re.MULTILINE)
+        match[1]: match[0]
+        for match in re.finditer(r"^\| `--([a-z-]+)`.*$", GUIDE.read_text(), re.MULTILINE)
     }
     flags = {name.replace("_", "-"): field for name, field in Settings.model_fields.items()}
     assert list(guide) == ["config", *flags]
