@@ -59,7 +59,7 @@ def test_the_page_has_what_a_decision_needs(report):
         "95 %:",
         "The scorecard's log loss",
         "Ascarza 2018",
-        "python -m training",
+        "churn train",
         "table digest",
         "Pairs: the joint effect of two features",
     ):
