@@ -14,7 +14,7 @@ from pyfunc.environment import environment_variable
 from pyfunc.registry import check_reachable
 
 _SQLITE = "sqlite:///"
-_SECONDS = "3"  # for each of two attempts to get an answer
+_SECONDS = "2"  # for each of two attempts to get an answer
 
 
 def check_location() -> None:
@@ -53,7 +53,7 @@ def _check_writable(database: Path) -> None:
 
 
 def _begin_transaction(database: Path) -> None:
-    with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
