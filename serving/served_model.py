@@ -18,7 +18,6 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from pyfunc import loaded_version
 from pyfunc.model import ChurnPyfunc
-from pyfunc.registry_errors import readable_errors
 from serving.daemon_thread import run_in_daemon_thread
 
 _logger = logging.getLogger("serving.model")
@@ -155,8 +154,7 @@ class ModelHolder:
 
     def _load_newer(self) -> ServedModel | None:
         """The model that the URI points at now, or None if it is the current one."""
-        with readable_errors(self.uri):
-            _, version, _ = loaded_version.resolve(self.uri)
+        _, version, _ = loaded_version.resolve(self.uri)
         if self.current is not None and version == self.current.version:
             self.problem = self._rejected_version = None
             return None

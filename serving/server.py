@@ -29,8 +29,6 @@ def run(settings: Settings, listener: socket.socket) -> int:
     ``settings.wait_for_model``.
     """
     quiet_mlflow()
-    # MLflow's seven retries take two minutes; the server looks again by itself
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     if settings.workers == 1 and not settings.reload:
         _run_here(settings, listener)
     else:

@@ -163,9 +163,15 @@ def unreachable(tmp_path):
     return Unreachable(tmp_path, "")
 
 
-def test_an_unreachable_registry_is_one_line_without_minutes_of_retries(unreachable, tmp_path):
-    uri = unreachable.uri
-    done = run("-m", "serving", "-p", 0, cwd=tmp_path, timeout=45, MLFLOW_TRACKING_URI=uri)
+@pytest.mark.parametrize("listens", [False, True])
+def test_an_unreachable_registry_is_one_line_within_seconds(listens, tmp_path):
+    """Its port is closed, or it accepts connections and never replies."""
+    with socket.socket() as registry:
+        registry.bind(("127.0.0.1", 0))
+        if listens:
+            registry.listen()
+        uri = f"http://127.0.0.1:{registry.getsockname()[1]}"
+        done = run("-m", "serving", "-p", 0, cwd=tmp_path, timeout=45, MLFLOW_TRACKING_URI=uri)
     assert done.returncode == 1
     assert uri in done.stderr
     assert done.stderr.count("\n") == 1
