@@ -228,7 +228,7 @@ def test_gates_may_be_changed_and_are_checked(models, promote):
     (models / "strict.toml").write_text(strict)
     done = promote("--gates", "strict.toml")
     assert done.returncode == 2
-    assert "at least 1.01 is needed" in done.stdout
+    assert "at least 1.01 required" in done.stdout
     (models / "wrong.toml").write_text(text.replace("auc =", "auk ="))
     done = promote("--gates", "wrong.toml")
     assert done.returncode == 1

@@ -202,13 +202,13 @@ def test_a_table_that_cannot_be_trained_on_is_one_line_and_registers_nothing(
     ("arguments", "complaint"),
     [
         (["--data", "none.csv"], "--data needs --target"),
-        (["--dataset", "x.toml"], "name it with --data"),
+        (["--dataset", "x.toml"], "name the table with --data"),
         (["--data", "none.csv", "--dataset", "none.toml"], "none.toml: cannot be read"),
         (["--rows", "3"], "folds need at least 5 of each"),
         (["--offer-cost", "20"], "also needs --offer-success, --horizon, --margin"),
         (["--split-by", "Signed"], "--split-by describes a table"),
         (["--monotone", "tenure=down"], "monotone must be one of increasing, decreasing"),
-        (["--monotone", "height=increasing"], "height: is not a field"),
+        (["--monotone", "height=increasing"], "--monotone: 'height' is not a field"),
         (["--gates", "nowhere.toml"], "nowhere.toml: cannot be read"),
     ],
 )
