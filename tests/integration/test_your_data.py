@@ -84,7 +84,7 @@ def test_the_command_says_what_it_assumed_and_what_it_left_out(exported):
     run_id = MlflowClient().get_model_version_by_alias("churn", "champion").run_id
     page = mlflow.artifacts.load_text(f"runs:/{run_id}/report.html")
     assert "&#39;Shop&#39; has " in page
-    assert f"Dates are scored by their age in days on {AS_OF}" in page
+    assert f"Dates are scored as their age in days on {AS_OF}" in page
 
 
 def test_the_signature_takes_the_raw_columns_and_the_day_of_scoring(exported):
