@@ -125,7 +125,7 @@ def test_the_same_command_registers_the_same_bytes_and_measures_the_same(campaig
 
 def test_a_campaign_sets_the_threshold_and_the_settings_are_child_runs(campaigns):
     folder, output = campaigns[0]
-    assert "where the campaign earns most" in output
+    assert "where the campaign earns the most" in output
     (file,) = (folder / "mlruns").rglob("artifacts/**/scorecard.json")
     client = MlflowClient(database_uri(folder))
     version = client.get_model_version("churn", "1")
