@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from datetime import date
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from batch.options import Engine, Format, Mode, ScoreOptions
-from churn_model.dates import parse_date
+from churn_model.flag_types import day, path, share, true_or_false
 from pyfunc import CHAMPION_URI
 
 T = TypeVar("T")
@@ -50,7 +48,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--master", type=_or_default(str), metavar="URL", help="Spark master (local[*])")
     add(
         "--columns",
-        type=_or_default(Path),
+        type=path,
         metavar="FILE.toml",
         help="descriptor: which column is which field, as for training",
     )
@@ -64,23 +62,23 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _add_choice(parser, "--mode", Mode, "error", "what to do if OUT exists (%(default)s)")
     add(
         "--explain",
-        type=_or_default(_flag, False),
+        type=_or_default(true_or_false, False),
         nargs="?",
         const=True,
         default=False,
         metavar="true|false",
         help="add the reasons for each score",
     )
-    add("--as-of", type=_or_default(_day), metavar="DAY", help="day that dates are aged to (today)")
+    add("--as-of", type=day, metavar="DAY", help="day that dates are aged to (today)")
     add(
         "--threshold",
-        type=_or_default(_share),
+        type=_or_default(share),
         metavar="P",
         help="probability from which churn_prediction is 1 (the model's own)",
     )
     add(
         "--max-rejected",
-        type=_or_default(_share, 0.05),
+        type=_or_default(share, 0.05),
         default=0.05,
         metavar="SHARE",
         help="share (0 to 1) of rejected rows above which the exit code is 2 (%(default)s)",
@@ -127,26 +125,3 @@ def _one_of(allowed: Sequence[str]) -> Callable[[str], str]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError("must be true or false")
-    return text.lower() == "true"
-
-
-def _day(text: str) -> date:
-    try:
-        return parse_date(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
-    return value

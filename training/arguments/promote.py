@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from training.arguments.flag_types import true_or_false
+from churn_model.flag_types import true_or_false
 from training.arguments.table_flags import add_model, add_table
 from training.options import PromoteOptions
 

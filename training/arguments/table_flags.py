@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from churn_model.flag_types import AppendToTuple, at_least, day, path, share
 from pyfunc import MODEL_NAME
-from training.arguments.flag_types import AppendToTuple, at_least, day, path, share
 from training.data import SIMULATED_ROWS
 
 

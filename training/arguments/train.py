@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from churn_model.errors import TrainingError
-from training.arguments.flag_types import AppendToTuple, at_least, number, unseen
+from churn_model.flag_types import AppendToTuple, at_least, number, unseen
 from training.arguments.table_flags import add_model, add_table
 from training.evaluation.offer import Offer
 from training.options import TrainOptions

@@ -1,4 +1,7 @@
-"""Types of flags. MLproject passes parameters that were not given as empty strings."""
+"""Types of command-line flags, for argparse.
+
+MLproject passes parameters that were not given as empty strings.
+"""
 
 from __future__ import annotations
 
