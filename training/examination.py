@@ -17,13 +17,13 @@ from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.loaded_version import LoadedVersion, read_version
 from pyfunc.promotion import is_simulated
+from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
 from training.evaluation.comparison import Comparison, absolute, compare
 from training.evaluation.gates import Gates, check_gates, failed_gates
 from training.progress import in_progress
 from training.registration import ALARMS_TAG
-from training.registry_check import check_registry
 from training.reporting.mlflow_dataset import mlflow_dataset
 from training.reporting.mlflow_run import choose_experiment
 from training.schema_conflict import schema_conflict
@@ -54,7 +54,7 @@ class Examination:
 
 def contenders(name: str) -> Examination:
     """The versions that the aliases point to. Raises RegistryError without a challenger."""
-    check_registry()
+    check_reachable()
     challenger = registry.version_of_alias(name, CHALLENGER)
     if challenger is None:
         raise RegistryError(

@@ -48,9 +48,9 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
 
 def _rollback(name: str) -> int:
     from pyfunc.promotion import rollback
-    from training.registry_check import check_registry
+    from pyfunc.registry import check_reachable
 
-    check_registry()
+    check_reachable()
     replaced, champion = rollback(name)
     print(
         f"rolled back: version {champion} is models:/{name}@{CHAMPION} again, instead of version "

@@ -10,29 +10,22 @@ from pathlib import Path
 import mlflow
 
 from churn_model.errors import RegistryError
-from pyfunc.environment import environment_variable
 from pyfunc.registry import check_reachable
 
 _SQLITE = "sqlite:///"
-_SECONDS = "2"  # for each of two attempts to get an answer
 
 
 def check_location() -> None:
     """Raise RegistryError if MLflow's database cannot be written, or its server does not answer.
 
-    Unlike ``check_registry`` it does not create a database, which takes MLflow seconds.
+    Unlike ``pyfunc.registry.check_reachable`` it does not create a database, which takes MLflow
+    seconds.
     """
     uris = dict.fromkeys((mlflow.get_tracking_uri(), mlflow.get_registry_uri()))
     for uri in uris:
         if uri.startswith(_SQLITE):
             _check_writable(Path(uri.removeprefix(_SQLITE).partition("?")[0]))
     if any(uri.startswith("http") for uri in uris):
-        check_registry()
-
-
-def check_registry() -> None:
-    """Raise RegistryError, within seconds, if the registry does not answer."""
-    with environment_variable("MLFLOW_HTTP_REQUEST_TIMEOUT", _SECONDS):
         check_reachable()
 
 

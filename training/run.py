@@ -12,6 +12,7 @@ from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from pyfunc import MODEL_NAME
+from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.column_names import suggest
 from training.data.table import Table
@@ -27,7 +28,6 @@ from training.fitting.fit import FitSettings, Fitted, fit
 from training.fitting.splits import Splits, by_date, by_folds
 from training.progress import Stage, in_progress, run_stages
 from training.registration import Registration, register_trained
-from training.registry_check import check_registry
 from training.reporting.findings import Findings
 from training.reporting.log_run import log_findings
 from training.reporting.mlflow_dataset import mlflow_dataset
@@ -98,7 +98,7 @@ def train(
     _check_labels(table, plan.folds)
     run = _TrainingRun(table, record, plan, known_alarms)
     with in_progress("opening the MLflow registry"):
-        check_registry()
+        check_reachable()
     with training_run(table.name) as run_id:
         run.run_id = run_id
         run_stages(run.stages())
