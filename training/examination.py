@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import mlflow
 from mlflow import MlflowClient
@@ -80,6 +80,7 @@ def examine(
     """
     challenger = _read(name, examination.challenger)
     if examination.champion is None or examination.is_placeholder:
+        versions = [challenger]
         table = read_table(challenger.scorer.schema)
         with in_progress(f"scoring {len(table.churned):,} customers"):
             examination.values = absolute(_of_features(challenger.scorer, table), table)
@@ -89,7 +90,8 @@ def examine(
         examination.reasons += _not_comparable(champion, challenger)
         if examination.reasons:
             return
-        table = read_table(challenger.scorer.schema)
+        versions = [champion, challenger]
+        table = read_table(_of_both(challenger.scorer.schema, champion.scorer.schema))
         with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
             examination.comparison = compare(
                 _of_features(champion.scorer, table),
@@ -99,7 +101,7 @@ def examine(
             )
         examination.values = examination.comparison.values()
         gate_results = check_gates(gates.challenger, _with_alarms(name, examination))
-    examination.reasons += [*_trained_on(name, examination, table), *failed_gates(gate_results)]
+    examination.reasons += [*_trained_on(versions, table), *failed_gates(gate_results)]
 
 
 def _read(name: str, version: str) -> LoadedVersion:
@@ -123,6 +125,13 @@ def _not_comparable(champion: LoadedVersion, challenger: LoadedVersion) -> Itera
         )
 
 
+def _of_both(challenger: RecordSchema, champion: RecordSchema) -> RecordSchema:
+    """The challenger's schema with the features that only the champion has added."""
+    names = {column.name for column in challenger}
+    removed = (column for column in champion.features if column.name not in names)
+    return replace(challenger, columns=(*challenger.columns, *removed))
+
+
 def _of_features(model: Scorer, table: Table) -> Scorer:
     """A scorer for the table's columns, which have ages in place of dates."""
     return Scorer(model.scorecard, table.features(model.schema))
@@ -136,19 +145,20 @@ def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
     return examination.values
 
 
-def _trained_on(name: str, examination: Examination, table: Table) -> Iterator[str]:
+def _trained_on(versions: Sequence[LoadedVersion], table: Table) -> Iterator[str]:
     """Why the table's customers are not fresh: a version was trained on them."""
-    fingerprint = mlflow_dataset(table).digest
-    for version in filter(None, (examination.champion, examination.challenger)):
+    for version in versions:
+        names = [column.name for column in version.scorer.schema]
+        digest = mlflow_dataset(replace(table, customers=table.customers[names])).digest
         try:
-            run = MlflowClient().get_run(str(_version(name, version).run_id))
+            run = MlflowClient().get_run(str(version.mlflow_model.run_id))
         except MlflowException:  # the run was deleted
             continue
         inputs = run.inputs.dataset_inputs if run.inputs else []
-        if any(each.dataset.digest == fingerprint for each in inputs):
+        if any(each.dataset.digest == digest for each in inputs):
             yield (
-                f"version {version} was trained on this table; use customers that neither version "
-                "was trained on"
+                f"version {version.number} was trained on this table; use customers that neither "
+                "version was trained on"
             )
 
 

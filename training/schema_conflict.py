@@ -15,10 +15,6 @@ def schema_conflict(challenger: RecordSchema, champion: RecordSchema) -> str:
     rejected = incompatibilities(challenger, champion)
     if rejected:
         return f"its schema rejects inputs that the champion accepts ({_listed(rejected)})"
-    fields = {column.name for column in challenger}
-    missing = [c.name for c in champion.features if c.required and c.name not in fields]
-    if missing:
-        return f"it lacks fields that the champion requires ({_listed(missing)})"
     return ""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.models import Model
@@ -21,6 +23,7 @@ from training.data.simulator import simulate
 from training.data.table import built_in_table
 from training.promote import main
 from training.registration import register_trained
+from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
 from training.schema_conflict import schema_conflict
 
 FLAGS = ["--data", "fresh.csv", "--id", "customer_id", "--target", "churned=1"]
@@ -57,21 +60,30 @@ def train(home, tmp_path, monkeypatch):
     """Register a scorecard as training does, but without logging its code and its signature."""
     monkeypatch.chdir(home)
 
-    def train(name, effect=1.5, *, source="customers.csv", schema=CUSTOMER_SCHEMA, passed=True):
-        table = replace(built_in_table(3, 0), source=source)
+    def train(
+        name,
+        effect=1.5,
+        *,
+        source="customers.csv",
+        schema=CUSTOMER_SCHEMA,
+        passed=True,
+        table=None,
+    ):
+        table = replace(table or built_in_table(3, 0), source=source)
         findings = SimpleNamespace(
             table=table, scorecard=scorecard(effect), alarms=[], passed=passed
         )
-        monkeypatch.setattr(registration, "log_model", log_model)
+        monkeypatch.setattr(registration, "log_model", partial(log_model, table))
         return register_trained(findings, schema, name, "")
 
-    def log_model(scorecard, schema, examples, *, simulated):
+    def log_model(table, scorecard, schema, examples, *, simulated):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         artifacts = folder / "artifacts"
         artifacts.mkdir(parents=True)
         scorecard.save(artifacts / "scorecard.json")
         (artifacts / "schema.json").write_text(json.dumps(schema.to_json_schema()))
         with mlflow.start_run() as run:
+            log_dataset(mlflow_dataset(table))
             metadata = {"data": "simulated"} if simulated else {}
             Model(run_id=run.info.run_id, metadata=metadata).save(str(folder / "MLmodel"))
         return SimpleNamespace(model_uri=folder.as_uri())
@@ -121,13 +133,42 @@ def test_a_model_with_other_fields_than_the_champion_is_told_so_when_it_is_regis
     assert other.conflict.startswith("its schema rejects inputs that the champion accepts (contr")
 
 
-def test_a_model_without_a_field_that_the_champion_requires_conflicts_too():
+def test_a_model_without_a_field_of_the_champion_does_not_conflict():
+    assert schema_conflict(CUSTOMER_SCHEMA, WITH_CONTRACT) == ""
     assert schema_conflict(CUSTOMER_SCHEMA, CUSTOMER_SCHEMA) == ""
-    assert schema_conflict(CUSTOMER_SCHEMA, WITH_CONTRACT) == (
-        "it lacks fields that the champion requires (contract)"
-    )
-    optional = RecordSchema("C", (*CUSTOMER_SCHEMA.columns, replace(CONTRACT, required=False)))
-    assert schema_conflict(CUSTOMER_SCHEMA, optional) == ""
+
+
+def test_a_challenger_without_a_field_of_the_champion_is_compared_on_a_table_with_it(
+    train, promote, home
+):
+    train("without", -1.5, schema=WITH_CONTRACT)
+    train("without", 1.5)
+    code, output = promote(*FLAGS, "--name", "without")
+    assert (code, champion("without")) == (1, "1")
+    assert "contract" in output
+    fresh = pd.read_csv(home / "fresh.csv").assign(contract=12)
+    fresh.loc[:9, "contract"] = 101
+    fresh.to_csv(home / "with_contract.csv", index=False)
+    code, output = promote("--data", "with_contract.csv", *FLAGS[2:], "--name", "without")
+    assert code == 0, output
+    assert "990 used" in output
+    assert champion("without") == "2"
+
+
+@pytest.mark.parametrize("seen_by", ["1", "2"])
+def test_a_table_that_a_version_with_other_fields_was_trained_on_is_not_fresh(
+    train, promote, home, seen_by
+):
+    name = f"seen-by-{seen_by}"
+    table = built_in_table(1000, 9)
+    with_contract = replace(table, customers=table.customers.assign(contract=12))
+    seen = with_contract.customers.assign(churned=table.churned)
+    seen.to_csv(home / "seen.csv", index=False)
+    train(name, -1.5, schema=WITH_CONTRACT, table=with_contract if seen_by == "1" else None)
+    train(name, 1.5, table=table if seen_by == "2" else None)
+    code, output = promote("--data", "seen.csv", *FLAGS[2:], "--name", name)
+    assert code == 2
+    assert f"not promoted: version {seen_by} was trained on this table" in output
 
 
 def test_a_better_challenger_is_promoted_and_rolled_back_under_its_own_name(train, promote):
