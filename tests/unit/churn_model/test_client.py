@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -111,7 +112,9 @@ def client(server) -> Iterator[ChurnClient]:
 def pauses(monkeypatch) -> list[float]:
     """The seconds that the client would have waited between attempts."""
     pauses: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", pauses.append)
+    # only the module's own name: threads of other libraries need the real ``time.sleep``
+    clock = SimpleNamespace(sleep=pauses.append, time=time.time)
+    monkeypatch.setattr("urllib3.util.retry.time", clock)
     return pauses
 
 
