@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
@@ -16,6 +17,23 @@ from churn_model.scoring.scorecard import Feature, Scorecard, Term
 # how long an example takes says more of the machine than of the code
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
+
+_SPARK = ("tests/integration/batch/", "tests/integration/test_telco.py")
+
+
+class _WholeFiles(LoadFileScheduling):
+    """Runs the tests of a file, which share fixtures, in one worker.
+
+    All files that use Spark run in one worker, because they share its one session.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "spark" if nodeid.startswith(_SPARK) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """How tests are distributed over several workers (``pytest -n 2``)."""
+    return _WholeFiles(config, log)
 
 
 _REAL_DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -87,6 +87,7 @@ class TrainOptions(TableOptions):
     folds: int = 5
     repeats: int | None = None
     interactions: int | None = None
+    bags: int | None = None
     offer: Offer | None = None
     revenue: str = ""
 

@@ -42,6 +42,7 @@ class Plan:
 
     ``repeats``: repeats of the cross-validation; None to choose by the table's size.
     ``interactions``: the maximum number of feature pairs; None to compare several numbers.
+    ``bags``: the number of models to average; None to choose by the table's size.
     ``revenue``: the field with a customer's monthly revenue; None for the field that the schema
     marks. ``command``: the user's command line, and ``assumed``: what was inferred from the table;
     both are for the report.
@@ -51,6 +52,7 @@ class Plan:
     folds: int = 5
     repeats: int | None = None
     interactions: int | None = None
+    bags: int | None = None
     offer: Offer | None = None
     revenue: str | None = None
     gates: Gates = field(default_factory=load_gates)
@@ -157,7 +159,7 @@ class _TrainingRun:
         return [
             *(
                 Stage(f"compare: {each.name}", partial(self.comparison.score, each))
-                for each in candidates(self.plan.interactions)
+                for each in candidates(self.plan.interactions, self.plan.bags)
             ),
             *(
                 Stage(f"evaluate: {fold + 1} of {len(folds)}", partial(self._score_fold, fold))

@@ -56,6 +56,7 @@ def _train(options: TrainOptions, command: str) -> Trained:
         folds=options.folds,
         repeats=options.repeats,
         interactions=options.interactions,
+        bags=options.bags,
         offer=options.offer,
         revenue=options.revenue or None,
         gates=gates,
@@ -97,9 +98,13 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
 
 
 def _print_metrics(evaluation: Evaluation) -> None:
+    from training.evaluation.evaluation import SCORECARD
+
     print("\n" + table_line("held out", _SHOWN))
     for model, values in evaluation.metrics.items():
         print(table_line(model, (f"{values[name]:.4f}" for name in _SHOWN)))
-    ranges = evaluation.intervals["scorecard"]
-    cells = (f"{ranges[name].low:.4f}..{ranges[name].high:.4f}" for name in _SHOWN)
-    print(table_line("  95 % interval", cells) + "\n")
+        if model == SCORECARD:
+            ranges = evaluation.intervals[model]
+            cells = (f"{ranges[name].low:.4f}..{ranges[name].high:.4f}" for name in _SHOWN)
+            print(table_line("  95 % interval", cells))
+    print()

@@ -31,6 +31,10 @@ from training.train import main as train
 
 ROOT = Path(__file__).parents[2]
 ROWS = 3000
+SMALL_FIT = ("--folds", 2, "--repeats", 1, "--interactions", 0, "--bags", 1)
+"""Flags of ``churn train`` where neither accuracy nor pairs of features matter."""
+PAIRS = 4
+"""The model of the fixture ``registry`` has pairs, so that all ways to score look them up."""
 
 
 def run(*arguments: object, cwd: Path, timeout: float = 300, **environment: str):
@@ -138,7 +142,8 @@ def registry(empty_database, tmp_path_factory) -> Iterator[Registry]:
     """``churn train`` on simulated customers has registered ``churn@champion`` here."""
     folder = tmp_path_factory.mktemp("registry")
     shutil.copy(empty_database, folder)
-    done = call(train, "--rows", ROWS, "--folds", 2, "--repeats", 1, cwd=folder)
+    flags = ["--rows", ROWS, *SMALL_FIT, "--interactions", PAIRS]
+    done = call(train, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     made = Registry(folder, done.stdout)
     mlflow.set_tracking_uri(made.uri)

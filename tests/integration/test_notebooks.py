@@ -22,7 +22,7 @@ from churn_model.scoring.scorecard import Scorecard
 from pyfunc import CHALLENGER, CHAMPION, MODEL_NAME
 from pyfunc import registry as models
 from pyfunc.logging import log_model
-from tests.integration.conftest import ROOT, call, working_in
+from tests.integration.conftest import ROOT, SMALL_FIT, call, working_in
 from training.data.simulator import simulate
 from training.fitting.fit import FitSettings
 from training.train import main as train
@@ -152,8 +152,7 @@ def test_both_run_after_training_on_another_table(workplace, run_notebook, monke
     table.to_csv(workplace / "own.csv", index=False)
     (workplace / "notebooks").mkdir()
     columns = ["--id", "Id", "--target", "Exited=yes", "--as-of", "2026-01-31"]
-    quick = ["--folds", 2, "--repeats", 1, "--interactions", 1]
-    done = call(train, "--data", "own.csv", *columns, *quick, cwd=workplace)
+    done = call(train, "--data", "own.csv", *columns, *SMALL_FIT, cwd=workplace)
     assert done.returncode == 0, done.stderr
     with working_in(workplace):  # whatever the gates say of so few customers
         MlflowClient().set_registered_model_alias(MODEL_NAME, CHAMPION, "1")

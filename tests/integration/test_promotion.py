@@ -23,16 +23,25 @@ from churn_model.scoring.scorecard import Scorecard
 from pyfunc import DATA_TAG, SIMULATED, registry
 from pyfunc.logging import log_model
 from pyfunc.promotion import FORCED, REPLACED
-from tests.integration.conftest import Done, assert_one_line, call, clean_environment, working_in
+from tests.integration.conftest import (
+    SMALL_FIT,
+    Done,
+    assert_one_line,
+    call,
+    clean_environment,
+    working_in,
+)
 from training.data.simulator import Simulation, simulate
 from training.data.table import built_in_table
 from training.evaluation.gates import DEFAULT
-from training.fitting.fit import fit
+from training.fitting.fit import FitSettings, fit
 from training.promote import main
 from training.registration import ALARMS_TAG
 from training.run import Plan, train
 from training.train import main as train_main
 
+SMALL_PLAN = Plan(folds=2, repeats=1, interactions=0, bags=1)
+SMALL = FitSettings(interactions=0, outer_bags=1)
 DATASET = """name = "fresh"
 [columns]
 customer_id = "customer_id"
@@ -53,7 +62,7 @@ def home(tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("promotion")
     shutil.copy(empty_database, folder)
     with working_in(folder):
-        trained = train(built_in_table(1500, 1), CUSTOMER_SCHEMA, Plan(folds=2, repeats=1))
+        trained = train(built_in_table(1500, 1), CUSTOMER_SCHEMA, SMALL_PLAN)
         assert (trained.alias, trained.version) == ("champion", "1")
         yield folder
     logged.cache_clear()
@@ -89,7 +98,7 @@ def challenge(make, **tags: str) -> str:
 
 
 def fitted(simulation: Simulation, schema: RecordSchema = CUSTOMER_SCHEMA):
-    scorecard = fit(simulation.customers, simulation.churned, schema).scorecard
+    scorecard = fit(simulation.customers, simulation.churned, schema, settings=SMALL).scorecard
     return scorecard, simulation, schema
 
 
@@ -274,7 +283,7 @@ def test_a_model_without_signal_stays_challenger_until_one_passes(workplace):
     table.to_csv(workplace / "noise.csv", index=False)
     (workplace / "noise.toml").write_text(DATASET.replace("fresh", "noise"))
     data = ["--data", "noise.csv", "--dataset", "noise.toml"]
-    done = call(train_main, *data, "--folds", 2, "--repeats", 1, cwd=workplace)
+    done = call(train_main, *data, *SMALL_FIT, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "registered models:/churn@challenger as version 1" in done.stdout
     assert "not champion: AUC 0." in done.stdout

@@ -17,8 +17,9 @@ from churn_model.scoring import Scorer
 from pyfunc import registry as models
 from pyfunc.loaded_version import read_version
 from pyfunc.registry import version_of_alias
-from tests.integration.conftest import ROWS
+from tests.integration.conftest import PAIRS, ROWS
 from training.data.simulator import simulate
+from training.evaluation.selection import candidates
 from training.fitting.fit import feature_table, fit
 
 
@@ -34,7 +35,11 @@ def customers():
 
 def test_it_gives_the_fitted_classifiers_probabilities(model, customers):
     simulation = simulate(ROWS, seed=0)
-    classifier = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).classifier
+    chosen = mlflow.get_run(model.metadata.run_id).data.params["settings"]
+    (settings,) = (each for each in candidates(PAIRS, bags=1) if each.name == chosen)
+    classifier = fit(
+        simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=settings
+    ).classifier
     expected = classifier.predict_proba(feature_table(customers, CUSTOMER_SCHEMA))[:, 1]
     scored = model.predict(customers)["churn_probability"]
     np.testing.assert_allclose(scored, expected, rtol=0, atol=1e-12)

@@ -14,6 +14,7 @@ from batch.score import main as score
 from churn_model.schema import CUSTOMER_SCHEMA
 from tests.integration.conftest import (
     ROOT,
+    SMALL_FIT,
     Registry,
     assert_one_line,
     call,
@@ -79,8 +80,7 @@ def test_leaving_out_who_joined_raises_an_alarm_in_the_report(real_data, workpla
     (workplace / "trap.toml").write_text(text)
     every_third = pd.read_csv(real_data / "telco_customer_churn.csv", dtype=str).iloc[::3]
     every_third.to_csv(workplace / "third.csv", index=False)
-    quick = ["--folds", 2, "--repeats", 1, "--interactions", 0]
-    done = train(workplace, "third.csv", "trap.toml", *quick)
+    done = train(workplace, "third.csv", "trap.toml", *SMALL_FIT)
     assert done.returncode == 0, done.stderr
     assert "ALARM: all " in done.stdout
     assert "with tenure 1" in done.stdout
@@ -176,7 +176,7 @@ def test_batch_scoring_accounts_for_every_row_of_the_real_table(
 def test_all_thirty_columns_train_with_one_command_and_are_served_as_they_are(real_data, workplace):
     data = real_data / "telco_customer_churn.csv"
     columns = ["--id", "Customer ID", "--target", "Customer Status=Churned"]
-    quick = ["--folds", 3, "--repeats", 1, "--interactions", 10]
+    quick = ["--folds", 3, "--repeats", 1, "--interactions", 10, "--bags", 2]
     done = call(main, "--data", data, *columns, *quick, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "30 features:" in done.stdout

@@ -21,6 +21,7 @@ from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from tests.integration.conftest import (
     ROOT,
+    SMALL_FIT,
     assert_one_line,
     call,
     clean_environment,
@@ -30,7 +31,6 @@ from tests.integration.conftest import (
 from training.data.simulator import simulate
 from training.train import main
 
-QUICK = ["--folds", 2, "--repeats", 1, "--interactions", 0]
 CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--margin", 0.5]
 
 
@@ -38,6 +38,8 @@ def test_the_run_prints_what_it_read_and_what_it_registered(registry):
     assert "built-in: 3,000 rows, 3,000 used" in registry.output
     assert "registered models:/churn@champion as version 1" in registry.output
     assert "The scorecard's log loss" in registry.output
+    rows = [line[:18].rstrip() for line in registry.output.splitlines()]
+    assert rows[rows.index("scorecard") + 1] == "  95 % interval"  # below what it is about
 
 
 def test_the_registered_version_tells_the_whole_story(registry):
@@ -97,7 +99,7 @@ def test_the_registered_model_carries_signature_schema_example_and_few_requireme
 @pytest.fixture(scope="module")
 def campaigns(tmp_path_factory, empty_database):
     """One command, in this process and in one of its own: their folders and what they printed."""
-    flags = ["--rows", 1000, *QUICK, *CAMPAIGN]
+    flags = ["--rows", 1000, *SMALL_FIT, *CAMPAIGN]
     folders = [tmp_path_factory.mktemp(name) for name in ("here", "elsewhere")]
     for folder in folders:
         shutil.copy(empty_database, folder)
@@ -168,7 +170,7 @@ def labelled(rows: int) -> pd.DataFrame:
 def test_a_table_with_bad_rows_trains_without_them_and_keeps_their_reasons(workplace):
     table = labelled(400)
     table.loc[[3, 5], "age"] = 300
-    done = call(main, *write(workplace, table), *QUICK, cwd=workplace)
+    done = call(main, *write(workplace, table), *SMALL_FIT, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "400 rows, 398 used" in done.stdout
     assert "rejected: age (column 'age') must be at most 120: 2 rows, e.g. 3, 5" in done.stdout
@@ -229,7 +231,7 @@ def test_an_unreachable_registry_is_reported_before_the_fit(workplace):
 
 
 def test_a_name_that_cannot_be_registered_leaves_no_version(workplace):
-    done = call(main, "--rows", 300, *QUICK, "--name", "a/b", cwd=workplace)
+    done = call(main, "--rows", 300, *SMALL_FIT, "--name", "a/b", cwd=workplace)
     assert done.returncode == 1
     assert_one_line(done.stderr)
     assert registered_versions(workplace) == 0
@@ -266,8 +268,9 @@ def test_an_interrupted_run_registers_nothing(workplace):
 
 
 def test_mlproject_trains_with_the_same_command(workplace):
+    small = [f"-P{name}=1" for name in ("repeats", "interactions", "bags")]
     done = subprocess.run(
-        ["mlflow", "run", ROOT, "-e", "train", "--env-manager", "local", "-P", "rows=500"],
+        ["mlflow", "run", ROOT, "-e", "train", "--env-manager", "local", "-P", "rows=500", *small],
         cwd=workplace,
         env=clean_environment()
         | {

@@ -17,7 +17,15 @@ from churn_model.client import ChurnClient
 from churn_model.errors import InvalidRecords
 from churn_model.schema import RecordSchema
 from pyfunc import loaded_version
-from tests.integration.conftest import ROOT, Registry, assert_one_line, call, run, working_in
+from tests.integration.conftest import (
+    ROOT,
+    SMALL_FIT,
+    Registry,
+    assert_one_line,
+    call,
+    run,
+    working_in,
+)
 from tests.integration.serving.conftest import our_server
 from training.infer import main as infer
 from training.promote import main as promote
@@ -26,7 +34,6 @@ from training.train import main as train
 ROWS = 1500
 PRICE, PLAN, SIGNED = 'Price "net" ($)', "Größe `客户`", "Signed a.b; DROP TABLE"
 AS_OF = "2026-01-31"
-QUICK = ["--folds", 2, "--repeats", 1, "--interactions", 0]
 
 
 def raw_export():
@@ -57,7 +64,7 @@ def exported(tmp_path_factory, empty_database):
     shutil.copy(empty_database, folder)
     raw_export().to_csv(folder / "raw.csv", index=False, sep=";", encoding="utf-8-sig")
     columns = ["--id", "Id", "--target", "Exited=yes", "--as-of", AS_OF]
-    done = call(train, "--data", "raw.csv", *columns, *QUICK, cwd=folder)
+    done = call(train, "--data", "raw.csv", *columns, *SMALL_FIT, cwd=folder)
     assert done.returncode == 0, done.stderr
     with working_in(folder):
         yield Registry(folder, done.stdout)
@@ -176,7 +183,7 @@ def test_a_schema_is_proposed_reviewed_and_trained_with(workplace):
     schema["properties"]["Months"]["maximum"] = 60
     (workplace / "customer.schema.json").write_text(json.dumps(schema))
     flags = ["--schema", "customer.schema.json", "--unseen", "refuse", "--max-rejected", 0.5]
-    done = call(train, "--data", "raw.csv", *columns, *flags, *QUICK, cwd=workplace)
+    done = call(train, "--data", "raw.csv", *columns, *flags, *SMALL_FIT, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "Months (column 'Months') must be at most 60" in done.stdout
     kept = json.loads(next((workplace / "mlruns").rglob("data/schema.json")).read_text())
@@ -207,7 +214,7 @@ from training.data.simulator import simulate
 from training.train import main as train
 
 MODEL = "models:/churn@champion"
-assert train(["--rows", "600", "--folds", "2", "--repeats", "1"]) == 0
+assert train(["--rows", "600", "--folds", "2", "--repeats", "1", "--bags", "1"]) == 0
 customers = simulate(200, seed=3).customers
 customers.to_csv("customers.csv", index=False)
 model = mlflow.pyfunc.load_model(MODEL)

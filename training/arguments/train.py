@@ -79,6 +79,13 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
     add("--prior", type=number, metavar="RATE", help="the true churn rate of a resampled table")
     add("--interactions", type=at_least(0), metavar="N", help="maximum number of feature pairs")
     add(
+        "--bags",
+        type=at_least(1),
+        metavar="N",
+        help="models fitted on resampled rows and averaged (2 to 8, the fewer the larger the "
+        "table); 1 is the fastest, for a first look",
+    )
+    add(
         "--monotone",
         action=AppendToTuple,
         default=(),

@@ -32,12 +32,12 @@ class Candidate:
     metrics: dict[str, float]
 
 
-def candidates(interactions: int | None) -> tuple[FitSettings, ...]:
-    """The settings to compare; if ``interactions`` is given, all have that number of pairs."""
-    if interactions is None:
-        return CANDIDATES
-    adjusted = [replace(each, interactions=interactions) for each in CANDIDATES]
-    return tuple(each for each in adjusted if each.name != "additive")
+def candidates(interactions: int | None, bags: int | None = None) -> tuple[FitSettings, ...]:
+    """The settings to compare; all have the number of pairs, and of bags, that is given."""
+    compared = [replace(each, outer_bags=bags) for each in CANDIDATES]
+    if interactions is not None:
+        compared = [replace(e, interactions=interactions) for e in compared if e.name != "additive"]
+    return tuple(compared)
 
 
 class SettingsComparison:

@@ -169,3 +169,6 @@ def test_the_number_of_pairs_is_as_requested(small):
         assert sum(len(term.features) == 2 for term in made.scorecard.terms) == pairs
     assert [each.name for each in candidates(2)] == ["standard", "smooth"]
     assert [each.name for each in candidates(None)] == ["standard", "smooth", "additive"]
+    assert {each.outer_bags for each in candidates(None)} == {None}
+    assert {each.outer_bags for each in candidates(None, 3)} == {3}
+    assert {each.outer_bags for each in candidates(2, 3)} == {3}
