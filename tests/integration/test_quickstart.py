@@ -58,9 +58,9 @@ def quickstart(monkeypatch):
 
 
 def test_it_trains_serves_scores_three_customers_and_exits(quickstart, workplace, monkeypatch):
-    monkeypatch.setattr(FitSettings, "bags", lambda self, rows: 2)  # accuracy is not the point
+    monkeypatch.setattr(FitSettings, "bags", lambda self, rows: 1)  # accuracy is not the point
     port = free_port()
-    done = call(quickstart.main, "--exit", "--port", port, "--rows", 2000, cwd=workplace)
+    done = call(quickstart.main, "--exit", "--port", port, "--rows", 1000, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "registered models:/churn@champion as version 1" in done.stdout
     assert all(name in done.stdout for name in IDS)

@@ -38,7 +38,7 @@ def trained(real_data, tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("telco")
     shutil.copy(empty_database, folder)
     data = real_data / "telco_customer_churn.csv"
-    done = train(folder, data, DATASETS / "telco.toml", "--repeats", 1)
+    done = train(folder, data, DATASETS / "telco.toml", "--repeats", 1, "--bags", 4)
     assert done.returncode == 0, done.stderr
     client = MlflowClient(database_uri(folder))
     version = client.get_model_version_by_alias("churn", "champion")

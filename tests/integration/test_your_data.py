@@ -214,7 +214,8 @@ from training.data.simulator import simulate
 from training.train import main as train
 
 MODEL = "models:/churn@champion"
-assert train(["--rows", "600", "--folds", "2", "--repeats", "1", "--bags", "1"]) == 0
+small = ["--folds", "2", "--repeats", "1", "--interactions", "0", "--bags", "1"]
+assert train(["--rows", "600", *small]) == 0
 customers = simulate(200, seed=3).customers
 customers.to_csv("customers.csv", index=False)
 model = mlflow.pyfunc.load_model(MODEL)

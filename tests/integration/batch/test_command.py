@@ -25,7 +25,7 @@ from tests.integration.conftest import ROOT, assert_one_line, clean_environment,
 from training.data.simulator import simulate
 
 FILES = 16
-ROWS_PER_FILE = {"local": 50_000, "spark": 5_000}  # enough to kill a run before it ends
+ROWS_PER_FILE = {"local": 50_000, "spark": 2_000}  # enough to kill a run before it ends
 
 
 @pytest.fixture
