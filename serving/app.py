@@ -17,7 +17,7 @@ from serving.api.docs import Docs
 from serving.api.routes import Routes
 from serving.http import api_keys
 from serving.http.asgi import App, Receive, Scope, Send
-from serving.http.body_reader import RequestBodyReader
+from serving.http.body_reader import BodyBudget, RequestBodyReader
 from serving.http.executor import Capacity, ScoringExecutor
 from serving.http.logs import configure
 from serving.http.metrics import Metrics
@@ -32,6 +32,7 @@ from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 
 _PROBES = ("/ping", "/health")
+_SCORING = ("/predict/single", "/predict", "/invocations")
 _PUBLIC = {
     "docs": ("/openapi.json",),
     "version": ("/version",),
@@ -67,15 +68,16 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
     )
     keys = api_keys.load_keys(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(keys), root_path=settings.root_path)
-    body_reader = RequestBodyReader(settings.timeout)
+    budget = BodyBudget(settings.max_bodies)
+    body_reader = RequestBodyReader(settings.timeout, budget)
     app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
-    app = ConcurrencyLimitMiddleware(app, capacity, exempt_paths=_PROBES)
+    app = ConcurrencyLimitMiddleware(app, capacity, _SCORING)
     if settings.rate_limit:
         app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_PROBES)
     if keys:
         public = [path for name in settings.public for path in _PUBLIC[name]]
         app = ApiKeyMiddleware(app, keys, open_paths=(*_PROBES, *docs.paths, *public))
-    app = RequestContextMiddleware(app, request_log)
+    app = RequestContextMiddleware(app, request_log, budget)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -16,10 +18,14 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from pyfunc.environment import quiet_mlflow
 from serving.app import SETTINGS_VARIABLE, create_app, worker
+from serving.http.connections import ConnectionLimits, ConnectionWatch
 from serving.http.metrics import FOLDER_VARIABLE
-from serving.http.protocol import BufferedHttpProtocol
+from serving.http.protocol import LimitedHttpProtocol
 from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
+
+_OTHER_FILES = 64
+"""Open files that a worker needs besides its connections."""
 
 
 def run(settings: Settings, listener: socket.socket) -> int:
@@ -78,7 +84,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
     """The arguments of ``uvicorn.Config``."""
     return {
         "loop": "uvloop",
-        "http": BufferedHttpProtocol,
+        "http": partial(LimitedHttpProtocol, watch=ConnectionWatch(_connection_limits(settings))),
         "ws": "none",
         "lifespan": "on",
         "log_config": None,
@@ -96,3 +102,15 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "ssl_keyfile_password": settings.ssl_keyfile_password,
         "ssl_ca_certs": settings.ssl_ca_certs,
     }
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    """The limits of connections; there are never more than the process may open files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return ConnectionLimits(
+        count=max(1, min(settings.max_connections, files - _OTHER_FILES)),
+        head_bytes=settings.max_headers,
+        head_seconds=settings.header_timeout,
+        write_seconds=settings.write_timeout,
+        unread_bytes=settings.max_unread,
+    )

@@ -64,9 +64,27 @@ class Settings(BaseSettings):
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
     max_body: int = Field(16 * 2**20, gt=0, description="Largest request body, in bytes")
+    max_bodies: int = Field(
+        64 * 2**20,
+        gt=0,
+        description="Largest sum of the request bodies in progress per worker, in bytes",
+    )
     max_rows: int = Field(100_000, gt=0, description="Largest number of customers per request")
     max_concurrency: int = Field(
         64, gt=0, description="Largest number of requests in progress per worker"
+    )
+    max_connections: int = Field(1000, gt=0, description="Largest number of connections per worker")
+    max_headers: int = Field(32_768, gt=0, description="Largest request line and headers, in bytes")
+    header_timeout: float = Field(
+        10.0, gt=0, description="Time limit for the headers of a request, in seconds"
+    )
+    write_timeout: float = Field(
+        30.0, gt=0, description="Time limit for a client that does not read its reply, in seconds"
+    )
+    max_unread: int = Field(
+        64 * 2**20,
+        gt=0,
+        description="Largest sum of the replies per worker that clients do not read, in bytes",
     )
     threads: int = Field(2, gt=0, description="Threads per worker that score large requests")
     inline_bytes: int = Field(

@@ -7,12 +7,31 @@ from time import perf_counter
 from typing import Any
 
 from serving.http.asgi import Receive
-from serving.http.errors import ApiError
+from serving.http.errors import ApiError, unavailable
 from serving.http.request_context import RequestContext
 
 
 class Disconnected(Exception):
     """The client disconnected before it had sent the whole request."""
+
+
+class BodyBudget:
+    """Limits the bytes of all request bodies that are in memory at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+
+    def take(self, context: RequestContext, size: int) -> None:
+        """Count ``size`` more bytes of a request. Raises ApiError 503 if they do not fit."""
+        if size > self._free:
+            raise unavailable("the server is receiving too much data; try again in a moment")
+        self._free -= size
+        context.body_bytes += size
+
+    def release(self, context: RequestContext) -> None:
+        """Give back the bytes of a request that has ended."""
+        self._free += context.body_bytes
+        context.body_bytes = 0
 
 
 class RequestBodyReader:
@@ -22,8 +41,9 @@ class RequestBodyReader:
     more than reading a body.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, budget: BodyBudget) -> None:
         self.seconds = seconds
+        self.budget = budget
         self._waiting: dict[asyncio.Task[Any], float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -43,14 +63,15 @@ class RequestBodyReader:
         """The whole body.
 
         Raises ApiError 413 over ``max_bytes``, declared or streamed (the declared length may be
-        missing or wrong); ApiError 408 if the body does not arrive in time; Disconnected.
+        missing or wrong); ApiError 503 if all bodies together exceed the budget; ApiError 408 if
+        the body does not arrive in time; Disconnected.
         """
         # the loop is passed because looking it up costs a system call before Python 3.12
         task = asyncio.current_task(self._loop)
         assert task is not None
         self._waiting[task] = context.started
         try:
-            return await _read_body(context, receive, max_bytes)
+            return await self._read(context, receive, max_bytes)
         except asyncio.CancelledError:
             if task in self._waiting:
                 raise  # cancelled by somebody else: the server is shutting down
@@ -60,24 +81,22 @@ class RequestBodyReader:
         finally:
             self._waiting.pop(task, None)
 
-
-async def _read_body(context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
-    declared = context.headers.get(b"content-length", b"0")
-    if not declared.isdigit() or int(declared) > max_bytes:
-        raise _too_large(max_bytes)
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > max_bytes:
+    async def _read(self, context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
+        declared = context.headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > max_bytes:
             raise _too_large(max_bytes)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+        parts: list[bytes] = []
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            if context.body_bytes + len(part) > max_bytes:
+                raise _too_large(max_bytes)
+            self.budget.take(context, len(part))
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(max_bytes: int) -> ApiError:

@@ -19,10 +19,14 @@ class Capacity:
         self.limit = limit
         self.in_use = 0
 
-    def acquire(self) -> None:
-        """Count one more. Raises ApiError 503 at the limit."""
+    def check(self) -> None:
+        """Raise ApiError 503 at the limit."""
         if self.in_use >= self.limit:
             raise unavailable("the server is busy; try again in a moment")
+
+    def acquire(self) -> None:
+        """Count one more. Raises ApiError 503 at the limit."""
+        self.check()
         self.in_use += 1
 
     def release(self, _: Any = None) -> None:

@@ -9,7 +9,7 @@ from churn_model.errors import ChurnError
 from serving.http import errors
 from serving.http.api_keys import ApiKeys
 from serving.http.asgi import App, Message, Receive, Scope, Send, reply
-from serving.http.body_reader import Disconnected
+from serving.http.body_reader import BodyBudget, Disconnected
 from serving.http.errors import ApiError
 from serving.http.executor import Capacity
 from serving.http.request_context import RequestContext
@@ -22,9 +22,10 @@ _CLIENT_DISCONNECTED = 499  # appears in the log only; the client is gone
 class RequestContextMiddleware:
     """Adds the request id, a log line and metrics; turns every exception into the error body."""
 
-    def __init__(self, app: App, request_log: RequestLog) -> None:
+    def __init__(self, app: App, request_log: RequestLog, budget: BodyBudget) -> None:
         self.app = app
         self.request_log = request_log
+        self.budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -42,6 +43,7 @@ class RequestContextMiddleware:
         try:
             await self._run(scope, receive, send_with_id, context)
         finally:
+            self.budget.release(context)
             context.end()
             self.request_log.add(context)
 
@@ -108,20 +110,57 @@ def _key(context: RequestContext) -> bytes | None:
 
 
 class ConcurrencyLimitMiddleware:
-    """Limits how many requests are handled at once; the next one gets 503 immediately."""
+    """Limits how many requests are worked on at once; the next one gets 503 immediately.
 
-    def __init__(self, app: App, capacity: Capacity, exempt_paths: Collection[str]) -> None:
+    The work begins when the body is complete and ends when the reply begins, so that a client that
+    sends its request slowly, or does not read the reply, does not count. ``paths``: the routes that
+    work; all others reply at any time.
+    """
+
+    def __init__(self, app: App, capacity: Capacity, paths: Collection[str]) -> None:
         self.app = app
         self.capacity = capacity
-        self.exempt_paths = frozenset(exempt_paths)
+        self.paths = frozenset(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or scope["path"] in self.exempt_paths:
+        if scope["type"] != "http" or scope["path"] not in self.paths:
             await self.app(scope, receive, send)
             return
-        self.capacity.acquire()
+        self.capacity.check()
+        work = _Work(self.capacity, receive, send)
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, work.receive, work.send)
         finally:
-            self.capacity.release()
+            work.end()
+
+
+class _Work:
+    """Counts a request from the end of its body to the start of its reply."""
+
+    __slots__ = ("_capacity", "_counted", "_receive", "_send")
+
+    def __init__(self, capacity: Capacity, receive: Receive, send: Send) -> None:
+        self._capacity = capacity
+        self._receive = receive
+        self._send = send
+        self._counted = False
+
+    async def receive(self) -> Message:
+        """ASGI; the work begins when the last part of the body has arrived."""
+        message = await self._receive()
+        if not message.get("more_body", False) and message["type"] == "http.request":
+            self._capacity.acquire()
+            self._counted = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """ASGI; the work ends when the reply begins."""
+        self.end()
+        await self._send(message)
+
+    def end(self) -> None:
+        """The work has ended, if it had begun."""
+        if self._counted:
+            self._counted = False
+            self._capacity.release()

@@ -21,6 +21,7 @@ class RequestContext:
     """What is known about one request; middleware and routes fill it in."""
 
     __slots__ = (
+        "body_bytes",
         "client",
         "ended",
         "field_errors",
@@ -44,6 +45,7 @@ class RequestContext:
         self.client = ANONYMOUS
         self.route = "other"
         self.rows = 0
+        self.body_bytes = 0
         self.status = 0
         self.version: str | None = None
         self.probability: Any = None
@@ -58,10 +60,12 @@ class RequestContext:
 
 
 def _request_id(sent: bytes | None) -> bytes:
-    """The client's own id if it is well-formed, else a new one of 128 random bits.
-
-    The id is no secret, so the bits need not be cryptographically secure.
-    """
+    """The client's own id if it is well-formed, else a new one."""
     if sent is not None and _VALID_REQUEST_ID.fullmatch(sent):
         return sent
+    return new_request_id()
+
+
+def new_request_id() -> bytes:
+    """A request id of 128 random bits, which need not be cryptographically secure."""
     return b"%032x" % _random.getrandbits(128)

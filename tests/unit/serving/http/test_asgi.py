@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from serving.http.body_reader import Disconnected, RequestBodyReader
+from serving.http.body_reader import BodyBudget, Disconnected, RequestBodyReader
 from serving.http.errors import ApiError
 from serving.http.request_context import RequestContext
 
@@ -22,7 +22,7 @@ def read(messages, request=None, max_bytes=10, seconds=30.0):
         await asyncio.sleep(60)
 
     async def run():
-        reader = RequestBodyReader(seconds)
+        reader = RequestBodyReader(seconds, BodyBudget(1000))
         watch = asyncio.create_task(reader.watch())
         await asyncio.sleep(0)
         try:
@@ -67,7 +67,7 @@ def test_a_client_that_disconnects_is_not_a_server_error():
 
 def test_a_cancellation_by_somebody_else_is_passed_on():
     async def run():
-        reader = RequestBodyReader(30)
+        reader = RequestBodyReader(30, BodyBudget(1000))
         task = asyncio.create_task(reader.read_body(context(), asyncio.Event().wait, 10))
         await asyncio.sleep(0.01)
         task.cancel()

@@ -1,6 +1,6 @@
 import asyncio
 
-from serving.http.protocol import BufferedTransport
+from serving.http.transport import BufferedTransport
 
 
 class Recorder:

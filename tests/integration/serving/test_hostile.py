@@ -1,0 +1,219 @@
+"""Clients that send too much, too slowly or something else, and clients that do not read."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+
+import pytest
+
+from serving.http import connections
+from tests.integration.serving.conftest import CUSTOMER, server_thread, until
+
+BODY = json.dumps(CUSTOMER).encode()
+
+
+@pytest.fixture(autouse=True)
+def short_sweeps(monkeypatch):
+    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.05)
+
+
+def connect(server, data: bytes = b"") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    connection.sendall(data)
+    return connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    parts = []
+    try:
+        while part := connection.recv(65_536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def post(*headers: bytes, body: bytes = BODY, path: bytes = b"/predict/single") -> bytes:
+    lines = [b"POST " + path + b" HTTP/1.1", b"Host: x", b"Content-Type: application/json"]
+    lines += [*headers, b"Content-Length: %d" % len(body)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+UPGRADE = (
+    b"Connection: Upgrade, HTTP2-Settings",
+    b"Upgrade: h2c",
+    b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
+)
+
+
+@pytest.mark.parametrize("packets", [1, 2, 3])
+def test_a_request_to_upgrade_is_answered_in_http_1_with_its_body(served, packets):
+    request = post(*UPGRADE)
+    head = request.index(b"\r\n\r\n") + 4
+    cuts = {1: [], 2: [head], 3: [20, head + 5]}[packets]
+    with server_thread(served) as server, connect(server) as connection:
+        for start, end in zip([0, *cuts], [*cuts, len(request)], strict=True):
+            connection.sendall(request[start:end])
+            time.sleep(0.05)
+        connection.sendall(post(b"Connection: close"))
+        replies = read_all(connection)
+    assert replies.count(b"HTTP/1.1 200") == 2
+    assert replies.count(b"HTTP/1.1") == 2
+    assert replies.count(b"churn_probability") == 2
+
+
+def test_a_body_of_an_upgrade_is_never_read_as_a_request(served):
+    smuggled = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    with server_thread(served) as server:
+        with connect(server, post(*UPGRADE, body=b"")) as connection:
+            pass
+        request = post(*UPGRADE, b"Connection: close", body=smuggled)
+        with connect(server, request[: -len(smuggled)]) as connection:
+            time.sleep(0.1)
+            connection.sendall(smuggled)
+            replies = read_all(connection)
+    assert replies.count(b"HTTP/1.1") == 1
+    assert replies.startswith(b"HTTP/1.1 400")
+    assert b"churn_requests" not in replies
+
+
+def test_connect_is_rejected(served):
+    request = b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"
+    with server_thread(served) as server, connect(server, request) as connection:
+        assert read_all(connection).startswith(b"HTTP/1.1 400")
+
+
+def test_large_headers_are_431_before_they_are_complete(served):
+    with server_thread(served, max_headers=2000) as server:
+        with connect(server, b"GET /ping HTTP/1.1\r\nHost: x\r\nX-Long: ") as connection:
+            for _ in range(3):
+                time.sleep(0.02)
+                connection.sendall(b"x" * 700)
+            reply = read_all(connection)
+        assert reply.startswith(b"HTTP/1.1 431 ")
+        error = json.loads(reply.partition(b"\r\n\r\n")[2])
+        assert error["message"] == "the headers are larger than 2000 bytes"
+        many = b"".join(b"X-%d: y\r\n" % i for i in range(400))
+        with connect(server, b"GET /ping HTTP/1.1\r\n" + many + b"\r\n") as connection:
+            assert read_all(connection).startswith(b"HTTP/1.1 431 ")
+        assert server.get("/ping", headers={"X-Long": "x" * 1000}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "reply"),
+    [
+        (b"", b""),
+        (b"\r\n", b"HTTP/1.1 408 "),
+        (b"GET /pi", b"HTTP/1.1 408 "),
+        (b"GET /ping HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 408 "),
+    ],
+)
+def test_a_request_head_that_does_not_arrive_in_time_is_408(served, sent, reply):
+    with server_thread(served, header_timeout=0.2) as server, connect(server, sent) as connection:
+        answer = read_all(connection)
+        assert answer[: len(reply)] == reply
+        assert bool(answer) == bool(reply)
+
+
+def test_a_second_request_that_does_not_arrive_in_time_is_408_and_an_idle_client_stays(served):
+    ping = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        server_thread(served, header_timeout=0.2) as server,
+        connect(server, ping) as idle,
+        connect(server, ping + b"GET /he") as slow,
+    ):
+        replies = read_all(slow)
+        assert replies.count(b"HTTP/1.1 200") == 1
+        assert replies.count(b"HTTP/1.1 408") == 1
+        time.sleep(0.5)
+        idle.sendall(ping)
+        until(lambda: idle.recv(65_536).count(b"HTTP/1.1 200") >= 1, 5)
+
+
+def test_silent_connections_make_room_for_new_ones(served):
+    with server_thread(served, max_connections=5) as server:
+        silent = [connect(server) for _ in range(20)]
+        assert server.post("/predict/single", json=CUSTOMER).status_code == 200
+        closed = [each for each in silent if select.select([each], [], [], 0)[0]]
+        assert len(closed) == 16
+        assert all(read_all(each) == b"" for each in closed)
+        for each in silent:
+            each.close()
+
+
+def test_when_all_connections_are_busy_a_new_one_gets_503(served):
+    head = post(body=b"x" * 100)[:-100]
+    with server_thread(served, max_connections=3) as server:
+        busy = [connect(server, head) for _ in range(3)]
+        time.sleep(0.2)
+        with connect(server) as refused:
+            reply = read_all(refused)
+        assert reply.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in reply
+        for each in busy:
+            each.close()
+
+
+def test_clients_that_do_not_read_take_no_capacity_and_are_disconnected(served):
+    bundle = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    with server_thread(served, max_concurrency=2, write_timeout=0.5) as server:
+        stalled = [connect(server, bundle * 20) for _ in range(8)]
+        for _ in range(20):
+            assert server.post("/predict/single", json=CUSTOMER).status_code == 200
+            assert server.get("/metrics").status_code == 200
+        time.sleep(1)
+        for each in stalled:
+            received = read_all(each)
+            assert 0 < len(received) < 20 * 1_000_000
+            each.close()
+
+
+def test_unread_replies_are_bounded_over_all_connections(served):
+    bundle = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    with server_thread(served, max_unread=3_000_000) as server:
+        stalled = [connect(server, bundle * 20) for _ in range(8)]
+        time.sleep(1)
+        ended = []
+        for each in stalled:
+            each.settimeout(0.5)
+            try:
+                while each.recv(1 << 20):
+                    pass
+                ended.append(each)
+            except TimeoutError:
+                pass
+            except ConnectionResetError:
+                ended.append(each)
+            each.close()
+        assert ended
+
+
+def test_many_pipelined_requests_end_the_connection(served):
+    single = post()
+    with server_thread(served) as server, connect(server, single * 2000) as connection:
+        replies = read_all(connection)
+    assert replies.count(b"HTTP/1.1 200") < 2000
+
+
+def test_uploads_that_are_held_open_are_bounded_together(served):
+    size = 200_000
+    head = post(body=b"x" * size, path=b"/predict")[:-size]
+    with server_thread(served, max_bodies=1_000_000) as server:
+        held = [connect(server, head + b"x" * (size - 1)) for _ in range(8)]
+        replies = []
+        for each in held:
+            each.settimeout(1)
+            try:
+                replies.append(each.recv(65_536))
+            except TimeoutError:
+                replies.append(b"")
+        assert sum(reply.startswith(b"HTTP/1.1 503 ") for reply in replies) == 3
+        for each in held:
+            each.close()
+        time.sleep(0.2)
+        body = json.dumps({"customers": [CUSTOMER] * 5000})
+        headers = {"Content-Type": "application/json"}
+        assert server.post("/predict", data=body, headers=headers).status_code == 200
