@@ -15,16 +15,18 @@ from starlette.middleware.cors import CORSMiddleware
 from pyfunc.environment import quiet_mlflow
 from serving.api.docs import Docs
 from serving.api.routes import Routes
-from serving.http import api_keys
+from serving.http.api_keys import ReloadedKeys
 from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.body_reader import BodyBudget, RequestBodyReader
 from serving.http.executor import Capacity, ScoringExecutor
+from serving.http.log_writer import EVENTS, REQUESTS
 from serving.http.logs import configure
 from serving.http.metrics import Metrics
 from serving.http.middleware import (
     ApiKeyMiddleware,
     ConcurrencyLimitMiddleware,
     RequestContextMiddleware,
+    RootPathMiddleware,
 )
 from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
@@ -53,6 +55,8 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
     be loaded. Raises InvalidParameter for settings that cannot work.
     """
     metrics = Metrics()
+    for writer in (REQUESTS, EVENTS):
+        writer.on_drop = metrics.log_lines_dropped.inc
     request_log = RequestLog(metrics)
     holder = ModelHolder(
         settings.model_uri,
@@ -65,18 +69,19 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
         settings.rate_limit,
         settings.rate_limit_rows,
         settings.rate_limit_storage,
+        settings.rate_limit_unauthorized,
     )
-    keys = api_keys.load_keys(settings.keys_file, settings.keys)
-    docs = Docs(keys=bool(keys), root_path=settings.root_path)
+    keys = ReloadedKeys(settings.keys_file, settings.keys)
+    docs = Docs(keys=bool(keys.current), root_path=settings.root_path)
     budget = BodyBudget(settings.max_bodies)
     body_reader = RequestBodyReader(settings.timeout, budget)
     app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
     app = ConcurrencyLimitMiddleware(app, capacity, _SCORING)
     if settings.rate_limit:
         app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_PROBES)
-    if keys:
+    if keys.current:
         public = [path for name in settings.public for path in _PUBLIC[name]]
-        app = ApiKeyMiddleware(app, keys, open_paths=(*_PROBES, *docs.paths, *public))
+        app = ApiKeyMiddleware(app, keys, rate_limiter, open_paths=(*_PROBES, *docs.paths, *public))
     app = RequestContextMiddleware(app, request_log, budget)
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -86,9 +91,11 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Model-Version", "X-Request-ID"],
         )
+    if settings.root_path:
+        app = RootPathMiddleware(app, settings.root_path)
     if served is not None:
         holder.start(served)
-    return Lifespan(app, settings, holder, executor, request_log, body_reader)
+    return Lifespan(app, settings, holder, executor, request_log, body_reader, keys)
 
 
 class Lifespan:
@@ -102,6 +109,7 @@ class Lifespan:
         executor: ScoringExecutor,
         request_log: RequestLog,
         body_reader: RequestBodyReader,
+        keys: ReloadedKeys,
     ) -> None:
         self.app = app
         self.settings = settings
@@ -109,6 +117,7 @@ class Lifespan:
         self.executor = executor
         self.request_log = request_log
         self.body_reader = body_reader
+        self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -129,10 +138,12 @@ class Lifespan:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.executor.close()
         self.request_log.flush()
+        REQUESTS.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self.body_reader.watch()
+        yield self.keys.watch(self.request_log.metrics.keys_reload_failures.inc)
         yield self._measure_requests_in_flight()
         interval = self.settings.reload_interval
         if self.holder.current is None:  # keep trying, even if reload_interval is 0

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     rate_limit_rows: str | None = Field(
         None, description="Customers allowed per client, such as 1000000/hour"
     )
+    rate_limit_unauthorized: str | None = Field(
+        "60/minute", description="Requests without a valid API key allowed per IP address"
+    )
     rate_limit_storage: str = Field(
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
@@ -119,7 +122,10 @@ class Settings(BaseSettings):
     ssl_certfile: Path | None = Field(None, description="TLS certificate file")
     ssl_keyfile: Path | None = Field(None, description="TLS key file")
     ssl_keyfile_password: str | None = Field(None, description="Password of the TLS key file")
-    ssl_ca_certs: Path | None = Field(None, description="CA certificates file")
+    ssl_ca_certs: Path | None = Field(
+        None,
+        description="CA certificates file; clients must then present a certificate signed by one",
+    )
     reload: bool = Field(False, description="Restart when the code changes, for development")
 
     @field_validator("keys", "public", "cors_origins", mode="before")
@@ -138,6 +144,12 @@ class Settings(BaseSettings):
                 f"{', '.join(sorted(unknown))} cannot be public; only docs, version, metrics can"
             )
         return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _one_form_of_path(cls, value: str) -> str:
+        path = value.strip("/")
+        return f"/{path}" if path else ""
 
     @model_validator(mode="after")
     def _requires_keys_beyond_loopback(self) -> Settings:

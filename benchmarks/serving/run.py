@@ -108,7 +108,7 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
             OURS,
             [python, "-m", "serving", "-p", "8201", *limits],
             8201,
-            {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored}"},
+            {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"},
             {"X-API-Key": key},
         ),
         Server(BARE, uvicorn("noop_asgi:app", 8202), 8202, {}, {}),

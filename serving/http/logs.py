@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from datetime import datetime, timezone
 from typing import Any
 
 import orjson
 
+from serving.http.log_writer import EVENTS, REQUESTS
 from serving.http.request_context import RequestContext
 
 
@@ -46,9 +46,16 @@ def _locations(trace: Any) -> list[str]:
     return locations[-8:]
 
 
+class _EventHandler(logging.Handler):
+    """Passes formatted records to the writer of events."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        EVENTS.write(self.format(record).encode() + b"\n")
+
+
 def configure(level: str) -> None:
     """Send all logs and warnings to standard error as JSON."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _EventHandler()
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -81,5 +88,4 @@ def write_requests(contexts: list[RequestContext]) -> None:
         )
         for context in contexts
     ]
-    sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
-    sys.stdout.buffer.flush()
+    REQUESTS.write(b"\n".join(lines) + b"\n", len(lines))

@@ -65,6 +65,12 @@ class Metrics:
             multiprocess_mode="livesum",
             **shared,
         )
+        self.log_lines_dropped = Counter(
+            "churn_log_lines_dropped", "Log lines that could not be written in time", **shared
+        )
+        self.keys_reload_failures = Counter(
+            "churn_keys_reload_failures", "Failed attempts to read the API keys again", **shared
+        )
         self.reload_failures = Counter(
             "churn_model_reload_failures", "Versions that could not be loaded", **shared
         )

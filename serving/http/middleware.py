@@ -7,11 +7,12 @@ from collections.abc import Collection
 
 from churn_model.errors import ChurnError
 from serving.http import errors
-from serving.http.api_keys import ApiKeys
+from serving.http.api_keys import ReloadedKeys
 from serving.http.asgi import App, Message, Receive, Scope, Send, reply
 from serving.http.body_reader import BodyBudget, Disconnected
 from serving.http.errors import ApiError
 from serving.http.executor import Capacity
+from serving.http.rate_limit import RateLimiter
 from serving.http.request_context import RequestContext
 from serving.http.request_log import RequestLog
 
@@ -75,12 +76,38 @@ class RequestContextMiddleware:
         _logger.exception("request failed", extra={"request_id": context.request_id.decode()})
 
 
-class ApiKeyMiddleware:
-    """Requires an API key (``X-API-Key`` or ``Authorization: Bearer``) except on open paths."""
+class RootPathMiddleware:
+    """Removes the path under which a proxy serves the application from the path of requests.
 
-    def __init__(self, app: App, keys: ApiKeys, open_paths: Collection[str]) -> None:
+    Some proxies remove it themselves, so a path without it is valid as well.
+    """
+
+    def __init__(self, app: App, root_path: str) -> None:
+        self.app = app
+        self.root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            scope["root_path"] = self.root_path
+            path: str = scope["path"]
+            if path.startswith(f"{self.root_path}/"):
+                scope["path"] = path.removeprefix(self.root_path)
+        await self.app(scope, receive, send)
+
+
+class ApiKeyMiddleware:
+    """Requires an API key (``X-API-Key`` or ``Authorization: Bearer``) except on open paths.
+
+    Requests without a valid key are limited by IP address, so that keys cannot be guessed quickly.
+    """
+
+    def __init__(
+        self, app: App, keys: ReloadedKeys, limiter: RateLimiter, open_paths: Collection[str]
+    ) -> None:
         self.app = app
         self.keys = keys
+        self.limiter = limiter
         self.open_paths = frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,17 +115,21 @@ class ApiKeyMiddleware:
         if scope["type"] == "http":
             context: RequestContext = scope["context"]
             key = _key(context)
-            client = None if key is None else self.keys.client(key)
+            client = None if key is None else self.keys.current.client(key)
             if client is not None:
                 context.client = client
             elif scope["path"] not in self.open_paths:
-                message = (
-                    "this route requires an API key; send it as X-API-Key"
-                    if key is None
-                    else "the API key is unknown"
-                )
-                raise ApiError(401, message, headers=[(b"www-authenticate", b"Bearer")])
+                await self.limiter.count_unauthorized(scope)
+                headers = [(b"www-authenticate", b"Bearer")]
+                raise ApiError(401, self._reason(key), headers=headers)
         await self.app(scope, receive, send)
+
+    def _reason(self, key: bytes | None) -> str:
+        if key is None:
+            return "this route requires an API key; send it as X-API-Key"
+        if self.keys.current.has_expired(key):
+            return "the API key has expired"
+        return "the API key is unknown"
 
 
 def _key(context: RequestContext) -> bytes | None:

@@ -54,11 +54,17 @@ class Limit(NamedTuple):
 
 
 class RateLimiter:
-    """Limits requests and customers per client, or per IP address without an API key."""
+    """Limits requests and customers per client, or per IP address without an API key.
 
-    def __init__(self, requests: str | None, rows: str | None, storage: str) -> None:
+    ``unauthorized`` limits the requests without a valid key per IP address.
+    """
+
+    def __init__(
+        self, requests: str | None, rows: str | None, storage: str, unauthorized: str | None = None
+    ) -> None:
         self.requests = _limit("rate_limit", requests)
         self.rows = _limit("rate_limit_rows", rows)
+        self.unauthorized = _limit("rate_limit_unauthorized", unauthorized)
         try:
             self._is_async = not storage.startswith("memory")
             self.storage: Any = _redis_storage(storage) if self._is_async else InMemoryCounters()
@@ -74,6 +80,11 @@ class RateLimiter:
         """Count the customers of a request. Raises ApiError 429 over the limit."""
         if self.rows is not None and rows:
             await self._hit(self.rows, rate_limit_key(scope), rows)
+
+    async def count_unauthorized(self, scope: Scope) -> None:
+        """Count a request without a valid API key. Raises ApiError 429 over the limit."""
+        if self.unauthorized is not None:
+            await self._hit(self.unauthorized, rate_limit_key(scope), 1)
 
     async def _hit(self, limit: Limit, client: str, cost: int) -> None:
         """Count in a fixed window that starts with its first request. Raises ApiError."""

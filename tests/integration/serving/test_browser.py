@@ -71,7 +71,7 @@ def test_try_it_out_shows_a_probability_without_the_internet(page, ours):
 def guarded(served):
     """A server with one key, and the key."""
     key, stored = make()
-    with server_thread(served, keys=f"me={stored}") as server:
+    with server_thread(served, keys=f"me={stored.hash}") as server:
         yield server, key
 
 
@@ -125,7 +125,7 @@ def test_the_page_forgets_the_key(page, guarded):
 
 def test_public_documentation_is_shown_without_a_key_and_takes_one_to_try_it_out(page, served):
     key, stored = make()
-    with server_thread(served, keys=f"me={stored}", public="docs") as server:
+    with server_thread(served, keys=f"me={stored.hash}", public="docs") as server:
         page.goto(f"{server.url}/docs")
         try_single(page)
         expect(last_status(page)).to_contain_text("401")

@@ -10,6 +10,9 @@ import sys
 import time
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
 
 from churn_model.client import ChurnClient
 from churn_model.errors import KeyRejected
@@ -98,9 +101,39 @@ def test_rate_limits_count_customers_and_requests_per_client(guarded):
     assert server.get("/ping").status_code == 200
 
 
+def test_requests_without_a_valid_key_are_limited_by_address_and_others_are_not(served, tmp_path):
+    key = add(tmp_path / "keys.toml", "billing")
+    limit = {"rate_limit_unauthorized": "5/minute"}
+    with server_thread(served, keys_file=tmp_path / "keys.toml", **limit) as server:
+        headers = [{"X-API-Key": f"guess-{i}"} for i in range(4)] + [{}] * 4
+        replies = [server.post("/predict/single", json=CUSTOMER, headers=h) for h in headers]
+        assert [reply.status_code for reply in replies] == [401] * 5 + [429] * 3
+        assert int(replies[-1].headers["Retry-After"]) > 0
+        valid = server.post("/predict/single", json=CUSTOMER, headers={"X-API-Key": key})
+        assert valid.status_code == 200
+        assert server.get("/ping").status_code == 200
+
+
+def test_under_a_root_path_all_routes_work_with_and_without_it(served, tmp_path):
+    key = {"X-API-Key": add(tmp_path / "keys.toml", "billing")}
+    settings = {"root_path": "/churn/", "keys_file": tmp_path / "keys.toml"}
+    with server_thread(served, **settings) as server:
+        for path in ("/churn", ""):
+            assert server.get(f"{path}/ping").status_code == 200
+            assert server.get(f"{path}/docs").status_code == 200
+            assert server.get(f"{path}/docs/start.js").status_code == 200
+            assert server.get(f"{path}/openapi.json").status_code == 401
+            openapi = server.get(f"{path}/openapi.json", headers=key).json()
+            assert openapi["servers"] == [{"url": "/churn"}]
+            reply = server.post(f"{path}/predict/single", json=CUSTOMER, headers=key)
+            assert reply.status_code == 200
+        assert server.get("/churn", headers=key).status_code == 404
+        assert server.get("/churning/ping", headers=key).status_code == 404
+
+
 def test_public_routes_need_no_key(served):
     _, stored = make()
-    with server_thread(served, keys=f"a={stored}", public="docs,metrics") as server:
+    with server_thread(served, keys=f"a={stored.hash}", public="docs,metrics") as server:
         for path in ("/docs", "/docs/start.js", "/openapi.json", "/metrics"):
             assert server.get(path).status_code == 200
         assert server.get("/version").status_code == 401
@@ -203,6 +236,29 @@ def test_the_log_of_start_and_end_is_json_only(registry):
     assert loggers == {"uvicorn", "serving"}
 
 
+def test_a_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown(registry, tmp_path):
+    port = free_port()
+    with open(tmp_path / "err", "wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving", "-p", str(port)],
+            cwd=tmp_path,
+            env=clean_environment() | {"MLFLOW_TRACKING_URI": registry.uri},
+            stdout=subprocess.PIPE,
+            stderr=err,
+        )
+    try:
+        with requests.Session() as session:
+            url = f"http://127.0.0.1:{port}"
+            session.mount(url, HTTPAdapter(max_retries=Retry(connect=20, backoff_factor=0.1)))
+            for _ in range(400):  # a pipe holds about 250 lines
+                assert session.post(f"{url}/predict/single", json=CUSTOMER).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_metrics_count_requests_customers_and_errors(served):
     with server_thread(served) as server:
         assert_metrics(server)
@@ -254,6 +310,5 @@ def test_the_keys_command_makes_a_key_and_stores_its_hash(tmp_path):
     stored = (tmp_path / "keys.toml").read_text()
     assert made.stdout.strip() not in stored
     assert (tmp_path / "keys.toml").stat().st_mode & 0o077 == 0
-    assert command("billing", "--file", "keys.toml").returncode == 1
     assert command("no good", "--file", "keys.toml").returncode == 1
     assert (tmp_path / "keys.toml").read_text() == stored

@@ -14,10 +14,17 @@ import mlflow
 import pytest
 import requests
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from serving.http.api_keys import make
+from serving.serve import main
 from serving.served_model import load_model
-from tests.integration.conftest import clean_environment, free_port
+from tests.integration.conftest import assert_one_line, clean_environment, free_port
 from tests.integration.serving.conftest import CUSTOMER, our_server, server_thread
 
 
@@ -76,6 +83,51 @@ def test_the_server_speaks_tls(registry, tmp_path):
             requests.get(f"{url}/ping", timeout=10)
 
 
+def test_with_ca_certificates_a_client_must_present_a_certificate(served, tmp_path):
+    authority, other = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name, issuer in (("server", authority), ("client", authority), ("stranger", other)):
+        issuer.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+            tmp_path / f"{name}.pem"
+        )
+    files = {"ssl_certfile": tmp_path / "server.pem", "ssl_ca_certs": tmp_path / "ca.pem"}
+    with server_thread(served, **files) as server:
+        url = server.url.replace("http:", "https:") + "/ping"
+        verify = str(tmp_path / "ca.pem")
+        for certificate in (None, str(tmp_path / "stranger.pem")):
+            with pytest.raises(requests.ConnectionError):
+                requests.get(url, verify=verify, cert=certificate, timeout=10)
+        reply = requests.get(url, verify=verify, cert=str(tmp_path / "client.pem"), timeout=10)
+        assert reply.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--ssl-certfile", "none.pem"], "cannot be used (No such file or directory)"),
+        (["--ssl-certfile", "text.pem"], "the certificate and its key cannot be used"),
+        (["--ssl-certfile", "locked.pem"], "the certificate and its key cannot be used"),
+        (["--ssl-certfile", "ok.pem", "--ssl-ca-certs", "none.pem"], "No such file"),
+        (["--ssl-certfile", "ok.pem", "--ssl-ca-certs", "text.pem"], "--ssl-ca-certs text.pem: "),
+        (["--ssl-keyfile", "ok.pem"], "need --ssl-certfile"),
+    ],
+)
+def test_unusable_tls_files_are_one_line(tmp_path, monkeypatch, capsys, flags, complaint):
+    monkeypatch.chdir(tmp_path)
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path("ok.pem")
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
+    locked = key.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"secret")
+    )
+    Path("locked.pem").write_bytes(locked + certificate.cert_chain_pems[0].bytes())
+    Path("text.pem").write_text("no certificate")
+    assert main(["-p", "0", *flags]) == 1
+    stderr = capsys.readouterr().err
+    assert complaint in stderr
+    assert_one_line(stderr)
+
+
 def _retry(ask, seconds=120):
     deadline = time.monotonic() + seconds
     while True:
@@ -109,7 +161,7 @@ def redis(tmp_path):
 def test_servers_with_the_same_redis_share_their_rate_limits(registry, redis):
     key, stored = make()
     url, process = redis
-    flags = ["--keys", f"a={stored}", "--rate-limit", "10/hour", "--rate-limit-storage", url]
+    flags = ["--keys", f"a={stored.hash}", "--rate-limit", "10/hour", "--rate-limit-storage", url]
     headers = {"X-API-Key": key}
     with our_server(registry, *flags) as one, our_server(registry, *flags) as other:
         statuses = [
