@@ -43,6 +43,14 @@ class LoadedVersion:
         return bool((self.mlflow_model.metadata or {}).get(DATA_TAG) == SIMULATED)
 
 
+def name_and_alias(uri: str) -> tuple[str | None, str | None]:
+    """Name and alias in a ``models:/`` URI; None for what it does not have."""
+    if not uri.startswith(_REGISTERED):
+        return None, None
+    name, _, alias = uri.removeprefix(_REGISTERED).partition("@")
+    return name.partition("/")[0], alias or None
+
+
 def resolve(uri: str) -> tuple[str | None, str | None, str | None]:
     """Name, version and alias of a ``models:/`` URI; three Nones for any other URI.
 

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
@@ -21,7 +22,7 @@ from serving.http.body_reader import BodyBudget, RequestBodyReader
 from serving.http.executor import Capacity, ScoringExecutor
 from serving.http.log_writer import EVENTS, REQUESTS
 from serving.http.logs import configure
-from serving.http.metrics import Metrics
+from serving.http.metrics import FOLDER_VARIABLE, Metrics
 from serving.http.middleware import (
     ApiKeyMiddleware,
     ConcurrencyLimitMiddleware,
@@ -32,6 +33,7 @@ from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
 from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
+from serving.shared_version import SharedVersion
 
 _PROBES = ("/ping", "/health")
 _SCORING = ("/predict/single", "/predict", "/invocations")
@@ -41,18 +43,20 @@ _PUBLIC = {
     "metrics": ("/metrics",),
 }
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_SECONDS_BETWEEN_ATTEMPTS = 2.0
-"""How long a server without a model waits before it tries to load one again."""
-
 SETTINGS_VARIABLE = f"{PREFIX}RESOLVED"
 """Environment variable with which the parent process hands its settings to the workers."""
 
 
-def create_app(settings: Settings, served: ServedModel | None = None) -> App:
+def create_app(
+    settings: Settings,
+    served: ServedModel | None = None,
+    shared: SharedVersion | None = None,
+) -> App:
     """The complete ASGI application.
 
     ``served`` is the model to start with; without one, the scoring routes reply 503 until one can
-    be loaded. Raises InvalidParameter for settings that cannot work.
+    be loaded. ``shared``: the version that several workers have agreed on. Raises InvalidParameter
+    for settings that cannot work.
     """
     metrics = Metrics()
     for writer in (REQUESTS, EVENTS):
@@ -62,6 +66,7 @@ def create_app(settings: Settings, served: ServedModel | None = None) -> App:
         settings.model_uri,
         lambda new: metrics.model(new.name, new.version),
         allow_schema_change=settings.allow_schema_change,
+        shared=shared,
     )
     capacity = Capacity(settings.max_concurrency)
     executor = ScoringExecutor(capacity, settings.threads, settings.inline_bytes, settings.timeout)
@@ -145,12 +150,10 @@ class Lifespan:
         yield self.body_reader.watch()
         yield self.keys.watch(self.request_log.metrics.keys_reload_failures.inc)
         yield self._measure_requests_in_flight()
-        interval = self.settings.reload_interval
-        if self.holder.current is None:  # keep trying, even if reload_interval is 0
-            interval = min(interval, _SECONDS_BETWEEN_ATTEMPTS) or _SECONDS_BETWEEN_ATTEMPTS
-        elif not interval or self.holder.current.alias is None:
-            return
-        yield self.holder.watch(interval, self.request_log.metrics.reload_failures.inc)
+        current = self.holder.current
+        if current is None or current.alias is not None:
+            interval = self.settings.reload_interval
+            yield self.holder.watch(interval, self.request_log.metrics.reload_failures.inc)
 
     async def _measure_requests_in_flight(self) -> None:
         """Update the gauge once per second."""
@@ -168,9 +171,19 @@ def worker() -> App:
     settings = Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
     configure(settings.log_level)
     quiet_mlflow()
+    shared = SharedVersion(Path(os.environ[FOLDER_VARIABLE]))
     with _default_signals():
-        served = load_if_available(settings.model_uri)
-    return create_app(settings, served)
+        served = _load_agreed(settings.model_uri, shared)
+    return create_app(settings, served, shared)
+
+
+def _load_agreed(uri: str, shared: SharedVersion) -> ServedModel | None:
+    """The model that the other workers serve; of several that start at once, one decides."""
+    served = load_if_available(uri, shared.read())
+    if served is None or served.version is None:
+        return served
+    agreed = shared.settle(served.version)
+    return served if agreed == served.version else load_if_available(uri, agreed)
 
 
 @contextmanager

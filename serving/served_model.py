@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from asyncio import sleep
+from asyncio import get_running_loop, sleep
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +19,15 @@ from churn_model.scoring.example import example_customer
 from pyfunc import loaded_version
 from pyfunc.model import ChurnPyfunc
 from serving.daemon_thread import run_in_daemon_thread
+from serving.shared_version import SharedVersion
 
 _logger = logging.getLogger("serving.model")
+
+_SECONDS_BETWEEN_ATTEMPTS = 2.0
+"""How long a server without a model waits before it tries to load one again."""
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+"""How often a worker looks for a version that the other workers have agreed on."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +56,19 @@ class ServedModel:
         }
 
 
-def load_model(uri: str) -> ServedModel:
+def load_model(uri: str, version: str | None = None) -> ServedModel:
     """Load and warm up a model. Raises RegistryError, ScorecardError or SchemaError.
 
     Reads only the version's data (scorecard and schema); none of the artifact's code runs.
+    ``version``: load this version of the registered model, whichever the alias in ``uri`` names.
     """
-    read = loaded_version.read_version(uri)
+    name, alias = loaded_version.name_and_alias(uri)
+    read = loaded_version.read_version(f"models:/{name}/{version}" if version and name else uri)
     _warm_up(read.scorer)
     return ServedModel(
         read.name,
         read.number,
-        read.alias,
+        alias,
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
         read.scorer,
         PyFuncModel(model_meta=read.mlflow_model, model_impl=_ModelImplementation(read.scorer)),
@@ -67,10 +76,10 @@ def load_model(uri: str) -> ServedModel:
     )
 
 
-def load_if_available(uri: str) -> ServedModel | None:
+def load_if_available(uri: str, version: str | None = None) -> ServedModel | None:
     """Load a model, or log in one line why that is not possible now and return None."""
     try:
-        return load_model(uri)
+        return load_model(uri, version)
     except ChurnError as error:
         _logger.warning("no model is loaded yet, trying again: %s", error)
         return None
@@ -116,7 +125,8 @@ class ModelHolder:
 
     ``current`` is None until a model is loaded. A version that cannot be loaded, or whose schema
     rejects inputs that the current one accepts (unless ``allow_schema_change``), does not replace
-    it; ``problem`` says why until the next success.
+    it; ``problem`` says why until the next success. ``shared``: what the workers of one server
+    have agreed on; each follows it, and only one version at a time is agreed on.
     """
 
     def __init__(
@@ -125,8 +135,10 @@ class ModelHolder:
         on_swap: Callable[[ServedModel], None] = lambda served: None,
         *,
         allow_schema_change: bool = False,
+        shared: SharedVersion | None = None,
     ) -> None:
         self.uri = uri
+        self._shared = shared
         self._allow_schema_change = allow_schema_change
         self.current: ServedModel | None = None
         self.problem: str | None = None
@@ -140,9 +152,15 @@ class ModelHolder:
         self._on_swap(served)
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
-        """Check the registry every ``interval`` seconds, until cancelled."""
-        while True:
-            await sleep(interval)
+        """Check the registry every ``interval`` seconds, until cancelled.
+
+        With an interval of 0, check until a model is loaded.
+        """
+        pause = interval or _SECONDS_BETWEEN_ATTEMPTS
+        if self.current is None:
+            pause = min(pause, _SECONDS_BETWEEN_ATTEMPTS)
+        while interval or self.current is None:
+            await self._wait(pause)
             try:
                 newer = await run_in_daemon_thread(self._load_newer)
                 if newer is not None:
@@ -151,8 +169,35 @@ class ModelHolder:
             except Exception as error:
                 self._report(error)
                 on_failure()
+                await sleep(min(pause, _SECONDS_BETWEEN_ATTEMPTS))
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until the next check, or until the other workers serve another version."""
+        loop = get_running_loop()
+        end = loop.time() + seconds
+        while self._agreed() is None and (rest := end - loop.time()) > 0:
+            await sleep(rest if self._shared is None else min(rest, _SECONDS_BETWEEN_LOOKS))
+
+    def _agreed(self) -> str | None:
+        """The version that the workers have agreed on; None if it is the current one."""
+        agreed = self._shared.read() if self._shared is not None else None
+        is_current = self.current is not None and agreed == self.current.version
+        return None if is_current else agreed
 
     def _load_newer(self) -> ServedModel | None:
+        """The model to serve from now on, or None if it is the current one."""
+        agreed = self._agreed()
+        if agreed is not None:
+            return load_model(self.uri, agreed)
+        newer = self._load_replacement()
+        if newer is None or self._shared is None or newer.version is None:
+            return newer
+        before = self.current.version if self.current is not None else None
+        if self._shared.replace(before, newer.version):
+            return newer
+        return load_model(self.uri, self._shared.read())
+
+    def _load_replacement(self) -> ServedModel | None:
         """The model that the URI points at now, or None if it is the current one."""
         _, version, _ = loaded_version.resolve(self.uri)
         if self.current is not None and version == self.current.version:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -24,6 +25,7 @@ from serving.http.metrics import FOLDER_VARIABLE
 from serving.http.protocol import LimitedHttpProtocol
 from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
+from serving.shared_version import SharedVersion
 
 _OTHER_FILES = 64
 """Open files that a worker needs besides its connections."""
@@ -54,8 +56,9 @@ def _run_here(settings: Settings, listener: socket.socket) -> None:
 
 def _run_workers(settings: Settings, listener: socket.socket) -> None:
     """Serve from child processes, each of which loads the model for itself."""
-    if not settings.wait_for_model:
-        load_model(settings.model_uri)  # a model that cannot be loaded is reported once, here
+    first = None
+    if not settings.wait_for_model:  # a model that cannot be loaded is reported once, here
+        first = load_model(settings.model_uri)
     os.environ[SETTINGS_VARIABLE] = settings.model_dump_json()
     config = uvicorn.Config(
         f"{worker.__module__}:{worker.__name__}",
@@ -64,7 +67,9 @@ def _run_workers(settings: Settings, listener: socket.socket) -> None:
         reload=settings.reload,
         **uvicorn_options(settings),
     )
-    with _metrics_folder():
+    with _shared_folder() as folder:
+        if first is not None and first.version is not None:
+            SharedVersion(folder).settle(first.version)
         if settings.reload:
             ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
         else:
@@ -72,11 +77,11 @@ def _run_workers(settings: Settings, listener: socket.socket) -> None:
 
 
 @contextmanager
-def _metrics_folder() -> Iterator[None]:
-    """A folder in which the workers share their metrics, named in their environment."""
-    folder = os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="churn-metrics-")
+def _shared_folder() -> Iterator[Path]:
+    """A folder in which the workers share metrics and version, named in their environment."""
+    folder = os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="churn-serve-")
     try:
-        yield
+        yield Path(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

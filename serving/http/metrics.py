@@ -59,6 +59,7 @@ class Metrics:
             multiprocess_mode="livemax",
             **shared,
         )
+        self._served: tuple[str, str] | None = None
         self.in_flight = Gauge(
             "churn_requests_in_flight",
             "Requests in progress",
@@ -105,8 +106,10 @@ class Metrics:
 
     def model(self, name: str | None, version: str | None) -> None:
         """Set which version is served."""
-        self._model.clear()
-        self._model.labels(name or "", version or "").set(1)
+        if self._served is not None:  # it stays in the file that several workers share
+            self._model.labels(*self._served).set(0)
+        self._served = name or "", version or ""
+        self._model.labels(*self._served).set(1)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics of all workers, and their content type."""

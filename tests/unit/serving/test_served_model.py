@@ -9,6 +9,7 @@ from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from serving import served_model
 from serving.served_model import ModelHolder, ServedModel, check_replacement, load_if_available
+from serving.shared_version import SharedVersion
 
 
 def with_age(maximum):
@@ -30,7 +31,9 @@ def registry(monkeypatch):
     """A registry as a list: its last entry is the champion, or what loading it raises."""
     entries = []
 
-    def load(uri):
+    def load(uri, version=None):
+        if version is not None:
+            return next(e for e in entries if getattr(e, "version", None) == version)
         if isinstance(entries[-1], Exception):
             raise entries[-1]
         return entries[-1]
@@ -43,17 +46,57 @@ def registry(monkeypatch):
     return entries
 
 
-def watch(holder, seconds=0.1):
+def watch(holder, seconds=0.1, interval=0.01):
     """Watch for a moment; returns the number of failures."""
     failures = []
 
     async def run():
-        task = asyncio.create_task(holder.watch(0.01, lambda: failures.append(1)))
+        task = asyncio.create_task(holder.watch(interval, lambda: failures.append(1)))
         await asyncio.sleep(seconds)
         task.cancel()
 
     asyncio.run(run())
     return len(failures)
+
+
+def test_all_workers_serve_the_version_that_they_agreed_on(registry, version, tmp_path):
+    shared = SharedVersion(tmp_path)
+    registry.append(version("1"))
+    assert shared.settle("1") == "1"
+    one, other = (started(version("1"), shared=shared) for _ in range(2))
+    registry.append(version("2", max_age=90))
+    assert watch(one) == 1
+    replacement = load_if_available("models:/churn@champion", shared.read())
+    assert replacement.version == "1"
+    registry.append(version("3"))
+    assert watch(one) == 0
+    assert (one.current.version, shared.read()) == ("3", "3")
+    registry.append(RegistryError("nobody there"))
+    assert watch(other) >= 0  # follows without asking for the alias first
+    assert other.current.version == "3"
+
+
+def test_of_two_workers_that_replace_a_version_at_once_one_decides(registry, version, tmp_path):
+    shared = SharedVersion(tmp_path)
+    shared.settle("1")
+    assert shared.replace("1", "2")
+    assert not shared.replace("1", "3")
+    assert (shared.read(), shared.settle("4")) == ("2", "2")
+
+
+def test_with_an_interval_of_0_a_model_is_waited_for_and_never_replaced(
+    registry, version, monkeypatch
+):
+    monkeypatch.setattr(served_model, "_SECONDS_BETWEEN_ATTEMPTS", 0.01)
+    registry.append(RegistryError("nobody there"))
+    holder = ModelHolder("models:/churn@champion")
+    assert watch(holder, interval=0) > 1
+    registry.append(version("1"))
+    watch(holder, interval=0)
+    assert holder.current.version == "1"
+    registry.append(version("2"))
+    watch(holder, interval=0)
+    assert holder.current.version == "1"
 
 
 def started(served, **options):

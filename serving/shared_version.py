@@ -1,0 +1,52 @@
+"""The model version that all workers of a server have agreed to serve."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class SharedVersion:
+    """A version number in a file of the folder that the workers of one server share.
+
+    Whether a new version may be served depends on the version before it. Without an agreement, a
+    worker that has just started would serve a version that the others have rejected.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "version"
+
+    def read(self) -> str | None:
+        """The agreed version; None before the first."""
+        try:
+            return self._file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def settle(self, version: str) -> str:
+        """Agree on a version unless there is an agreement already; returns the agreed version."""
+        self.replace(None, version)
+        return self.read() or version
+
+    def replace(self, current: str | None, new: str) -> bool:
+        """Agree on a new version, unless another worker has replaced ``current`` already."""
+        with self._locked():
+            if self.read() != current:
+                return False
+            partial = self._file.with_suffix(".partial")
+            partial.write_text(new, encoding="utf-8")
+            partial.replace(self._file)
+            return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time; the lock ends with the process."""
+        handle = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
