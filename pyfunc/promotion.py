@@ -51,7 +51,7 @@ def rollback(name: str = MODEL_NAME) -> tuple[str, str]:
     """Make the version that the champion replaced the champion again.
 
     Returns the version that was champion and the one that is now. Raises RegistryError if there is
-    no version to go back to.
+    no version to go back to, or only a placeholder.
     """
     with readable_errors():
         champion = version_of_alias(name)
@@ -63,6 +63,10 @@ def rollback(name: str = MODEL_NAME) -> tuple[str, str]:
             raise RegistryError(
                 f"version {champion} of {name} replaced no other version; nothing to roll back to"
             )
-        client.get_model_version(name, previous)  # raises if it was deleted
+        if is_simulated(name, previous) and not is_simulated(name, champion):
+            raise RegistryError(
+                f"version {champion} of {name} replaced version {previous}, a placeholder that was "
+                "trained on simulated customers; there is no other version to roll back to"
+            )
         client.set_registered_model_alias(name, CHAMPION, previous)
         return champion, previous

@@ -15,6 +15,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.pyfunc import PyFuncModel
 
 from pyfunc import CHAMPION, CHAMPION_URI, MODEL_NAME
+from pyfunc.database_lock import database_lock
 from pyfunc.deadline import uses_server, with_deadline
 from pyfunc.registry_errors import readable_errors
 
@@ -64,7 +65,7 @@ def version_of_alias(name: str = MODEL_NAME, alias: str = CHAMPION) -> str | Non
 
 def check_reachable() -> None:
     """Raise RegistryError within 10 seconds if tracking server or registry does not answer."""
-    with readable_errors():
+    with readable_errors(), database_lock():
         with_deadline(_request_one_row)
 
 

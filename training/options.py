@@ -23,6 +23,14 @@ class ColumnOptions:
     exclude: tuple[str, ...] = ()
     as_of: date | None = None
 
+    def __post_init__(self) -> None:
+        labels = {each.partition("=")[0] for each in self.target}
+        for name, flag in ((self.id, "--id"), *((label, "--target") for label in labels)):
+            if name in self.exclude:
+                raise TrainingError(f"{name!r} is named by {flag} and by --exclude; use only one")
+        if self.id in labels:
+            raise TrainingError(f"{self.id!r} is named by --id and by --target; use only one")
+
 
 @dataclass(frozen=True, kw_only=True)
 class InferOptions(ColumnOptions):
@@ -31,6 +39,7 @@ class InferOptions(ColumnOptions):
     table: Path
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.target:
             raise TrainingError(
                 "--target COLUMN=VALUE is missing; it names the value that means churned, for "
@@ -60,6 +69,11 @@ class TableOptions(ColumnOptions):
     monotone: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.seed < 2**32:
+            raise TrainingError(f"--seed {self.seed}: must be an integer from 0 to {2**32 - 1}")
+        if self.prior is not None and not 0 < self.prior < 1:
+            raise TrainingError(f"--prior {self.prior:g}: the true churn rate is between 0 and 1")
         if self.data is None:
             self._reject_without_data()
         elif self.target and self.dataset is not None:
@@ -72,7 +86,7 @@ class TableOptions(ColumnOptions):
 
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
-        for name in ("target", "schema", "dataset", "id", "weight", "split_by"):
+        for name in ("target", "schema", "dataset", "id", "weight", "split_by", "prior"):
             if vars(self)[name]:
                 flag = name.replace("_", "-")
                 raise TrainingError(f"--{flag} describes a table; name the table with --data")
@@ -90,6 +104,11 @@ class TrainOptions(TableOptions):
     bags: int | None = None
     offer: Offer | None = None
     revenue: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.name.strip() or set(self.name) & set("/:"):
+            raise TrainingError(f"--name {self.name!r}: a name is not empty and has no / or :")
 
 
 @dataclass(frozen=True, kw_only=True)

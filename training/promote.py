@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError, TrainingError
@@ -11,7 +12,7 @@ from pyfunc import CHAMPION
 from training.arguments.promote import promote_options
 from training.options import PromoteOptions
 from training.progress import in_progress
-from training.terminal import table_line
+from training.terminal import name_flag, table_line
 
 if TYPE_CHECKING:
     from churn_model.schema import RecordSchema
@@ -68,7 +69,10 @@ def _promote(options: PromoteOptions) -> int:
     gates = load_gates(options.gates)
     examination = contenders(name)
     if examination.champion == examination.challenger:
-        print(f"version {examination.champion} is models:/{name}@{CHAMPION} already: nothing to do")
+        print(
+            f"version {examination.champion} is models:/{name}@{CHAMPION} already, and {name} has "
+            f"no other challenger: nothing to do. `churn train{name_flag(name)}` trains one"
+        )
         return 0
     _examine(options, examination, gates)
     forced = options.force or "" if examination.reasons else ""
@@ -88,7 +92,7 @@ def _examine(options: PromoteOptions, examination: Examination, gates: Gates) ->
 
     def read_table(schema: RecordSchema) -> Table:
         _require_data(options, examination)
-        table = read_labelled_table(options, schema)
+        table = read_labelled_table(replace(options, exclude=()), schema)  # the schema decides
         print(f"{table.name}: {table.summary()}")
         return table
 

@@ -35,6 +35,10 @@ from training.reporting.mlflow_run import training_run
 from training.reporting.model_card import model_card
 from training.reporting.run_figures import draw_figures
 
+_FEWEST_OF_A_CLASS = 10
+"""Fewer customers say nothing, and boosting does not know when to stop."""
+_LARGEST = 1e150
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -98,6 +102,7 @@ def train(
     """
     plan = plan or Plan()
     _check_labels(table, plan.folds)
+    _check_magnitude(table, table.features(record))
     run = _TrainingRun(table, record, plan, known_alarms)
     with in_progress("opening the MLflow registry"):
         check_reachable()
@@ -257,12 +262,26 @@ def first_values(evaluation: Evaluation, alarms: int) -> dict[str, float]:
 
 def _check_labels(table: Table, folds: int) -> None:
     churned = int(table.churned.sum())
-    kept = len(table.churned) - churned
-    if min(churned, kept) < folds:
+    stayed = len(table.churned) - churned
+    fewest = max(folds, _FEWEST_OF_A_CLASS)
+    if min(churned, stayed) < fewest:
         raise TrainingError(
-            f"{table.name}: {churned} customers churned and {kept} were kept; {folds} folds need "
-            f"at least {folds} of each. Check --target or [target], or add rows"
+            f"{table.name}: {churned} customers churned and {stayed} stayed; training needs at "
+            f"least {fewest} of each. Check --target or [target], or add rows"
         )
+
+
+def _check_magnitude(table: Table, schema: RecordSchema) -> None:
+    """Raise TrainingError for numbers whose squares are too large for a double."""
+    for column in schema.features:
+        if column.kind in ("integer", "number"):
+            values = table.customers[column.name].to_numpy(np.float64, na_value=np.nan)
+            largest = np.nanmax(np.abs(values), initial=0.0)
+            if largest > _LARGEST:
+                raise TrainingError(
+                    f"{column.name} has values as large as {largest:.3g}, which cannot be computed "
+                    "with; correct them, or leave the column out with --exclude"
+                )
 
 
 def _revenue(schema: RecordSchema, plan: Plan) -> str | None:

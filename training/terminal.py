@@ -27,15 +27,15 @@ def name_flag(name: str) -> str:
 def promote_command(options: TableOptions, name: str) -> str:
     """The command that compares the challenger with the champion, with the flags of ``options``.
 
-    The user replaces ``FRESH.csv`` by a table of fresh customers, and ``DAY`` by its day.
+    The user replaces ``FRESH.csv`` by a table of fresh customers, and ``DAY`` by its day. Columns
+    that were excluded are not: the champion may need them.
     """
     words = ["churn", "promote"]
     if options.data is not None:
         words += ["--data", "FRESH" + options.data.suffix]
         words += ["--dataset", str(options.dataset)] if options.dataset else []
         words += ["--id", options.id] if options.id else []
-        for flag, values in (("--target", options.target), ("--exclude", options.exclude)):
-            words += [word for value in values for word in (flag, value)]
+        words += [word for value in options.target for word in ("--target", value)]
         words += ["--as-of", "DAY"] if options.as_of else []
         if options.max_rejected != TableOptions.max_rejected:
             words += ["--max-rejected", f"{options.max_rejected:g}"]

@@ -206,7 +206,7 @@ def test_a_table_that_cannot_be_trained_on_is_one_line_and_registers_nothing(
         (["--data", "none.csv"], "--data needs --target"),
         (["--dataset", "x.toml"], "name the table with --data"),
         (["--data", "none.csv", "--dataset", "none.toml"], "none.toml: cannot be read"),
-        (["--rows", "3"], "folds need at least 5 of each"),
+        (["--rows", "3"], "training needs at least 10 of each"),
         (["--offer-cost", "20"], "also needs --offer-success, --horizon, --margin"),
         (["--split-by", "Signed"], "--split-by describes a table"),
         (["--monotone", "tenure=down"], "monotone must be one of increasing, decreasing"),
@@ -230,16 +230,29 @@ def test_an_unreachable_registry_is_reported_before_the_fit(workplace):
     assert time.monotonic() - begun < 10
 
 
-def test_a_name_that_cannot_be_registered_leaves_no_version(workplace):
-    done = call(main, "--rows", 300, *SMALL_FIT, "--name", "a/b", cwd=workplace)
+def test_a_name_that_cannot_be_registered_is_rejected_at_once(workplace):
+    done = call(main, "--rows", 300, "--name", "a/b", cwd=workplace)
     assert done.returncode == 1
+    assert "--name 'a/b'" in done.stderr
     assert_one_line(done.stderr)
-    assert registered_versions(workplace) == 0
-    client = MlflowClient(database_uri(workplace))
-    experiment = client.get_experiment_by_name("churn")
-    runs = client.search_runs([experiment.experiment_id])
-    tried = [r.info.status for r in runs if "mlflow.parentRunId" not in r.data.tags]
-    assert tried == ["FAILED"]
+
+
+def test_two_first_runs_at_once_in_one_folder_both_register(tmp_path):
+    flags = ["-m", "training", "--rows", "300", *map(str, SMALL_FIT)]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, *flags, "--seed", str(seed)],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(2)
+    ]
+    ends = [(process.communicate(timeout=300)[1], process.returncode) for process in runs]
+    assert [code for _, code in ends] == [0, 0], ends
+    assert registered_versions(tmp_path) == 2
 
 
 def running_runs(folder: Path) -> int:

@@ -26,6 +26,7 @@ from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scor
 from training.data.categories import POOL, pooled
 
 _MOST_PAIRS = 10
+_MOST_ROUNDS = 5000  # early stopping ends most fits far below
 _BAGS = ((50_000, 8), (300_000, 4))  # up to this many rows; large tables gain little from bagging
 _FEWEST_BAGS = 2
 _ROWS_FOR_ONE_THREAD = 20_000
@@ -118,6 +119,7 @@ def _classifier(features: Sequence[Column], rows: int, seed: int, settings: FitS
         max_interaction_bins=settings.max_interaction_bins,
         smoothing_rounds=settings.smoothing_rounds,
         learning_rate=settings.learning_rate,
+        max_rounds=_MOST_ROUNDS,
         outer_bags=settings.bags(rows),
         random_state=seed,
         n_jobs=1 if rows <= _ROWS_FOR_ONE_THREAD else -1,

@@ -75,5 +75,5 @@ def test_the_command_has_the_flags_that_describe_the_table():
     )
     assert promote_command(options, "other") == (
         "churn promote --data FRESH.parquet --dataset 'my descriptor.toml' "
-        "--exclude 'Phone Service' --exclude City --as-of DAY --max-rejected 0.2 --name other"
+        "--as-of DAY --max-rejected 0.2 --name other"
     )

@@ -119,6 +119,15 @@ def test_the_first_real_model_replaces_a_placeholder_and_the_second_challenges_i
     assert champion("placeholder") == "2"
 
 
+def test_nothing_rolls_back_to_a_placeholder(train, promote):
+    train("back", source=None)
+    train("back")
+    code, output = promote("--rollback", "--name", "back")
+    assert code == 1
+    assert "version 2 of back replaced version 1, a placeholder that was trained on" in output
+    assert champion("back") == "2"
+
+
 def test_a_real_model_that_fails_the_gates_does_not_replace_a_placeholder(train):
     train("weak", source=None)
     failed = train("weak", passed=False)
