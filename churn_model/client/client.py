@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from churn_model.client.encoding import ClientInput, Row, encode, rows_of
+from churn_model.client.parameters import check_numbers, checked_key, checked_url
 from churn_model.client.transport import STATUS_ERRORS, Transport, response_error
 from churn_model.errors import (
     FieldError,
@@ -35,7 +36,8 @@ class ChurnClient:
 
     Args:
         url: The server, for example ``http://localhost:5001``.
-        api_key: Sent in the header ``X-API-Key``.
+        api_key: Sent in the header ``X-API-Key``, and only to this server: redirects to another
+            server are not followed. Whitespace around the key is ignored.
         timeout: Seconds to wait for each response, or (seconds to connect, seconds to respond).
         retries: How often to repeat a request after a failed connection, 429 or 503. The pause is
             the response's ``Retry-After``, otherwise it grows from half a second.
@@ -46,7 +48,9 @@ class ChurnClient:
         progress: Whether to show a progress bar; None shows it on a terminal if there are several
             requests.
 
-    It raises only ``ChurnError``: InvalidRecords for invalid customers, otherwise a ClientError.
+    It raises only ``ChurnError``: InvalidParameter for an invalid argument, InvalidRecords for
+    invalid customers, otherwise a ClientError. No message contains the key, or a password in the
+    URL.
 
     """
 
@@ -61,15 +65,14 @@ class ChurnClient:
         schema: RecordSchema | Literal["served"] | None = "served",
         progress: bool | None = None,
     ) -> None:
-        if chunk_rows < 1:
-            raise ValueError("chunk_rows must be at least 1")
-        self.url = url.rstrip("/")
+        check_numbers(timeout, retries, chunk_rows)
+        self.url = checked_url(url)
         self.chunk_rows = chunk_rows
         self.progress = progress
         self._schema = schema
         self._uses_served_schema = schema == "served"
         self._model_version: str | None = None
-        self._transport = Transport(self.url, api_key, timeout, retries)
+        self._transport = Transport(self.url, checked_key(api_key), timeout, retries)
 
     def __enter__(self) -> ChurnClient:
         return self
@@ -191,7 +194,7 @@ class ChurnClient:
             scores = None
         if not isinstance(scores, list) or len(scores) != len(rows):
             raise ServerFailed(
-                f"the response of {self.url} does not contain one score per customer",
+                f"the response of {self._transport.name} does not contain one score per customer",
                 response.status_code,
             )
         self._note_version(response.headers.get("X-Model-Version"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -22,7 +23,9 @@ from churn_model.errors import (
     TimedOut,
     Unavailable,
 )
+from churn_model.redaction import HIDDEN, redact
 
+_KEY_HEADER = "X-API-Key"
 _MAX_RETRY_AFTER = 60  # seconds; a longer Retry-After is cut to this
 
 STATUS_ERRORS: dict[int, type[ClientError]] = {
@@ -43,6 +46,7 @@ class Transport:
         self, url: str, api_key: str | None, timeout: float | tuple[float, float], retries: int
     ) -> None:
         self.url = url
+        self.name = redact(url)  # for messages
         self.timeout = timeout
         self.session = _session(api_key, retries)
 
@@ -62,11 +66,38 @@ class Transport:
         try:
             return self.session.request(method, self.url + path, timeout=self.timeout, **arguments)
         except requests.Timeout:
-            raise TimedOut(f"{self.url} did not answer within the timeout") from None
+            raise TimedOut(f"{self.name} did not answer within the timeout") from None
         except requests.ConnectionError:
-            raise Unavailable(f"{self.url} cannot be reached; is the server running?") from None
-        except requests.RequestException as error:
-            raise RequestRejected(f"{self.url}{path}: {error}") from None
+            raise Unavailable(f"{self.name} cannot be reached; is the server running?") from None
+        except (requests.RequestException, ValueError) as error:  # such as an invalid redirect
+            raise RequestRejected(
+                f"{self.name}{path}: the request cannot be sent ({redact(str(error))})"
+            ) from None
+
+
+class _SameOriginSession(requests.Session):
+    """Follows redirects only within the server, because each request contains the API key."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Called for each redirect before it is followed. Raises RequestRejected."""
+        target = _origin(str(prepared_request.url))
+        if target != _origin(response.url):
+            raise RequestRejected(
+                f"{redact(response.url)} redirects to {target}; pass the URL of that server if "
+                "you trust it",
+                response.status_code,
+            )
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of a URL, without its credentials. Raises ValueError."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}:{port}"
 
 
 class _Retry(Retry):
@@ -96,12 +127,12 @@ def _session(api_key: str | None, retries: int) -> requests.Session:
         raise_on_status=False,
         retry_after_max=_MAX_RETRY_AFTER,
     )
-    session = requests.Session()
+    session = _SameOriginSession()
     session.mount("http://", HTTPAdapter(max_retries=retry))
     session.mount("https://", HTTPAdapter(max_retries=retry))
     session.headers["Accept"] = "application/json"
     if api_key is not None:
-        session.headers["X-API-Key"] = api_key
+        session.headers[_KEY_HEADER] = api_key
     return session
 
 
@@ -121,6 +152,8 @@ def response_error(
     is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     kind = STATUS_ERRORS.get(status, ServerFailed if is_server_error else RequestRejected)
     message = str(body.get("message") or response.reason).rsplit("\nError: ", 1)[-1]
+    if key := response.request.headers.get(_KEY_HEADER):
+        message = message.replace(key, HIDDEN)
     return kind(f"{status}: {message}", status, response.headers.get("X-Request-ID"))
 
 

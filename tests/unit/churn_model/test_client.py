@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from churn_model.client import ChurnClient
 from churn_model.errors import (
+    InvalidParameter,
     InvalidRecords,
     KeyRejected,
     RequestRejected,
@@ -40,6 +41,7 @@ class Server(ThreadingHTTPServer):
         self.planned: list[tuple[int, dict[str, str], bytes] | str] = []
         self.requests: list[tuple[dict[str, str], dict]] = []
         self.openapi: dict = {}
+        self.redirects: dict[str, str] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -47,12 +49,16 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
+        if self._redirected():
+            return
         is_schema = self.path == "/openapi.json"
         self._reply(200, {}, json.dumps(self.server.openapi).encode() if is_schema else b"\n")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((dict(self.headers), body))
+        if self._redirected():
+            return
         if self.server.planned:
             plan = self.server.planned.pop(0)
             if plan == "hang":
@@ -75,6 +81,12 @@ class Handler(BaseHTTPRequestHandler):
         ]
         self._reply(200, {}, json.dumps({"predictions": scores}).encode())
 
+    def _redirected(self) -> bool:
+        target = self.server.redirects.get(self.path)
+        if target is not None:
+            self._reply(307, {"Location": target}, b"")
+        return target is not None
+
     def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
         if status == 200 and self.path == "/ping" and self.server.planned:
             status = self.server.planned.pop(0)[0]
@@ -92,14 +104,26 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def running() -> Iterator[Server]:
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def other_server() -> Iterator[Server]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -291,10 +315,34 @@ def test_a_closed_port_is_unavailable(customers):
             client.ping()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://"])
-def test_an_invalid_url_is_a_client_error(url):
-    with ChurnClient(url) as client, pytest.raises(RequestRejected):
-        client.ping()
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "nonsense",
+            "ftp://x",
+            "http://",
+            "http://x:port",
+            "http://[::1",
+            "http://x\\@y",
+            "http://x y",
+        ),
+        *("//svc:secret@x", "ftp://svc:secret@x", "http://svc:sec/ret@x", "http://svc:secret@"),
+        "http://x?token=secret",
+    ],
+)
+def test_an_invalid_url_is_rejected_without_showing_it(url):
+    with pytest.raises(InvalidParameter, match="URL of the server is invalid") as caught:
+        ChurnClient(url)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"retries": -1}, {"chunk_rows": 0}, {"timeout": 0}, {"timeout": (1.0, -1.0)}]
+)
+def test_a_number_outside_its_range_is_rejected(arguments):
+    with pytest.raises(InvalidParameter, match=f"{next(iter(arguments))} must be"):
+        ChurnClient("http://localhost", **arguments)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +358,65 @@ def test_the_api_key_is_sent_in_its_header(server, customers):
     with ChurnClient(server.url, "secret") as client:
         client.predict(customers.head(1))
     assert server.requests[0][0]["X-API-Key"] == "secret"
+
+
+def test_whitespace_around_the_api_key_is_not_sent(server, customers):
+    with ChurnClient(server.url, " secret\r\n") as client:
+        client.predict(customers.head(1))
+    assert server.requests[0][0]["X-API-Key"] == "secret"
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sec\x00ret", "secret\u20ac", "", " \n"])
+def test_an_invalid_api_key_is_rejected_without_showing_it(key):
+    with pytest.raises(InvalidParameter, match="the API key") as caught:
+        ChurnClient("http://localhost", key)
+    assert "sec" not in str(caught.value)
+
+
+def test_an_error_of_the_server_that_contains_the_key_is_shown_without_it(server, customers):
+    server.planned = [(401, {}, b'{"message": "unknown key s3cret"}')]
+    client = ChurnClient(server.url, "s3cret")
+    with client, pytest.raises(KeyRejected, match=r"401: unknown key \*\*\*$"):
+        client.predict(customers)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/invocations"])
+def test_a_redirect_to_another_server_is_not_followed(server, other_server, customers, path):
+    server.redirects[path] = other_server.url.replace("//", "//svc:s3cret@") + path
+    client, words = ChurnClient(server.url, "k3y"), f"redirects to {other_server.url};"
+    with client, pytest.raises(RequestRejected, match=words) as caught:
+        client.predict(customers)
+    assert other_server.requests == []
+    assert "s3cret" not in str(caught.value)
+    assert "k3y" not in str(caught.value)
+
+
+def test_a_redirect_within_the_server_is_followed(server, customers):
+    server.redirects["/invocations"] = "/moved"
+    with ChurnClient(server.url, "secret") as client:
+        assert len(client.predict(customers)) == len(customers)
+    assert [headers["X-API-Key"] for headers, _ in server.requests] == ["secret"] * 2
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://127.0.0.1:port", "/invocations"])
+def test_a_redirect_that_leads_nowhere_is_a_client_error(server, customers, target):
+    server.redirects["/invocations"] = target
+    with ChurnClient(server.url) as client, pytest.raises(RequestRejected):
+        client.predict(customers)
+
+
+def test_credentials_in_the_url_are_sent_and_not_shown(server, customers):
+    with ChurnClient(server.url.replace("//", "//svc:s3cret@")) as client:
+        client.predict(customers)
+        assert server.requests[0][0]["Authorization"].startswith("Basic ")
+        server.planned = [(200, {}, b"")]
+        with pytest.raises(ServerFailed, match=r"http://\*\*\*@127") as caught:
+            client.predict(customers)
+        assert "s3cret" not in str(caught.value)
+    with ChurnClient("http://svc:s3cret@127.0.0.1:9", retries=0) as client:
+        with pytest.raises(Unavailable) as unavailable:
+            client.ping()
+        assert "s3cret" not in str(unavailable.value)
 
 
 def test_ping_recognises_a_server_without_a_model(client, server):
