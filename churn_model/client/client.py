@@ -17,6 +17,7 @@ from churn_model.client.transport import STATUS_ERRORS, Transport, response_erro
 from churn_model.errors import (
     FieldError,
     InvalidRecords,
+    RequestRejected,
     SchemaError,
     ServerFailed,
     messages_by_row,
@@ -39,9 +40,13 @@ class ChurnClient:
         api_key: Sent in the header ``X-API-Key``, and only to this server: redirects to another
             server are not followed. Whitespace around the key is ignored.
         timeout: Seconds to wait for each response, or (seconds to connect, seconds to respond).
-        retries: How often to repeat a request after a failed connection, 429 or 503. The pause is
-            the response's ``Retry-After``, otherwise it grows from half a second.
+        retries: How often to repeat a request after a failed connection, an incomplete response,
+            429 or 503. The pause is the response's ``Retry-After``, otherwise it grows from half a
+            second.
+        max_wait: The most seconds to pause in total before one request succeeds. If the server asks
+            for more, Unavailable is raised at once, with ``retry_after``.
         chunk_rows: The most customers per request; more are sent in several requests, in order.
+            Chunks that are too large for the server (413) are halved.
         schema: The record's schema; None leaves all validation to the server. By default the
             client uses the schema that the server publishes (``churn serve`` does), otherwise
             CustomerRecord's. Pass the schema if ``mlflow models serve`` serves another record.
@@ -61,18 +66,19 @@ class ChurnClient:
         *,
         timeout: float | tuple[float, float] = (5.0, 60.0),
         retries: int = 3,
+        max_wait: float = 60.0,
         chunk_rows: int = _CHUNK_ROWS,
         schema: RecordSchema | Literal["served"] | None = "served",
         progress: bool | None = None,
     ) -> None:
-        check_numbers(timeout, retries, chunk_rows)
+        check_numbers(timeout, retries, max_wait, chunk_rows)
         self.url = checked_url(url)
         self.chunk_rows = chunk_rows
         self.progress = progress
         self._schema = schema
         self._uses_served_schema = schema == "served"
         self._model_version: str | None = None
-        self._transport = Transport(self.url, checked_key(api_key), timeout, retries)
+        self._transport = Transport(self.url, checked_key(api_key), timeout, retries, max_wait)
 
     def __enter__(self) -> ChurnClient:
         return self
@@ -166,19 +172,29 @@ class ChurnClient:
         return errors
 
     def _score(self, rows: list[Row], positions: list[int], params: Mapping[str, Any]) -> list[Row]:
-        """Send rows in chunks; ``positions`` are their positions in the caller's input."""
+        """Send rows in chunks; ``positions`` are their positions in the caller's input.
+
+        A chunk that is too large for the server is halved, and so are all chunks after it.
+        """
         scores: list[Row] = []
-        starts = range(0, len(rows), self.chunk_rows)
-        with self._progress_bar(len(rows), len(starts)) as bar:
-            for start in starts:
-                chunk = slice(start, start + self.chunk_rows)
-                scores += self._score_chunk(rows[chunk], positions[chunk], params)
-                bar.update(len(rows[chunk]))
+        size = self.chunk_rows
+        with self._progress_bar(len(rows)) as bar:
+            while len(scores) < len(rows):
+                chunk = slice(len(scores), len(scores) + size)
+                n = len(rows[chunk])
+                try:
+                    scores += self._score_chunk(rows[chunk], positions[chunk], params)
+                except RequestRejected as error:
+                    if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or n == 1:
+                        raise
+                    size = (n + 1) // 2
+                else:
+                    bar.update(n)
         return scores
 
-    def _progress_bar(self, rows: int, requests: int) -> tqdm[Any]:
+    def _progress_bar(self, rows: int) -> tqdm[Any]:
         # tqdm's None means: only on a terminal
-        automatic = None if requests > 1 else True
+        automatic = None if rows > self.chunk_rows else True
         disable = automatic if self.progress is None else not self.progress
         return tqdm(total=rows, unit=" customers", unit_scale=True, disable=disable)
 

@@ -52,12 +52,16 @@ def _is_latin_1(text: str) -> bool:
     return True
 
 
-def check_numbers(timeout: float | tuple[float, float], retries: int, chunk_rows: int) -> None:
+def check_numbers(
+    timeout: float | tuple[float, float], retries: int, max_wait: float, chunk_rows: int
+) -> None:
     """Raise InvalidParameter for a number outside its range."""
     timeouts = timeout if isinstance(timeout, tuple) else (timeout,)
     if not all(seconds > 0 for seconds in timeouts):
         raise InvalidParameter("timeout must be more than 0 seconds")
     if retries < 0:
         raise InvalidParameter("retries must be at least 0")
+    if not max_wait >= 0:
+        raise InvalidParameter("max_wait must be at least 0 seconds")
     if chunk_rows < 1:
         raise InvalidParameter("chunk_rows must be at least 1")

@@ -189,6 +189,14 @@ def test_the_client_uses_the_servers_errors(ours, customers, expected):
     assert report["error"].notna().sum() == 1
 
 
+def test_the_client_halves_requests_that_are_too_large_for_the_server(ours):
+    """The first chunk is over the limit in bytes, and its halves are over the limit in rows."""
+    many = simulate(12_000, seed=14).customers
+    with ChurnClient(ours.url, retries=0) as client:
+        scored = client.predict(many)
+    assert scored["customer_id"].tolist() == many["customer_id"].tolist()
+
+
 def test_mlflows_own_client_works(ours, customers, expected):
     client = ScoringServerClient("127.0.0.1", ours.port)
     client.ping()

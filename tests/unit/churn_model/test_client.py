@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date
+from datetime import date, datetime, timezone
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Literal
@@ -41,6 +42,7 @@ class Server(ThreadingHTTPServer):
         self.planned: list[tuple[int, dict[str, str], bytes] | str] = []
         self.requests: list[tuple[dict[str, str], dict]] = []
         self.openapi: dict = {}
+        self.max_rows = 1000
         self.redirects: dict[str, str] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -63,6 +65,9 @@ class Handler(BaseHTTPRequestHandler):
             plan = self.server.planned.pop(0)
             if plan == "hang":
                 time.sleep(0.4)
+            elif isinstance(plan, str) and plan != "drop":
+                self._reply_partly(plan)
+                return
             elif plan == "drop":
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
@@ -71,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
                 return
         columns, data = body["dataframe_split"]["columns"], body["dataframe_split"]["data"]
         rows = [dict(zip(columns, row, strict=True)) for row in data]
+        if len(rows) > self.server.max_rows:
+            self._reply(413, {}, b'{"message": "too large"}')
+            return
         scores = [
             {
                 "customer_id": row.get("customer_id"),
@@ -80,6 +88,22 @@ class Handler(BaseHTTPRequestHandler):
             for row in rows
         ]
         self._reply(200, {}, json.dumps({"predictions": scores}).encode())
+
+    def _reply_partly(self, plan: str) -> None:
+        """Part of a response, which is cut off, or stops while the connection stays open."""
+        self.send_response(200)
+        if plan == "cut chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"20\r\n" + b'{"predictions": [')
+        else:
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"predictions": [')
+        if plan == "stop":
+            time.sleep(0.4)
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
 
     def _redirected(self) -> bool:
         target = self.server.redirects.get(self.path)
@@ -138,7 +162,7 @@ def pauses(monkeypatch) -> list[float]:
     pauses: list[float] = []
     # only the module's own name: threads of other libraries need the real ``time.sleep``
     clock = SimpleNamespace(sleep=pauses.append, time=time.time)
-    monkeypatch.setattr("urllib3.util.retry.time", clock)
+    monkeypatch.setattr("churn_model.client.transport.time", clock)
     return pauses
 
 
@@ -170,6 +194,22 @@ def test_a_large_frame_is_sent_in_chunks_and_keeps_its_order(server, customers):
     assert [len(body["dataframe_split"]["data"]) for _, body in server.requests] == [10, 10, 5]
     assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
     assert scored.index.equals(customers.index)
+
+
+@pytest.mark.parametrize(("max_rows", "sent"), [(7, [25, 13, 7, 7, 7, 4]), (1, [25, 13, 7, 4, 2])])
+def test_a_chunk_that_is_too_large_is_halved(client, server, customers, max_rows, sent):
+    server.max_rows = max_rows
+    scored = client.predict(customers)
+    assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
+    rows = [len(body["dataframe_split"]["data"]) for _, body in server.requests]
+    assert rows == (sent if max_rows > 1 else sent + [1] * 25)
+
+
+def test_one_customer_that_is_too_large_is_rejected(client, server, customers):
+    server.max_rows = 0
+    with pytest.raises(RequestRejected, match="413: too large"):
+        client.predict(customers)
+    assert [len(body["dataframe_split"]["data"]) for _, body in server.requests][-1] == 1
 
 
 def test_values_are_sent_unaltered_and_missing_ones_as_null(client, server, customers):
@@ -254,7 +294,6 @@ def test_field_errors_of_the_server_count_rows_as_the_caller_does(server, custom
         (401, KeyRejected),
         (403, KeyRejected),
         (404, RequestRejected),
-        (413, RequestRejected),
         (500, ServerFailed),
         (502, Unavailable),
         (504, TimedOut),
@@ -278,10 +317,28 @@ def test_a_request_is_repeated_after_the_pause_that_a_busy_server_asks_for(
     assert len(server.requests) == 2
 
 
-def test_a_long_retry_after_is_cut_to_a_minute(client, server, customers, pauses):
-    server.planned = [(503, {"Retry-After": "3600"}, b"")]
+def test_a_server_that_asks_for_a_long_pause_is_reported_at_once(client, server, customers, pauses):
+    server.planned = [(503, {"Retry-After": "3600"}, b'{"message": "full"}')]
+    with pytest.raises(Unavailable, match="503: full; try again in 3600 s") as caught:
+        client.predict(customers)
+    assert caught.value.retry_after == 3600
+    assert pauses == []
+    assert len(server.requests) == 1
+
+
+def test_the_pauses_of_a_request_are_limited_in_total(server, customers, pauses):
+    server.planned = [(429, {"Retry-After": "20"}, b"")] * 3
+    with ChurnClient(server.url, max_wait=50) as client, pytest.raises(Unavailable, match="20 s"):
+        client.predict(customers)
+    assert pauses == [20, 20]
+
+
+def test_a_retry_after_may_be_a_date(client, server, customers, pauses):
+    later = format_datetime(datetime.fromtimestamp(time.time() + 30, timezone.utc), usegmt=True)
+    server.planned = [(503, {"Retry-After": later}, b""), (503, {"Retry-After": "soon"}, b"")]
     client.predict(customers)
-    assert pauses == [60]
+    assert pauses[0] == pytest.approx(29, abs=2)
+    assert pauses[1] == pytest.approx(0.55, abs=0.05)  # as without the header
 
 
 def test_a_server_that_stays_busy_is_given_up(client, server, customers, pauses):
@@ -295,6 +352,23 @@ def test_a_server_that_stays_busy_is_given_up(client, server, customers, pauses)
 def test_a_dropped_connection_is_tried_again(client, server, customers):
     server.planned = ["drop"]
     assert len(client.predict(customers)) == len(customers)
+
+
+@pytest.mark.parametrize("plan", ["cut", "cut chunked"])
+def test_an_incomplete_response_is_requested_again(client, server, customers, plan, pauses):
+    server.planned = [plan]
+    assert len(client.predict(customers)) == len(customers)
+    server.planned = [plan] * 3
+    with pytest.raises(Unavailable, match="closed the connection before its response was complete"):
+        client.predict(customers)
+    assert server.planned == []
+
+
+def test_a_response_that_stops_is_a_timeout_and_is_not_repeated(server, customers):
+    server.planned = ["stop"]
+    with ChurnClient(server.url, timeout=0.1) as client, pytest.raises(TimedOut):
+        client.predict(customers)
+    assert len(server.requests) == 1
 
 
 def test_a_slow_reply_is_a_timeout_and_is_not_repeated(server, customers):
@@ -338,7 +412,14 @@ def test_an_invalid_url_is_rejected_without_showing_it(url):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"retries": -1}, {"chunk_rows": 0}, {"timeout": 0}, {"timeout": (1.0, -1.0)}]
+    "arguments",
+    [
+        {"retries": -1},
+        {"max_wait": -1},
+        {"chunk_rows": 0},
+        {"timeout": 0},
+        {"timeout": (1.0, -1.0)},
+    ],
 )
 def test_a_number_outside_its_range_is_rejected(arguments):
     with pytest.raises(InvalidParameter, match=f"{next(iter(arguments))} must be"):
