@@ -18,7 +18,8 @@
         ├── KeyRejected         401, 403: the API key is missing or wrong
         ├── Unavailable         no complete response, or 429, 502 or 503, after all retries
         ├── TimedOut            no response in time, or 408 or 504
-        └── ServerFailed        500, or a response without scores
+        ├── ServerFailed        500, or a response without scores
+        └── VersionChanged      several model versions scored parts of one table
 
 All of them can be pickled, because Spark and process pools move them between processes.
 """
@@ -179,3 +180,7 @@ class TimedOut(ClientError):
 
 class ServerFailed(ClientError):
     """The server failed (500), or its response contains no scores."""
+
+
+class VersionChanged(ClientError):
+    """Several model versions scored parts of one table, each time that it was scored."""

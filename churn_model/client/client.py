@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence, Set
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal
@@ -13,13 +14,14 @@ from tqdm import tqdm
 
 from churn_model.client.encoding import ClientInput, Row, encode, rows_of
 from churn_model.client.parameters import check_numbers, checked_key, checked_url
-from churn_model.client.transport import STATUS_ERRORS, Transport, response_error
+from churn_model.client.transport import STATUS_ERRORS, Transport, backoff, response_error
 from churn_model.errors import (
     FieldError,
     InvalidRecords,
     RequestRejected,
     SchemaError,
     ServerFailed,
+    VersionChanged,
     messages_by_row,
 )
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
@@ -27,6 +29,9 @@ from churn_model.scoring import AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
 _CHUNK_ROWS = 10_000
+_RESTARTS = 6
+"""How often a table is scored again after the model version has changed. The pauses are 15 seconds
+in total, because all workers of ``churn serve`` switch within 10 seconds by default."""
 
 
 class ChurnClient:
@@ -50,6 +55,9 @@ class ChurnClient:
         schema: The record's schema; None leaves all validation to the server. By default the
             client uses the schema that the server publishes (``churn serve`` does), otherwise
             CustomerRecord's. Pass the schema if ``mlflow models serve`` serves another record.
+        mixed_versions: Whether several model versions may score one table. By default, all of it is
+            scored again if the version changes between two requests; if it keeps changing,
+            VersionChanged is raised. ``mlflow models serve`` does not report its version.
         progress: Whether to show a progress bar; None shows it on a terminal if there are several
             requests.
 
@@ -69,11 +77,13 @@ class ChurnClient:
         max_wait: float = 60.0,
         chunk_rows: int = _CHUNK_ROWS,
         schema: RecordSchema | Literal["served"] | None = "served",
+        mixed_versions: bool = False,
         progress: bool | None = None,
     ) -> None:
         check_numbers(timeout, retries, max_wait, chunk_rows)
         self.url = checked_url(url)
         self.chunk_rows = chunk_rows
+        self.mixed_versions = mixed_versions
         self.progress = progress
         self._schema = schema
         self._uses_served_schema = schema == "served"
@@ -132,25 +142,43 @@ class ChurnClient:
         ``reasons``; with ``on_invalid="report"`` also ``error``, the reason why a row has no score.
         ``threshold``: the probability (0..1) from which a customer is predicted to churn, by
         default the model's own. ``as_of``: the day of scoring for models with dates, by default
-        the server's current day. Raises InvalidRecords or a ClientError.
+        the server's current day. ``attrs["model_version"]`` is the version that scored all n
+        customers, or None if the server does not report it (``mlflow models serve``), several
+        versions did (``mixed_versions``), or there was no customer to score. Raises InvalidRecords
+        or a ClientError.
         """
         rows = rows_of(customers)
+        params = _params(threshold, explain, on_invalid, as_of)
+        for attempt in range(_RESTARTS + 1):
+            try:
+                return self._predict(customers, rows, params)
+            except VersionChanged:
+                if attempt == _RESTARTS:
+                    raise
+                time.sleep(backoff(attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _predict(
+        self, customers: ClientInput, rows: list[Row], params: Mapping[str, Any]
+    ) -> pd.DataFrame:
+        on_invalid: OnInvalid = params["on_invalid"]
         index = customers.index if isinstance(customers, pd.DataFrame) else None
         errors = self._check(customers if isinstance(customers, pd.DataFrame) else rows)
         if errors and on_invalid == "raise":
             raise InvalidRecords(errors)
         invalid = {error.row for error in errors}
         positions = [position for position in range(len(rows)) if position not in invalid]
-        params = _params(threshold, explain, on_invalid, as_of)
-        scores = self._score([rows[position] for position in positions], positions, params)
+        scores, version = self._score([rows[position] for position in positions], positions, params)
         if on_invalid == "report":
             scores = self._with_invalid(dict(zip(positions, scores, strict=True)), rows, errors)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             scores,
             index=index,
-            columns=None if scores else self._output_columns(explain, on_invalid),
+            columns=None if scores else self._output_columns(params["explain"], on_invalid),
             dtype=object if on_invalid == "report" else None,  # object columns can hold None
         )
+        frame.attrs["model_version"] = version
+        return frame
 
     def predict_one(
         self,
@@ -171,26 +199,36 @@ class ChurnClient:
             errors = _field_errors(customers, self.schema)
         return errors
 
-    def _score(self, rows: list[Row], positions: list[int], params: Mapping[str, Any]) -> list[Row]:
+    def _score(
+        self, rows: list[Row], positions: list[int], params: Mapping[str, Any]
+    ) -> tuple[list[Row], str | None]:
         """Send rows in chunks; ``positions`` are their positions in the caller's input.
 
-        A chunk that is too large for the server is halved, and so are all chunks after it.
+        Returns the scores, and the version that computed all of them. A chunk that is too large for
+        the server is halved, and so are all chunks after it. Raises VersionChanged if the scores
+        must be computed again.
         """
         scores: list[Row] = []
+        versions: set[str | None] = set()
         size = self.chunk_rows
         with self._progress_bar(len(rows)) as bar:
             while len(scores) < len(rows):
                 chunk = slice(len(scores), len(scores) + size)
                 n = len(rows[chunk])
                 try:
-                    scores += self._score_chunk(rows[chunk], positions[chunk], params)
+                    chunk_scores, version = self._score_chunk(rows[chunk], positions[chunk], params)
                 except RequestRejected as error:
                     if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or n == 1:
                         raise
                     size = (n + 1) // 2
-                else:
-                    bar.update(n)
-        return scores
+                    continue
+                self._note_version(version)
+                versions.add(version)
+                if len(versions) > 1 and not self.mixed_versions:
+                    raise _version_changed(versions)
+                scores += chunk_scores
+                bar.update(n)
+        return scores, versions.pop() if len(versions) == 1 else None
 
     def _progress_bar(self, rows: int) -> tqdm[Any]:
         # tqdm's None means: only on a terminal
@@ -200,7 +238,8 @@ class ChurnClient:
 
     def _score_chunk(
         self, rows: list[Row], positions: list[int], params: Mapping[str, Any]
-    ) -> list[Row]:
+    ) -> tuple[list[Row], str | None]:
+        """The scores of one request, and the model version if the server reports it."""
         response = self._transport.post_json("/invocations", encode(rows, self.schema, params))
         if response.status_code != HTTPStatus.OK:
             raise response_error(response, positions)
@@ -213,18 +252,19 @@ class ChurnClient:
                 f"the response of {self._transport.name} does not contain one score per customer",
                 response.status_code,
             )
-        self._note_version(response.headers.get("X-Model-Version"))
-        return scores
+        return scores, response.headers.get("X-Model-Version") or None
 
     def _note_version(self, version: str | None) -> None:
-        """Request the schema again once another model version has answered."""
-        if (
-            self._uses_served_schema
-            and self._model_version is not None
-            and version != self._model_version
-        ):
-            self._schema = "served"
-        self._model_version = version
+        """Request the schema again once another model version has answered.
+
+        Raises VersionChanged if the schema differs from the one that the request was written with.
+        """
+        previous, self._model_version = self._model_version, version
+        if not self._uses_served_schema or previous in (None, version):
+            return
+        schema, self._schema = self._schema, "served"
+        if self.schema != schema and not self.mixed_versions:
+            raise _version_changed({previous, version})
 
     def _with_invalid(
         self, scores: Mapping[int, Row], rows: list[Row], errors: Sequence[FieldError]
@@ -255,6 +295,14 @@ def _params(
     if as_of is not None:
         params["as_of"] = str(as_of)
     return params
+
+
+def _version_changed(versions: Set[str | None]) -> VersionChanged:
+    names = " and ".join(sorted(version or "unknown" for version in versions))
+    return VersionChanged(
+        f"the server keeps changing its model version ({names}); score again once all its workers "
+        "serve the same version, or pass mixed_versions=True"
+    )
 
 
 def _field_errors(

@@ -99,7 +99,7 @@ class Transport:
             except (requests.RequestException, ValueError) as error:
                 if is_last or not _can_be_repeated(error):
                     raise self._error(path, error) from None
-            pause = min(asked or _backoff(attempt), wait)
+            pause = min(asked or backoff(attempt), wait)
             wait -= pause
             time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
@@ -131,7 +131,7 @@ def _is_read_timeout(error: Exception) -> bool:
     return bool(error.args) and isinstance(error.args[0], ReadTimeoutError)
 
 
-def _backoff(attempt: int) -> float:
+def backoff(attempt: int) -> float:
     """Seconds to pause after an attempt, counted from 0: none, then from half a second."""
     return 0.0 if attempt == 0 else 2.0 ** (attempt - 2) + random.uniform(0, 0.1)
 

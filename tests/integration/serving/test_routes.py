@@ -180,6 +180,7 @@ def test_the_client_uses_the_servers_errors(ours, customers, expected):
     with ChurnClient(ours.url) as client:
         scored = client.predict(customers)
         np.testing.assert_allclose(scored["churn_probability"], expected, rtol=0, atol=1e-12)
+        assert scored.attrs["model_version"] == "1"
     spoiled = customers.copy()
     spoiled.loc[5, "age"] = 300
     with ChurnClient(ours.url, schema=None) as client:

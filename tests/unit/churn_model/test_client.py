@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import date, datetime, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Literal
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel
 
 from churn_model.client import ChurnClient
 from churn_model.errors import (
+    ClientError,
     InvalidParameter,
     InvalidRecords,
     KeyRejected,
@@ -29,6 +31,7 @@ from churn_model.errors import (
     ServerFailed,
     TimedOut,
     Unavailable,
+    VersionChanged,
 )
 from churn_model.schema import CustomerRecord, RecordSchema
 from training.data.simulator import simulate
@@ -43,6 +46,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[tuple[dict[str, str], dict]] = []
         self.openapi: dict = {}
         self.max_rows = 1000
+        self.versions: Iterator[str] = iter(())
         self.redirects: dict[str, str] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -87,7 +91,9 @@ class Handler(BaseHTTPRequestHandler):
             }
             for row in rows
         ]
-        self._reply(200, {}, json.dumps({"predictions": scores}).encode())
+        version = next(self.server.versions, None)
+        headers = {} if version is None else {"X-Model-Version": version}
+        self._reply(200, headers, json.dumps({"predictions": scores}).encode())
 
     def _reply_partly(self, plan: str) -> None:
         """Part of a response, which is cut off, or stops while the connection stays open."""
@@ -163,6 +169,7 @@ def pauses(monkeypatch) -> list[float]:
     # only the module's own name: threads of other libraries need the real ``time.sleep``
     clock = SimpleNamespace(sleep=pauses.append, time=time.time)
     monkeypatch.setattr("churn_model.client.transport.time", clock)
+    monkeypatch.setattr("churn_model.client.client.time", clock)
     return pauses
 
 
@@ -551,7 +558,46 @@ def test_the_schema_is_requested_again_for_another_version_or_an_invalid_record(
             client.predict([customer | {"score": 2.5}])
         client.predict([customer | {"score": 2.5}])
     sent = [body["dataframe_split"]["columns"] for _, body in server.requests]
-    assert sent == [["signed", "plan"]] * 4 + [["signed", "plan", "score"]]
+    # the request that version 2 answered was written again with its schema
+    assert sent == [["signed", "plan"]] * 4 + [["signed", "plan", "score"]] * 2
+
+
+@pytest.mark.parametrize(("versions", "reported"), [(["7"] * 3, "7"), ([""] * 3, None), ([], None)])
+def test_the_model_version_is_reported(server, customers, versions, reported):
+    server.versions = iter(versions)
+    with ChurnClient(server.url, chunk_rows=10) as client:
+        assert client.predict(customers).attrs == {"model_version": reported}
+        assert client.predict([]).attrs == {"model_version": None}
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("old", ["7", ""])
+def test_a_table_is_scored_again_if_the_model_version_changes(server, customers, pauses, old):
+    server.versions = iter([old, "8", "8", "8", "8"])
+    with ChurnClient(server.url, chunk_rows=10) as client:
+        scored = client.predict(customers)
+    assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
+    assert scored.attrs["model_version"] == "8"
+    assert len(server.requests) == 5
+
+
+def test_a_model_version_that_keeps_changing_is_an_error(server, customers, pauses):
+    server.versions = cycle(["7", "8"])
+    client = ChurnClient(server.url, chunk_rows=10)
+    with client, pytest.raises(VersionChanged, match="7 and 8") as caught:
+        client.predict(customers)
+    assert isinstance(caught.value, ClientError)
+    assert len(server.requests) == 7 * 2
+    assert 10 < sum(pauses) < 20
+
+
+def test_mixed_versions_can_be_permitted(server, customers):
+    server.versions = cycle(["7", "8"])
+    with ChurnClient(server.url, chunk_rows=10, mixed_versions=True) as client:
+        scored = client.predict(customers)
+    assert len(scored) == len(customers)
+    assert scored.attrs["model_version"] is None
+    assert len(server.requests) == 3
 
 
 def test_dates_and_the_day_of_scoring_are_sent_as_strings(server):
