@@ -1,6 +1,6 @@
 import pytest
 
-from churn_model.redaction import redact
+from churn_model.redaction import is_ambiguous, passwords_in, redact, redact_uri
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,32 @@ def test_a_text_without_credentials_is_unchanged(text):
 
 def test_given_secrets_are_hidden():
     assert redact("key abc, abcd", ["abcd", "abc"]) == "key ***, ***"
+
+
+def test_a_whole_uri_may_contain_whitespace():
+    assert redact_uri("http://svc:my s3cret@host") == "http://***@host"
+
+
+@pytest.mark.parametrize(
+    ("uri", "passwords"),
+    [
+        ("http://svc:p%40ssword@host", ["p%40ssword", "p@ssword"]),
+        ("http://svc:a@b:c/d@host/x", ["a@b:c/d"]),
+        *((uri, []) for uri in ("http://svc@host", "http://svc:abc@host", "http://host:80", "x")),
+    ],
+)
+def test_the_password_is_found_as_written_and_decoded(uri, passwords):
+    assert passwords_in(uri) == passwords
+
+
+def test_a_password_that_is_not_percent_encoded_is_ambiguous():
+    for password in ("a@b", "a/b", "a?b", "a#b"):
+        assert is_ambiguous(f"http://svc:{password}@host")
+    assert is_ambiguous("postgresql://host/db?password=a@b")
+    for uri in (
+        "http://svc:a%40b:c@host:80/x",
+        "http://host",
+        "sqlite:////home/me@work/m.db",
+        "x@y",
+    ):
+        assert not is_ambiguous(uri)
