@@ -12,6 +12,7 @@ from pyspark.errors import PySparkException
 
 from batch.output import not_writable
 from churn_model.errors import BatchError
+from churn_model.redaction import redact
 
 _LONGEST = 500
 _FILE = re.compile(r"\b(file|hdfs|s3a?|gs|abfss?|dbfs):/\S+")
@@ -33,7 +34,7 @@ def one_line_errors(source: str, output: str) -> Iterator[None]:
         write_error = _WRITE_ERROR.search(text)
         if write_error and _READING not in text:
             raise not_writable(output, write_error[0]) from None
-        raise BatchError(f"{source}: {cause(text)}") from None
+        raise BatchError(f"{source}: {redact(cause(text))}") from None
 
 
 def cause(text: str) -> str:

@@ -16,9 +16,10 @@
     └── ClientError             a scoring server did not return scores
         ├── RequestRejected     400, 404, 413, 415: the request itself was wrong
         ├── KeyRejected         401, 403: the API key is missing or wrong
-        ├── Unavailable         no connection, or 429, 502 or 503 after all retries
+        ├── Unavailable         no complete response, or 429, 502 or 503, after all retries
         ├── TimedOut            no response in time, or 408 or 504
-        └── ServerFailed        500, or a response without scores
+        ├── ServerFailed        500, or a response without scores
+        └── VersionChanged      several model versions scored parts of one table
 
 All of them can be pickled, because Spark and process pools move them between processes.
 """
@@ -140,16 +141,22 @@ class ClientError(ChurnError):
     """A scoring server did not return scores.
 
     ``status`` is the HTTP status, or None without a response. ``request_id`` is the response's
-    ``X-Request-ID`` header, if it has one.
+    ``X-Request-ID`` header, if it has one. ``retry_after``: the seconds after which the server asks
+    to try again, or None if it does not say.
     """
 
     def __init__(
-        self, message: str, status: int | None = None, request_id: str | None = None
+        self,
+        message: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, status, request_id)
+        super().__init__(message, status, request_id, retry_after)
         self.message = message
         self.status = status
         self.request_id = request_id
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return self.message + (f" (request {self.request_id})" if self.request_id else "")
@@ -164,7 +171,7 @@ class KeyRejected(ClientError):
 
 
 class Unavailable(ClientError):
-    """No connection, or 429, 502 or 503 after all retries."""
+    """No complete response, or 429, 502 or 503, after all retries."""
 
 
 class TimedOut(ClientError):
@@ -173,3 +180,7 @@ class TimedOut(ClientError):
 
 class ServerFailed(ClientError):
     """The server failed (500), or its response contains no scores."""
+
+
+class VersionChanged(ClientError):
+    """Several model versions scored parts of one table, each time that it was scored."""

@@ -9,14 +9,14 @@ import contextvars
 from collections.abc import Callable
 from concurrent.futures import Future, TimeoutError
 from contextlib import ExitStack
+from functools import partial
 from threading import Thread
 from typing import TypeVar
-from urllib.parse import urlsplit
-
-import mlflow
 
 from churn_model.errors import RegistryError
+from pyfunc.database import connect
 from pyfunc.environment import environment_variable, is_set_by_user
+from pyfunc.registry_location import database_servers, shown_location, uses_server
 
 DEADLINE = 6.0
 """Seconds after which a server counts as unreachable.
@@ -34,24 +34,32 @@ T = TypeVar("T")
 def with_deadline(request: Callable[[], T]) -> T:
     """The result of a request to the tracking server or the registry.
 
-    Raises RegistryError if a remote server does not answer within DEADLINE seconds. Databases and
-    folders have no deadline, and neither has a server if the user has set MLflow's retries or
-    timeout.
+    Raises RegistryError if a remote server does not answer within DEADLINE seconds. A database
+    server must accept a connection in this time; the request itself may take longer, because the
+    first one creates the tables. SQLite and folders have no deadline, and neither has an MLflow
+    server if the user has set MLflow's retries or timeout.
     """
+    check_database_servers()
     has_deadline = uses_server() and not any(map(is_set_by_user, _LIMITS))
     with ExitStack() as stack:
         for name, value in _LIMITS.items():
             stack.enter_context(environment_variable(name, value))
-        return _in_thread(request) if has_deadline else request()
+        if has_deadline:
+            return _in_thread(request, ", or set MLFLOW_HTTP_REQUEST_TIMEOUT to wait longer")
+        return request()
 
 
-def uses_server() -> bool:
-    """Whether the tracking server or the registry is reached over HTTP."""
-    uris = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
-    return any(urlsplit(uri).scheme in ("http", "https") for uri in uris)
+def check_database_servers() -> None:
+    """Connect to tracking and registry database, if they are on a server.
+
+    Raises RegistryError if one does not answer within DEADLINE seconds or its driver is not
+    installed, otherwise the exception of its driver.
+    """
+    for uri in database_servers():
+        _in_thread(partial(connect, uri))
 
 
-def _in_thread(request: Callable[[], T]) -> T:
+def _in_thread(request: Callable[[], T], advice: str = "") -> T:
     """Wait for the request in a daemon thread, which may be left behind.
 
     MLflow's timeout is not a deadline: it starts again for each retry and for each address of the
@@ -66,9 +74,8 @@ def _in_thread(request: Callable[[], T]) -> T:
         if future.done():  # the request itself raised it
             raise
         raise RegistryError(
-            f"the MLflow registry at {mlflow.get_registry_uri()} did not answer within "
-            f"{DEADLINE:g} s; check MLFLOW_TRACKING_URI and that the server is running, or set "
-            "MLFLOW_HTTP_REQUEST_TIMEOUT to wait longer"
+            f"the MLflow registry at {shown_location()} did not answer within {DEADLINE:g} s; "
+            f"check MLFLOW_TRACKING_URI and that the server is running{advice}"
         ) from None
 
 

@@ -16,8 +16,9 @@ from mlflow.pyfunc import PyFuncModel
 
 from pyfunc import CHAMPION, CHAMPION_URI, MODEL_NAME
 from pyfunc.database_lock import database_lock
-from pyfunc.deadline import uses_server, with_deadline
+from pyfunc.deadline import with_deadline
 from pyfunc.registry_errors import readable_errors
+from pyfunc.registry_location import database_servers, uses_server
 
 _MLFLOW_SCHEMES = ("models:/", "runs:/")
 
@@ -71,7 +72,7 @@ def check_reachable() -> None:
 
 def check_reachable_for(uri: str) -> None:
     """Call ``check_reachable`` if reading a model takes requests to a remote server."""
-    if uri.startswith(_MLFLOW_SCHEMES) and uses_server():
+    if uri.startswith(_MLFLOW_SCHEMES) and (uses_server() or database_servers()):
         check_reachable()
 
 

@@ -1,13 +1,13 @@
-"""Translates the exceptions of MLflow and its stores into one-line errors."""
+"""Translates the exceptions of MLflow and its stores into one-line errors without passwords."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import mlflow
-
 from churn_model.errors import RegistryError
+from churn_model.redaction import redact_uri
+from pyfunc.registry_location import has_credentials, hide_credentials, shown_location
 
 _NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -20,17 +20,19 @@ def readable_errors(uri: str | None = None) -> Iterator[None]:
     except RegistryError:
         raise
     except Exception as error:
-        raise RegistryError(_explain(error, uri)) from error
+        # a traceback would show the text of the cause
+        cause = None if has_credentials() else error
+        raise RegistryError(_explain(error, uri)) from cause
 
 
 def _explain(error: Exception, uri: str | None) -> str:
-    reason = (str(error).splitlines() or [""])[0]
+    reason = hide_credentials((str(error).strip().splitlines() or [""])[0])
     if uri is not None and getattr(error, "error_code", "") in _NOT_FOUND:
         return (
-            f"{uri}: no such model at {mlflow.get_registry_uri()} ({reason}); "
+            f"{redact_uri(uri)}: no such model at {shown_location()} ({reason}); "
             "train and register one, or set MLFLOW_TRACKING_URI"
         )
     return (
-        f"the MLflow registry at {mlflow.get_registry_uri()} cannot be used ({reason}); "
+        f"the MLflow registry at {shown_location()} cannot be used ({reason}); "
         "check MLFLOW_TRACKING_URI and that the server is running"
     )

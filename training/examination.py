@@ -163,7 +163,8 @@ def _trained_on(versions: Sequence[LoadedVersion], table: Table) -> Iterator[str
 
 
 def _version(name: str, version: str) -> ModelVersion:
-    return MlflowClient().get_model_version(name, version)
+    with readable_errors():
+        return MlflowClient().get_model_version(name, version)
 
 
 def log_examination(name: str, examination: Examination, *, promoted: bool, forced: str) -> None:

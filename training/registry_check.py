@@ -7,10 +7,11 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-import mlflow
-
 from churn_model.errors import RegistryError
+from pyfunc.deadline import check_database_servers
 from pyfunc.registry import check_reachable
+from pyfunc.registry_errors import readable_errors
+from pyfunc.registry_location import registry_uris, uses_server
 
 _SQLITE = "sqlite:///"
 
@@ -18,14 +19,15 @@ _SQLITE = "sqlite:///"
 def check_location() -> None:
     """Raise RegistryError if MLflow's database cannot be written, or its server does not answer.
 
-    Unlike ``pyfunc.registry.check_reachable`` it does not create a database, which takes MLflow
-    seconds.
+    Unlike ``pyfunc.registry.check_reachable`` it does not create a database or its tables, which
+    takes MLflow seconds.
     """
-    uris = dict.fromkeys((mlflow.get_tracking_uri(), mlflow.get_registry_uri()))
-    for uri in uris:
+    for uri in registry_uris():
         if uri.startswith(_SQLITE):
             _check_writable(Path(uri.removeprefix(_SQLITE).partition("?")[0]))
-    if any(uri.startswith("http") for uri in uris):
+    with readable_errors():
+        check_database_servers()
+    if uses_server():
         check_reachable()
 
 

@@ -11,6 +11,7 @@ Usage: python benchmarks/serving/soak.py [--seconds S] [--connections N] [--requ
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -57,11 +58,10 @@ class Callers:
 
     def _post(self, index: int) -> None:
         with ChurnClient(self.url, retries=5) as client:
+            request = json.dumps({"customers": [CUSTOMER] * 3}).encode()
             while not self.ended.is_set():
                 try:
-                    reply = client._transport.session.post(
-                        f"{self.url}/predict", json={"customers": [CUSTOMER] * 3}, timeout=30
-                    )
+                    reply = client._transport.post_json("/predict", request)
                     reply.raise_for_status()
                     content = reply.json()
                     self.replies.add((content["model_version"], tuple(content["probabilities"])))

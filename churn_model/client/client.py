@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence, Set
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal
@@ -12,12 +13,15 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from churn_model.client.encoding import ClientInput, Row, encode, rows_of
-from churn_model.client.transport import STATUS_ERRORS, Transport, response_error
+from churn_model.client.parameters import check_numbers, checked_key, checked_url
+from churn_model.client.transport import STATUS_ERRORS, Transport, backoff, response_error
 from churn_model.errors import (
     FieldError,
     InvalidRecords,
+    RequestRejected,
     SchemaError,
     ServerFailed,
+    VersionChanged,
     messages_by_row,
 )
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
@@ -25,6 +29,9 @@ from churn_model.scoring import AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
 _CHUNK_ROWS = 10_000
+_RESTARTS = 6
+"""How often a table is scored again after the model version has changed. The pauses are 15 seconds
+in total, because all workers of ``churn serve`` switch within 10 seconds by default."""
 
 
 class ChurnClient:
@@ -35,18 +42,28 @@ class ChurnClient:
 
     Args:
         url: The server, for example ``http://localhost:5001``.
-        api_key: Sent in the header ``X-API-Key``.
+        api_key: Sent in the header ``X-API-Key``, and only to this server: redirects to another
+            server are not followed. Whitespace around the key is ignored.
         timeout: Seconds to wait for each response, or (seconds to connect, seconds to respond).
-        retries: How often to repeat a request after a failed connection, 429 or 503. The pause is
-            the response's ``Retry-After``, otherwise it grows from half a second.
+        retries: How often to repeat a request after a failed connection, an incomplete response,
+            429 or 503. The pause is the response's ``Retry-After``, otherwise it grows from half a
+            second.
+        max_wait: The most seconds to pause in total before one request succeeds. If the server asks
+            for more, Unavailable is raised at once, with ``retry_after``.
         chunk_rows: The most customers per request; more are sent in several requests, in order.
+            Chunks that are too large for the server (413) are halved.
         schema: The record's schema; None leaves all validation to the server. By default the
             client uses the schema that the server publishes (``churn serve`` does), otherwise
             CustomerRecord's. Pass the schema if ``mlflow models serve`` serves another record.
+        mixed_versions: Whether several model versions may score one table. By default, all of it is
+            scored again if the version changes between two requests; if it keeps changing,
+            VersionChanged is raised. ``mlflow models serve`` does not report its version.
         progress: Whether to show a progress bar; None shows it on a terminal if there are several
             requests.
 
-    It raises only ``ChurnError``: InvalidRecords for invalid customers, otherwise a ClientError.
+    It raises only ``ChurnError``: InvalidParameter for an invalid argument, InvalidRecords for
+    invalid customers, otherwise a ClientError. No message contains the key, or a password in the
+    URL.
 
     """
 
@@ -57,19 +74,21 @@ class ChurnClient:
         *,
         timeout: float | tuple[float, float] = (5.0, 60.0),
         retries: int = 3,
+        max_wait: float = 60.0,
         chunk_rows: int = _CHUNK_ROWS,
         schema: RecordSchema | Literal["served"] | None = "served",
+        mixed_versions: bool = False,
         progress: bool | None = None,
     ) -> None:
-        if chunk_rows < 1:
-            raise ValueError("chunk_rows must be at least 1")
-        self.url = url.rstrip("/")
+        check_numbers(timeout, retries, max_wait, chunk_rows)
+        self.url = checked_url(url)
         self.chunk_rows = chunk_rows
+        self.mixed_versions = mixed_versions
         self.progress = progress
         self._schema = schema
         self._uses_served_schema = schema == "served"
         self._model_version: str | None = None
-        self._transport = Transport(self.url, api_key, timeout, retries)
+        self._transport = Transport(self.url, checked_key(api_key), timeout, retries, max_wait)
 
     def __enter__(self) -> ChurnClient:
         return self
@@ -123,25 +142,43 @@ class ChurnClient:
         ``reasons``; with ``on_invalid="report"`` also ``error``, the reason why a row has no score.
         ``threshold``: the probability (0..1) from which a customer is predicted to churn, by
         default the model's own. ``as_of``: the day of scoring for models with dates, by default
-        the server's current day. Raises InvalidRecords or a ClientError.
+        the server's current day. ``attrs["model_version"]`` is the version that scored all n
+        customers, or None if the server does not report it (``mlflow models serve``), several
+        versions did (``mixed_versions``), or there was no customer to score. Raises InvalidRecords
+        or a ClientError.
         """
         rows = rows_of(customers)
+        params = _params(threshold, explain, on_invalid, as_of)
+        for attempt in range(_RESTARTS + 1):
+            try:
+                return self._predict(customers, rows, params)
+            except VersionChanged:
+                if attempt == _RESTARTS:
+                    raise
+                time.sleep(backoff(attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _predict(
+        self, customers: ClientInput, rows: list[Row], params: Mapping[str, Any]
+    ) -> pd.DataFrame:
+        on_invalid: OnInvalid = params["on_invalid"]
         index = customers.index if isinstance(customers, pd.DataFrame) else None
         errors = self._check(customers if isinstance(customers, pd.DataFrame) else rows)
         if errors and on_invalid == "raise":
             raise InvalidRecords(errors)
         invalid = {error.row for error in errors}
         positions = [position for position in range(len(rows)) if position not in invalid]
-        params = _params(threshold, explain, on_invalid, as_of)
-        scores = self._score([rows[position] for position in positions], positions, params)
+        scores, version = self._score([rows[position] for position in positions], positions, params)
         if on_invalid == "report":
             scores = self._with_invalid(dict(zip(positions, scores, strict=True)), rows, errors)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             scores,
             index=index,
-            columns=None if scores else self._output_columns(explain, on_invalid),
+            columns=None if scores else self._output_columns(params["explain"], on_invalid),
             dtype=object if on_invalid == "report" else None,  # object columns can hold None
         )
+        frame.attrs["model_version"] = version
+        return frame
 
     def predict_one(
         self,
@@ -162,26 +199,47 @@ class ChurnClient:
             errors = _field_errors(customers, self.schema)
         return errors
 
-    def _score(self, rows: list[Row], positions: list[int], params: Mapping[str, Any]) -> list[Row]:
-        """Send rows in chunks; ``positions`` are their positions in the caller's input."""
-        scores: list[Row] = []
-        starts = range(0, len(rows), self.chunk_rows)
-        with self._progress_bar(len(rows), len(starts)) as bar:
-            for start in starts:
-                chunk = slice(start, start + self.chunk_rows)
-                scores += self._score_chunk(rows[chunk], positions[chunk], params)
-                bar.update(len(rows[chunk]))
-        return scores
+    def _score(
+        self, rows: list[Row], positions: list[int], params: Mapping[str, Any]
+    ) -> tuple[list[Row], str | None]:
+        """Send rows in chunks; ``positions`` are their positions in the caller's input.
 
-    def _progress_bar(self, rows: int, requests: int) -> tqdm[Any]:
+        Returns the scores, and the version that computed all of them. A chunk that is too large for
+        the server is halved, and so are all chunks after it. Raises VersionChanged if the scores
+        must be computed again.
+        """
+        scores: list[Row] = []
+        versions: set[str | None] = set()
+        size = self.chunk_rows
+        with self._progress_bar(len(rows)) as bar:
+            while len(scores) < len(rows):
+                chunk = slice(len(scores), len(scores) + size)
+                n = len(rows[chunk])
+                try:
+                    chunk_scores, version = self._score_chunk(rows[chunk], positions[chunk], params)
+                except RequestRejected as error:
+                    if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or n == 1:
+                        raise
+                    size = (n + 1) // 2
+                    continue
+                self._note_version(version)
+                versions.add(version)
+                if len(versions) > 1 and not self.mixed_versions:
+                    raise _version_changed(versions)
+                scores += chunk_scores
+                bar.update(n)
+        return scores, versions.pop() if len(versions) == 1 else None
+
+    def _progress_bar(self, rows: int) -> tqdm[Any]:
         # tqdm's None means: only on a terminal
-        automatic = None if requests > 1 else True
+        automatic = None if rows > self.chunk_rows else True
         disable = automatic if self.progress is None else not self.progress
         return tqdm(total=rows, unit=" customers", unit_scale=True, disable=disable)
 
     def _score_chunk(
         self, rows: list[Row], positions: list[int], params: Mapping[str, Any]
-    ) -> list[Row]:
+    ) -> tuple[list[Row], str | None]:
+        """The scores of one request, and the model version if the server reports it."""
         response = self._transport.post_json("/invocations", encode(rows, self.schema, params))
         if response.status_code != HTTPStatus.OK:
             raise response_error(response, positions)
@@ -191,21 +249,22 @@ class ChurnClient:
             scores = None
         if not isinstance(scores, list) or len(scores) != len(rows):
             raise ServerFailed(
-                f"the response of {self.url} does not contain one score per customer",
+                f"the response of {self._transport.name} does not contain one score per customer",
                 response.status_code,
             )
-        self._note_version(response.headers.get("X-Model-Version"))
-        return scores
+        return scores, response.headers.get("X-Model-Version") or None
 
     def _note_version(self, version: str | None) -> None:
-        """Request the schema again once another model version has answered."""
-        if (
-            self._uses_served_schema
-            and self._model_version is not None
-            and version != self._model_version
-        ):
-            self._schema = "served"
-        self._model_version = version
+        """Request the schema again once another model version has answered.
+
+        Raises VersionChanged if the schema differs from the one that the request was written with.
+        """
+        previous, self._model_version = self._model_version, version
+        if not self._uses_served_schema or previous in (None, version):
+            return
+        schema, self._schema = self._schema, "served"
+        if self.schema != schema and not self.mixed_versions:
+            raise _version_changed({previous, version})
 
     def _with_invalid(
         self, scores: Mapping[int, Row], rows: list[Row], errors: Sequence[FieldError]
@@ -236,6 +295,14 @@ def _params(
     if as_of is not None:
         params["as_of"] = str(as_of)
     return params
+
+
+def _version_changed(versions: Set[str | None]) -> VersionChanged:
+    names = " and ".join(sorted(version or "unknown" for version in versions))
+    return VersionChanged(
+        f"the server keeps changing its model version ({names}); score again once all its workers "
+        "serve the same version, or pass mixed_versions=True"
+    )
 
 
 def _field_errors(

@@ -271,8 +271,9 @@ def test_without_a_challenger_or_a_registry_it_says_so(workplace):
     assert done.returncode == 1
     assert "churn has no challenger" in done.stderr
     assert_one_line(done.stderr)
-    done = call(main, cwd=workplace, tracking_uri="http://127.0.0.1:9")
+    done = call(main, cwd=workplace, tracking_uri="http://svc:s3cret@127.0.0.1:9")
     assert done.returncode == 1
+    assert "s3cret" not in done.stderr
     assert "check MLFLOW_TRACKING_URI" in done.stderr
     assert_one_line(done.stderr)
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from churn_model.errors import RegistryError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from tests.integration.conftest import (
@@ -27,8 +28,10 @@ from tests.integration.conftest import (
     clean_environment,
     database_uri,
     run,
+    working_in,
 )
 from training.data.simulator import simulate
+from training.reporting.mlflow_run import training_run
 from training.train import main
 
 CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--margin", 0.5]
@@ -223,11 +226,31 @@ def test_invalid_options_are_one_line(workplace, arguments, complaint):
 
 def test_an_unreachable_registry_is_reported_before_the_fit(workplace):
     begun = time.monotonic()
-    done = call(main, cwd=workplace, tracking_uri="http://127.0.0.1:9")
+    done = call(main, cwd=workplace, tracking_uri="http://svc:s3cret@127.0.0.1:9")
     assert done.returncode == 1
+    assert "s3cret" not in done.stderr
     assert "check MLFLOW_TRACKING_URI" in done.stderr
     assert_one_line(done.stderr)
     assert time.monotonic() - begun < 10
+
+
+def test_a_registry_that_is_lost_during_a_run_is_one_error(workplace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+    def lose(*errors: Exception) -> None:
+        mlflow.set_tracking_uri("http://svc:s3cret@127.0.0.1:9")
+        for error in errors:
+            raise error
+
+    with working_in(workplace):
+        with (
+            pytest.raises(RegistryError, match=r"\*\*\*@127.0.0.1:9 cannot be used"),
+            training_run("a"),
+        ):
+            lose()
+        mlflow.set_tracking_uri(database_uri(workplace))
+        with pytest.raises(TrainingError, match="why the run failed"), training_run("b"):
+            lose(TrainingError("why the run failed"))
 
 
 def test_a_name_that_cannot_be_registered_is_rejected_at_once(workplace):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import mlflow
+from mlflow.entities import RunStatus
 
 from pyfunc.registry_errors import readable_errors
 
@@ -22,8 +23,14 @@ def training_run(name: str) -> Iterator[str]:
     with readable_errors():
         choose_experiment()
         run = mlflow.start_run(run_name=name)
-    with run:
+    try:
         yield str(run.info.run_id)
+    except BaseException:
+        with suppress(Exception):  # MLflow may be the reason for which the run failed
+            mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+        raise
+    with readable_errors():
+        mlflow.end_run()
 
 
 def choose_experiment() -> None:

@@ -219,8 +219,9 @@ def test_spark_prints_nothing_when_it_starts_and_scores(spark_start, source, tmp
 def test_an_unreachable_registry_is_one_line_within_ten_seconds(source, tmp_path):
     command_line = ["-m", "batch", "--input", source, "--output", tmp_path / "out"]
     began = time.monotonic()
-    done = run(*command_line, cwd=tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    done = run(*command_line, cwd=tmp_path, MLFLOW_TRACKING_URI="http://svc:s3cret@127.0.0.1:9")
     assert time.monotonic() - began < 10
+    assert "s3cret" not in done.stderr
     assert done.returncode == 1
     assert "MLFLOW_TRACKING_URI" in done.stderr
     assert_one_line(done.stderr)

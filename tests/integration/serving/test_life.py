@@ -193,12 +193,10 @@ class Load:
 
     def _post(self) -> None:
         with ChurnClient(self.url, retries=5) as client:
-            session = client._transport.session
+            request = json.dumps({"customers": [CUSTOMER] * 3}).encode()
             while not self.ended.is_set():
                 try:
-                    reply = session.post(
-                        f"{self.url}/predict", json={"customers": [CUSTOMER] * 3}, timeout=30
-                    )
+                    reply = client._transport.post_json("/predict", request)
                     body = reply.json()
                     assert reply.status_code == 200, reply.text
                     assert reply.headers["X-Model-Version"] == body["model_version"]

@@ -180,6 +180,7 @@ def test_the_client_uses_the_servers_errors(ours, customers, expected):
     with ChurnClient(ours.url) as client:
         scored = client.predict(customers)
         np.testing.assert_allclose(scored["churn_probability"], expected, rtol=0, atol=1e-12)
+        assert scored.attrs["model_version"] == "1"
     spoiled = customers.copy()
     spoiled.loc[5, "age"] = 300
     with ChurnClient(ours.url, schema=None) as client:
@@ -187,6 +188,14 @@ def test_the_client_uses_the_servers_errors(ours, customers, expected):
             client.predict(spoiled)
         report = client.predict(spoiled, on_invalid="report")
     assert report["error"].notna().sum() == 1
+
+
+def test_the_client_halves_requests_that_are_too_large_for_the_server(ours):
+    """The first chunk is over the limit in bytes, and its halves are over the limit in rows."""
+    many = simulate(12_000, seed=14).customers
+    with ChurnClient(ours.url, retries=0) as client:
+        scored = client.predict(many)
+    assert scored["customer_id"].tolist() == many["customer_id"].tolist()
 
 
 def test_mlflows_own_client_works(ours, customers, expected):

@@ -1,4 +1,5 @@
 import pytest
+from mlflow.exceptions import MlflowException
 from pyspark.errors import PySparkException
 
 from batch.spark_errors import cause, one_line_errors
@@ -39,3 +40,9 @@ def test_a_failure_to_write_names_the_output(reason):
 def test_a_file_that_may_not_be_read_names_the_input():
     text = "Encountered error while reading file file:/in/a.parquet.\nCaused by: Permission denied"
     assert message(text).startswith("in.parquet: Encountered error")
+
+
+def test_a_password_of_the_registry_is_not_shown():
+    with pytest.raises(BatchError) as raised, one_line_errors("in.parquet", "out"):
+        raise MlflowException("API request to http://svc:s3cret@host/api failed")
+    assert str(raised.value) == "in.parquet: API request to http://***@host/api failed"

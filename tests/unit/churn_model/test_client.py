@@ -7,9 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import date
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, timezone
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Literal
 
@@ -20,6 +22,8 @@ from pydantic import BaseModel
 
 from churn_model.client import ChurnClient
 from churn_model.errors import (
+    ClientError,
+    InvalidParameter,
     InvalidRecords,
     KeyRejected,
     RequestRejected,
@@ -27,6 +31,7 @@ from churn_model.errors import (
     ServerFailed,
     TimedOut,
     Unavailable,
+    VersionChanged,
 )
 from churn_model.schema import CustomerRecord, RecordSchema
 from training.data.simulator import simulate
@@ -40,6 +45,9 @@ class Server(ThreadingHTTPServer):
         self.planned: list[tuple[int, dict[str, str], bytes] | str] = []
         self.requests: list[tuple[dict[str, str], dict]] = []
         self.openapi: dict = {}
+        self.max_rows = 1000
+        self.versions: Iterator[str] = iter(())
+        self.redirects: dict[str, str] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -47,16 +55,23 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
+        if self._redirected():
+            return
         is_schema = self.path == "/openapi.json"
         self._reply(200, {}, json.dumps(self.server.openapi).encode() if is_schema else b"\n")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((dict(self.headers), body))
+        if self._redirected():
+            return
         if self.server.planned:
             plan = self.server.planned.pop(0)
             if plan == "hang":
                 time.sleep(0.4)
+            elif isinstance(plan, str) and plan != "drop":
+                self._reply_partly(plan)
+                return
             elif plan == "drop":
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
@@ -65,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
                 return
         columns, data = body["dataframe_split"]["columns"], body["dataframe_split"]["data"]
         rows = [dict(zip(columns, row, strict=True)) for row in data]
+        if len(rows) > self.server.max_rows:
+            self._reply(413, {}, b'{"message": "too large"}')
+            return
         scores = [
             {
                 "customer_id": row.get("customer_id"),
@@ -73,7 +91,31 @@ class Handler(BaseHTTPRequestHandler):
             }
             for row in rows
         ]
-        self._reply(200, {}, json.dumps({"predictions": scores}).encode())
+        version = next(self.server.versions, None)
+        headers = {} if version is None else {"X-Model-Version": version}
+        self._reply(200, headers, json.dumps({"predictions": scores}).encode())
+
+    def _reply_partly(self, plan: str) -> None:
+        """Part of a response, which is cut off, or stops while the connection stays open."""
+        self.send_response(200)
+        if plan == "cut chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"20\r\n" + b'{"predictions": [')
+        else:
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"predictions": [')
+        if plan == "stop":
+            time.sleep(0.4)
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def _redirected(self) -> bool:
+        target = self.server.redirects.get(self.path)
+        if target is not None:
+            self._reply(307, {"Location": target}, b"")
+        return target is not None
 
     def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
         if status == 200 and self.path == "/ping" and self.server.planned:
@@ -92,14 +134,26 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def running() -> Iterator[Server]:
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def other_server() -> Iterator[Server]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -114,7 +168,8 @@ def pauses(monkeypatch) -> list[float]:
     pauses: list[float] = []
     # only the module's own name: threads of other libraries need the real ``time.sleep``
     clock = SimpleNamespace(sleep=pauses.append, time=time.time)
-    monkeypatch.setattr("urllib3.util.retry.time", clock)
+    monkeypatch.setattr("churn_model.client.transport.time", clock)
+    monkeypatch.setattr("churn_model.client.client.time", clock)
     return pauses
 
 
@@ -146,6 +201,22 @@ def test_a_large_frame_is_sent_in_chunks_and_keeps_its_order(server, customers):
     assert [len(body["dataframe_split"]["data"]) for _, body in server.requests] == [10, 10, 5]
     assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
     assert scored.index.equals(customers.index)
+
+
+@pytest.mark.parametrize(("max_rows", "sent"), [(7, [25, 13, 7, 7, 7, 4]), (1, [25, 13, 7, 4, 2])])
+def test_a_chunk_that_is_too_large_is_halved(client, server, customers, max_rows, sent):
+    server.max_rows = max_rows
+    scored = client.predict(customers)
+    assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
+    rows = [len(body["dataframe_split"]["data"]) for _, body in server.requests]
+    assert rows == (sent if max_rows > 1 else sent + [1] * 25)
+
+
+def test_one_customer_that_is_too_large_is_rejected(client, server, customers):
+    server.max_rows = 0
+    with pytest.raises(RequestRejected, match="413: too large"):
+        client.predict(customers)
+    assert [len(body["dataframe_split"]["data"]) for _, body in server.requests][-1] == 1
 
 
 def test_values_are_sent_unaltered_and_missing_ones_as_null(client, server, customers):
@@ -230,7 +301,6 @@ def test_field_errors_of_the_server_count_rows_as_the_caller_does(server, custom
         (401, KeyRejected),
         (403, KeyRejected),
         (404, RequestRejected),
-        (413, RequestRejected),
         (500, ServerFailed),
         (502, Unavailable),
         (504, TimedOut),
@@ -254,10 +324,28 @@ def test_a_request_is_repeated_after_the_pause_that_a_busy_server_asks_for(
     assert len(server.requests) == 2
 
 
-def test_a_long_retry_after_is_cut_to_a_minute(client, server, customers, pauses):
-    server.planned = [(503, {"Retry-After": "3600"}, b"")]
+def test_a_server_that_asks_for_a_long_pause_is_reported_at_once(client, server, customers, pauses):
+    server.planned = [(503, {"Retry-After": "3600"}, b'{"message": "full"}')]
+    with pytest.raises(Unavailable, match="503: full; try again in 3600 s") as caught:
+        client.predict(customers)
+    assert caught.value.retry_after == 3600
+    assert pauses == []
+    assert len(server.requests) == 1
+
+
+def test_the_pauses_of_a_request_are_limited_in_total(server, customers, pauses):
+    server.planned = [(429, {"Retry-After": "20"}, b"")] * 3
+    with ChurnClient(server.url, max_wait=50) as client, pytest.raises(Unavailable, match="20 s"):
+        client.predict(customers)
+    assert pauses == [20, 20]
+
+
+def test_a_retry_after_may_be_a_date(client, server, customers, pauses):
+    later = format_datetime(datetime.fromtimestamp(time.time() + 30, timezone.utc), usegmt=True)
+    server.planned = [(503, {"Retry-After": later}, b""), (503, {"Retry-After": "soon"}, b"")]
     client.predict(customers)
-    assert pauses == [60]
+    assert pauses[0] == pytest.approx(29, abs=2)
+    assert pauses[1] == pytest.approx(0.55, abs=0.05)  # as without the header
 
 
 def test_a_server_that_stays_busy_is_given_up(client, server, customers, pauses):
@@ -271,6 +359,23 @@ def test_a_server_that_stays_busy_is_given_up(client, server, customers, pauses)
 def test_a_dropped_connection_is_tried_again(client, server, customers):
     server.planned = ["drop"]
     assert len(client.predict(customers)) == len(customers)
+
+
+@pytest.mark.parametrize("plan", ["cut", "cut chunked"])
+def test_an_incomplete_response_is_requested_again(client, server, customers, plan, pauses):
+    server.planned = [plan]
+    assert len(client.predict(customers)) == len(customers)
+    server.planned = [plan] * 3
+    with pytest.raises(Unavailable, match="closed the connection before its response was complete"):
+        client.predict(customers)
+    assert server.planned == []
+
+
+def test_a_response_that_stops_is_a_timeout_and_is_not_repeated(server, customers):
+    server.planned = ["stop"]
+    with ChurnClient(server.url, timeout=0.1) as client, pytest.raises(TimedOut):
+        client.predict(customers)
+    assert len(server.requests) == 1
 
 
 def test_a_slow_reply_is_a_timeout_and_is_not_repeated(server, customers):
@@ -291,10 +396,41 @@ def test_a_closed_port_is_unavailable(customers):
             client.ping()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://"])
-def test_an_invalid_url_is_a_client_error(url):
-    with ChurnClient(url) as client, pytest.raises(RequestRejected):
-        client.ping()
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "nonsense",
+            "ftp://x",
+            "http://",
+            "http://x:port",
+            "http://[::1",
+            "http://x\\@y",
+            "http://x y",
+        ),
+        *("//svc:secret@x", "ftp://svc:secret@x", "http://svc:sec/ret@x", "http://svc:secret@"),
+        "http://x?token=secret",
+    ],
+)
+def test_an_invalid_url_is_rejected_without_showing_it(url):
+    with pytest.raises(InvalidParameter, match="URL of the server is invalid") as caught:
+        ChurnClient(url)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"retries": -1},
+        {"max_wait": -1},
+        {"chunk_rows": 0},
+        {"timeout": 0},
+        {"timeout": (1.0, -1.0)},
+    ],
+)
+def test_a_number_outside_its_range_is_rejected(arguments):
+    with pytest.raises(InvalidParameter, match=f"{next(iter(arguments))} must be"):
+        ChurnClient("http://localhost", **arguments)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +446,65 @@ def test_the_api_key_is_sent_in_its_header(server, customers):
     with ChurnClient(server.url, "secret") as client:
         client.predict(customers.head(1))
     assert server.requests[0][0]["X-API-Key"] == "secret"
+
+
+def test_whitespace_around_the_api_key_is_not_sent(server, customers):
+    with ChurnClient(server.url, " secret\r\n") as client:
+        client.predict(customers.head(1))
+    assert server.requests[0][0]["X-API-Key"] == "secret"
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sec\x00ret", "secret\u20ac", "", " \n"])
+def test_an_invalid_api_key_is_rejected_without_showing_it(key):
+    with pytest.raises(InvalidParameter, match="the API key") as caught:
+        ChurnClient("http://localhost", key)
+    assert "sec" not in str(caught.value)
+
+
+def test_an_error_of_the_server_that_contains_the_key_is_shown_without_it(server, customers):
+    server.planned = [(401, {}, b'{"message": "unknown key s3cret"}')]
+    client = ChurnClient(server.url, "s3cret")
+    with client, pytest.raises(KeyRejected, match=r"401: unknown key \*\*\*$"):
+        client.predict(customers)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/invocations"])
+def test_a_redirect_to_another_server_is_not_followed(server, other_server, customers, path):
+    server.redirects[path] = other_server.url.replace("//", "//svc:s3cret@") + path
+    client, words = ChurnClient(server.url, "k3y"), f"redirects to {other_server.url};"
+    with client, pytest.raises(RequestRejected, match=words) as caught:
+        client.predict(customers)
+    assert other_server.requests == []
+    assert "s3cret" not in str(caught.value)
+    assert "k3y" not in str(caught.value)
+
+
+def test_a_redirect_within_the_server_is_followed(server, customers):
+    server.redirects["/invocations"] = "/moved"
+    with ChurnClient(server.url, "secret") as client:
+        assert len(client.predict(customers)) == len(customers)
+    assert [headers["X-API-Key"] for headers, _ in server.requests] == ["secret"] * 2
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://127.0.0.1:port", "/invocations"])
+def test_a_redirect_that_leads_nowhere_is_a_client_error(server, customers, target):
+    server.redirects["/invocations"] = target
+    with ChurnClient(server.url) as client, pytest.raises(RequestRejected):
+        client.predict(customers)
+
+
+def test_credentials_in_the_url_are_sent_and_not_shown(server, customers):
+    with ChurnClient(server.url.replace("//", "//svc:s3cret@")) as client:
+        client.predict(customers)
+        assert server.requests[0][0]["Authorization"].startswith("Basic ")
+        server.planned = [(200, {}, b"")]
+        with pytest.raises(ServerFailed, match=r"http://\*\*\*@127") as caught:
+            client.predict(customers)
+        assert "s3cret" not in str(caught.value)
+    with ChurnClient("http://svc:s3cret@127.0.0.1:9", retries=0) as client:
+        with pytest.raises(Unavailable) as unavailable:
+            client.ping()
+        assert "s3cret" not in str(unavailable.value)
 
 
 def test_ping_recognises_a_server_without_a_model(client, server):
@@ -363,7 +558,46 @@ def test_the_schema_is_requested_again_for_another_version_or_an_invalid_record(
             client.predict([customer | {"score": 2.5}])
         client.predict([customer | {"score": 2.5}])
     sent = [body["dataframe_split"]["columns"] for _, body in server.requests]
-    assert sent == [["signed", "plan"]] * 4 + [["signed", "plan", "score"]]
+    # the request that version 2 answered was written again with its schema
+    assert sent == [["signed", "plan"]] * 4 + [["signed", "plan", "score"]] * 2
+
+
+@pytest.mark.parametrize(("versions", "reported"), [(["7"] * 3, "7"), ([""] * 3, None), ([], None)])
+def test_the_model_version_is_reported(server, customers, versions, reported):
+    server.versions = iter(versions)
+    with ChurnClient(server.url, chunk_rows=10) as client:
+        assert client.predict(customers).attrs == {"model_version": reported}
+        assert client.predict([]).attrs == {"model_version": None}
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("old", ["7", ""])
+def test_a_table_is_scored_again_if_the_model_version_changes(server, customers, pauses, old):
+    server.versions = iter([old, "8", "8", "8", "8"])
+    with ChurnClient(server.url, chunk_rows=10) as client:
+        scored = client.predict(customers)
+    assert scored["customer_id"].tolist() == customers["customer_id"].tolist()
+    assert scored.attrs["model_version"] == "8"
+    assert len(server.requests) == 5
+
+
+def test_a_model_version_that_keeps_changing_is_an_error(server, customers, pauses):
+    server.versions = cycle(["7", "8"])
+    client = ChurnClient(server.url, chunk_rows=10)
+    with client, pytest.raises(VersionChanged, match="7 and 8") as caught:
+        client.predict(customers)
+    assert isinstance(caught.value, ClientError)
+    assert len(server.requests) == 7 * 2
+    assert 10 < sum(pauses) < 20
+
+
+def test_mixed_versions_can_be_permitted(server, customers):
+    server.versions = cycle(["7", "8"])
+    with ChurnClient(server.url, chunk_rows=10, mixed_versions=True) as client:
+        scored = client.predict(customers)
+    assert len(scored) == len(customers)
+    assert scored.attrs["model_version"] is None
+    assert len(server.requests) == 3
 
 
 def test_dates_and_the_day_of_scoring_are_sent_as_strings(server):

@@ -25,7 +25,7 @@ def test_the_module_docstring_names_every_error(kind):
     "error",
     [
         InvalidRecords([FieldError(3, "age", "missing", "is required")], 7),
-        KeyRejected("401: wrong key", 401, "req-1"),
+        KeyRejected("401: wrong key", 401, "req-1", 2.5),
         ChurnError("text"),
     ],
 )
