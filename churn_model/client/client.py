@@ -46,7 +46,7 @@ class ChurnClient:
         progress: Whether to show a progress bar; None shows it on a terminal if there are several
             requests.
 
-    It raises only ``ChurnError``: InvalidRecords for invalid customers, otherwise a ClientError.
+    Raises only ``ChurnError``: InvalidRecords, SchemaError (duplicate columns) or a ClientError.
 
     """
 
@@ -123,7 +123,7 @@ class ChurnClient:
         ``reasons``; with ``on_invalid="report"`` also ``error``, the reason why a row has no score.
         ``threshold``: the probability (0..1) from which a customer is predicted to churn, by
         default the model's own. ``as_of``: the day of scoring for models with dates, by default
-        the server's current day. Raises InvalidRecords or a ClientError.
+        the server's current day. Raises InvalidRecords, SchemaError or a ClientError.
         """
         rows = rows_of(customers)
         index = customers.index if isinstance(customers, pd.DataFrame) else None
