@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import mlflow
 
-from churn_model.errors import RegistryError
+from churn_model.errors import RegistryError, first_line
 
 _NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -24,7 +24,7 @@ def readable_errors(uri: str | None = None) -> Iterator[None]:
 
 
 def _explain(error: Exception, uri: str | None) -> str:
-    reason = (str(error).splitlines() or [""])[0]
+    reason = first_line(error)
     if uri is not None and getattr(error, "error_code", "") in _NOT_FOUND:
         return (
             f"{uri}: no such model at {mlflow.get_registry_uri()} ({reason}); "
