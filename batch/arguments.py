@@ -69,7 +69,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="true|false",
         help="add the reasons for each score",
     )
-    add("--as-of", type=day, metavar="DAY", help="day that dates are aged to (today)")
+    add("--as-of", type=day, metavar="DAY", help="day on which dates' ages are computed (today)")
     add(
         "--threshold",
         type=_or_default(share),

@@ -19,8 +19,8 @@ from pyfunc.loaded_version import LoadedVersion
 class Job:
     """One run over one input.
 
-    ``run``: the run's id. ``started``: the scoring time of all rows (UTC). ``as_of``: the day that
-    dates are aged to.
+    ``run``: the run's id. ``started``: the scoring time of all rows (UTC). ``as_of``: the day on
+    which the ages of dates are computed.
     """
 
     version: LoadedVersion

@@ -22,9 +22,9 @@ class ScoreOptions:
     """What to score, with which model, and where the results go.
 
     ``format``: None to tell it from the input's name. ``output_format``: None for the input's.
-    ``columns``: the descriptor that maps columns to fields. ``as_of``: the day that dates are aged
-    to; None for today. ``threshold``: None for the model's own. ``max_rejected``: the share of
-    rejected rows (0..1) above which the exit code is 2.
+    ``columns``: the descriptor that maps columns to fields. ``as_of``: the day on which the
+    ages of dates are computed; None for today. ``threshold``: None for the model's own.
+    ``max_rejected``: the share of rejected rows (0..1) above which the exit code is 2.
 
     Raises BatchError for options that contradict each other.
     """

@@ -1,4 +1,4 @@
-"""Every error this project raises on purpose.
+"""The errors that this project raises; the message of each is one line for users.
 
 ::
 
@@ -6,11 +6,12 @@
     ├── SchemaError             a record class or JSON Schema that cannot be used as columns
     ├── ScorecardError          a scorecard file that is missing, damaged or of another version
     ├── InvalidJson             a string or file that is not valid JSON, or not a JSON object
-    ├── InvalidParameter        a threshold or option outside its range
+    ├── InvalidParameter        an option of scoring or serving is not valid
     ├── MissingExtra            an optional dependency that a command needs is not installed
     ├── InvalidRecords          customers that break the schema (row, field and rule of each)
     ├── RegistryError           the MLflow registry cannot be reached or has no such model (pyfunc)
     ├── TableError              a table or its descriptor cannot be read (training, batch)
+    │   └── InvalidToml         a TOML file: a descriptor, gates or API keys
     ├── TrainingError           the data or options cannot be used for training (training)
     ├── BatchError              a batch could not be scored; no output was written (batch)
     └── ClientError             a scoring server did not return scores
@@ -28,7 +29,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LISTED_ERRORS = 100
 """How many field errors a machine-readable response lists; its count is always complete."""
@@ -79,6 +83,19 @@ def messages_by_row(
     return messages
 
 
+def first_line(error: BaseException) -> str:
+    """The first line with text of an exception's message, or its class if there is none."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def first_validation_error(error: ValidationError) -> str:
+    """The first error of a pydantic model, with the location of the field."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    location = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{location}: {message}" if location else message
+
+
 class ChurnError(Exception):
     """Base class of all errors; its message is one line that can be shown to a user."""
 
@@ -96,7 +113,7 @@ class InvalidJson(ChurnError):
 
 
 class InvalidParameter(ChurnError):
-    """A scoring option is outside its range."""
+    """An option of scoring or serving is not valid, such as a threshold above 1."""
 
 
 class MissingExtra(ChurnError):
@@ -127,6 +144,10 @@ class RegistryError(ChurnError):
 
 class TableError(ChurnError):
     """A table of customers or its descriptor cannot be read."""
+
+
+class InvalidToml(TableError):
+    """A TOML file cannot be read, is not valid TOML, or has settings that are not valid."""
 
 
 class BatchError(ChurnError):

@@ -11,7 +11,8 @@ def require_extra(command: str, extra: str, *modules: str) -> None:
     """Raise MissingExtra, whose message contains the pip command, if a module is missing."""
     if not all(map(_is_installed, modules)):
         raise MissingExtra(
-            f'{command} needs the "{extra}" extra: pip install "churn-model[{extra}]"'
+            f'{command} needs the "{extra}" extra; run pip install -e ".[{extra}]" in the folder '
+            "of your clone"
         )
 
 

@@ -12,6 +12,7 @@ import pyfunc
 CODE: dict[ModuleType, tuple[str, ...]] = {
     churn_model: (
         "__init__.py",
+        "arrays.py",
         "dates.py",
         "errors.py",
         "json_text.py",

@@ -48,7 +48,7 @@ def is_simulated(name: str, version: str) -> bool:
 
 
 def rollback(name: str = MODEL_NAME) -> tuple[str, str]:
-    """Make the version that the champion replaced the champion again.
+    """Restore the previous champion, which the current one replaced.
 
     Returns the version that was champion and the one that is now. Raises RegistryError if there is
     no version to go back to, or only a placeholder.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from churn_model.errors import RegistryError
+from churn_model.errors import RegistryError, first_line
 from churn_model.redaction import redact_uri
 from pyfunc.registry_location import has_credentials, hide_credentials, shown_location
 
@@ -26,7 +26,7 @@ def readable_errors(uri: str | None = None) -> Iterator[None]:
 
 
 def _explain(error: Exception, uri: str | None) -> str:
-    reason = hide_credentials((str(error).strip().splitlines() or [""])[0])
+    reason = hide_credentials(first_line(error))
     if uri is not None and getattr(error, "error_code", "") in _NOT_FOUND:
         return (
             f"{redact_uri(uri)}: no such model at {shown_location()} ({reason}); "

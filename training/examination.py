@@ -20,7 +20,7 @@ from pyfunc.promotion import is_simulated
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
-from training.evaluation.comparison import Comparison, absolute, compare
+from training.evaluation.comparison import Comparison, absolute_values_of, compare
 from training.evaluation.gates import Gates, check_gates, failed_gates
 from training.progress import in_progress
 from training.registration import ALARMS_TAG
@@ -83,8 +83,9 @@ def examine(
         versions = [challenger]
         table = read_table(challenger.scorer.schema)
         with in_progress(f"scoring {len(table.churned):,} customers"):
-            examination.values = absolute(_of_features(challenger.scorer, table), table)
-        gate_results = check_gates(gates.first, _with_alarms(name, examination))
+            scorer = _of_features(challenger.scorer, table)
+            examination.values = absolute_values_of(scorer, table)
+        gate_results = check_gates(gates.absolute, _with_alarms(name, examination))
     else:
         champion = _read(name, examination.champion)
         examination.reasons += _not_comparable(champion, challenger)
@@ -120,8 +121,8 @@ def _not_comparable(champion: LoadedVersion, challenger: LoadedVersion) -> Itera
     conflict = schema_conflict(challenger.scorer.schema, champion.scorer.schema)
     if conflict:
         yield (
-            f"{conflict}. For a model of other customers, train it again with --name NAME; to "
-            "replace the champion regardless, use --force REASON"
+            f"{conflict}. For a model for a different customer base, train it again with --name "
+            "NAME; to replace the champion regardless, use --force REASON"
         )
 
 

@@ -40,12 +40,12 @@ def _propose(options: InferOptions) -> Proposal:
         from training.data.csv_format import detect_csv_format
         from training.data.files import read_file
         from training.schema_inference.proposal import propose
-        from training.training_data import column_roles
+        from training.training_data import named_columns
 
         csv = detect_csv_format(options.table)
         raw = read_file(options.table, csv)
     with in_progress(f"inferring the schema of {len(raw):,} rows"):
-        return propose(raw, csv, options.table.stem, column_roles(options))
+        return propose(raw, csv, options.table.stem, named_columns(options))
 
 
 def _without_int64_bounds(schema: RecordSchema) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def next_step(
         )
     if failed_gates:
         return (
-            f"not champion: {'; '.join(failed_gates)}. Correct the table or its columns and train "
-            "again; --gates FILE.toml sets other limits"
+            f"It did not become champion: {'; '.join(failed_gates)}. Correct the table or its "
+            "columns and train again; --gates FILE.toml sets other limits"
         )
     if registration.simulated and not registration.previous_simulated:
         return (
@@ -39,8 +39,8 @@ def next_step(
     if registration.conflict:
         return (
             f"It cannot be compared with version {previous}, {champion}: {registration.conflict}. "
-            "For a model of other customers, train again with --name NAME, which registers a "
-            "model of its own."
+            "For a model for a different customer base, train again with --name NAME, which "
+            "registers a model of its own."
         )
     return (
         f"Version {previous} stays {champion}. To replace it, the new version must perform better "

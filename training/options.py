@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from churn_model.errors import TrainingError
 from training.evaluation.offer import Offer
@@ -14,8 +15,8 @@ from training.evaluation.offer import Offer
 class ColumnOptions:
     """What the columns of a table mean.
 
-    ``target``: ``column=value`` for each value that means churned. ``as_of``: the day on which the
-    table was true; dates are aged to it.
+    ``target``: ``column=value`` for each value that means churned. ``as_of``: the snapshot
+    date of the table, on which the ages of dates are computed.
     """
 
     id: str = ""
@@ -62,7 +63,7 @@ class TableOptions(ColumnOptions):
     seed: int
     max_rejected: float = 0.05
     schema: str = ""
-    unseen: str = ""
+    unseen: Literal["", "reject", "unknown"] = ""
     weight: str = ""
     split_by: str = ""
     prior: float | None = None
@@ -94,7 +95,7 @@ class TableOptions(ColumnOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(TableOptions):
-    """The options of ``churn train``. ``offer``: the campaign, if its flags are given."""
+    """The options of ``churn train``. ``offer``: the campaign's offer, if its flags are given."""
 
     name: str
     gates: Path | None = None

@@ -27,7 +27,7 @@ NOT_PROMOTED = 2
 def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int:
     """Run the command; returns the exit code.
 
-    0: promoted or rolled back, 2: not promoted, 1: failed, 130: interrupted.
+    0: promoted or rolled back, 2: not promoted, 1: failed or invalid flags, 130: interrupted.
     """
     try:
         options = promote_options(arguments, prog)
@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
             quiet_mlflow()
             check_location()
         return _rollback(options.name) if options.rollback else _promote(options)
+    except SystemExit as parsed:  # argparse exits with 2 for invalid flags; here 2 means otherwise
+        return 1 if parsed.code else 0
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -121,7 +123,7 @@ def _print_examination(examination: Examination, forced: str) -> None:
     if examination.comparison is not None:
         _print_comparison(examination, examination.comparison)
     for reason in examination.reasons:
-        print(f"{'despite' if forced else 'not promoted'}: {reason}")
+        print(f"{'promoted despite' if forced else 'not promoted'}: {reason}")
 
 
 def _print_comparison(examination: Examination, comparison: Comparison) -> None:

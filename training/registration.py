@@ -39,7 +39,7 @@ class Registration:
 
 
 def register_trained(
-    findings: Findings, record: RecordSchema, name: str, description: str
+    findings: Findings, record_schema: RecordSchema, name: str, description: str
 ) -> Registration:
     """Log and register the scorecard.
 
@@ -48,25 +48,30 @@ def register_trained(
     customers replaces one trained on simulated customers.
     """
     simulated = findings.table.source is None
-    version = _register(findings, record, name, description, simulated=simulated)
+    version = _register(findings, record_schema, name, description, simulated=simulated)
     previous = version_of_alias(name)
     previous_simulated = previous is not None and is_simulated(name, previous)
     is_open = previous is None or (previous_simulated and not simulated)
     if is_open and findings.passed:
         promote(version, replacing=previous, name=name)
         return Registration(name, version, CHAMPION, simulated, previous, previous_simulated)
-    conflict = "" if is_open or previous is None else _conflict(record, name, previous)
+    conflict = "" if is_open or previous is None else _conflict(record_schema, name, previous)
     return Registration(
         name, version, CHALLENGER, simulated, previous, previous_simulated, conflict
     )
 
 
 def _register(
-    findings: Findings, record: RecordSchema, name: str, description: str, *, simulated: bool
+    findings: Findings,
+    record_schema: RecordSchema,
+    name: str,
+    description: str,
+    *,
+    simulated: bool,
 ) -> str:
     """Register the scorecard as challenger; returns its version."""
-    examples = findings.table.as_sent(_EXAMPLE_ROWS, record)
-    info = log_model(findings.scorecard, record, examples, simulated=simulated)
+    examples = findings.table.as_sent(_EXAMPLE_ROWS, record_schema)
+    info = log_model(findings.scorecard, record_schema, examples, simulated=simulated)
     tags = {ALARMS_TAG: str(len(findings.alarms))}
     if simulated:
         tags[DATA_TAG] = SIMULATED
@@ -74,10 +79,10 @@ def _register(
     return str(registered.version)
 
 
-def _conflict(record: RecordSchema, name: str, champion: str) -> str:
+def _conflict(record_schema: RecordSchema, name: str, champion: str) -> str:
     """Why the version cannot be compared with the champion, as far as that can be read."""
     try:
         schema = read_version(f"models:/{name}/{champion}").scorer.schema
     except ChurnError:  # the version is registered; `churn promote` reports the problem
         return ""
-    return schema_conflict(record, schema)
+    return schema_conflict(record_schema, schema)

@@ -19,7 +19,13 @@ from training.data.table import Table
 from training.evaluation.alarms import Alarm, alarms
 from training.evaluation.economics import Economics, economics, empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores, summarise
-from training.evaluation.gates import GateResult, Gates, check_gates, load_gates
+from training.evaluation.gates import (
+    GateResult,
+    Gates,
+    absolute_values,
+    check_gates,
+    load_gates,
+)
 from training.evaluation.importance import importances
 from training.evaluation.offer import Offer
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
@@ -76,20 +82,10 @@ class Trained:
     alarms: list[Alarm]
     scorecard: Scorecard
 
-    @property
-    def version(self) -> str:
-        """The registered version."""
-        return self.registration.version
-
-    @property
-    def alias(self) -> str:
-        """The version's alias: champion or challenger."""
-        return self.registration.alias
-
 
 def train(
     table: Table,
-    record: RecordSchema,
+    record_schema: RecordSchema,
     plan: Plan | None = None,
     known_alarms: Sequence[Alarm] | None = None,
 ) -> Trained:
@@ -102,8 +98,8 @@ def train(
     """
     plan = plan or Plan()
     _check_labels(table, plan.folds)
-    _check_magnitude(table, table.features(record))
-    run = _TrainingRun(table, record, plan, known_alarms)
+    _check_magnitude(table, table.features(record_schema))
+    run = _TrainingRun(table, record_schema, plan, known_alarms)
     with in_progress("opening the MLflow registry"):
         check_reachable()
     with training_run(table.name) as run_id:
@@ -135,27 +131,32 @@ class _TrainingRun:
     def __init__(
         self,
         table: Table,
-        record: RecordSchema,
+        record_schema: RecordSchema,
         plan: Plan,
         known_alarms: Sequence[Alarm] | None,
     ) -> None:
         self.table = table
         self.known_alarms = known_alarms
-        self.record = record
+        self.record_schema = record_schema
         self.plan = plan
-        self.schema = table.features(record)
-        self.revenue = _revenue(self.schema, plan)
+        self.feature_schema = table.features(record_schema)
+        self.revenue = _revenue(self.feature_schema, plan)
         self.splits = _splits(table, plan)
         self.comparison = SettingsComparison(
             table.customers,
             table.churned,
             table.weights,
-            self.schema,
+            self.feature_schema,
             self.splits.development,
             plan.seed,
         )
         self.held_out = HeldOutScores(
-            table.customers, table.churned, table.weights, self.schema, self.splits, plan.seed
+            table.customers,
+            table.churned,
+            table.weights,
+            self.feature_schema,
+            self.splits,
+            plan.seed,
         )
 
     def stages(self) -> list[Stage]:
@@ -198,7 +199,7 @@ class _TrainingRun:
         self.fitted = fit(
             table.customers,
             table.churned,
-            self.schema,
+            self.feature_schema,
             self.plan.seed,
             weights=table.weights,
             settings=self.settings,
@@ -213,15 +214,20 @@ class _TrainingRun:
         raised = self._alarms()
         self.findings = Findings(
             table=table,
-            schema=self.schema,
+            schema=self.feature_schema,
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
-            slices=slices(table.customers, self.schema, evaluation.held_out, scorecard.threshold),
+            slices=slices(
+                table.customers, self.feature_schema, evaluation.held_out, scorecard.threshold
+            ),
             alarms=raised,
-            gate_results=check_gates(plan.gates.first, first_values(evaluation, len(raised))),
+            gate_results=check_gates(
+                plan.gates.absolute,
+                absolute_values(evaluation.metrics[SCORECARD], evaluation.skill, len(raised)),
+            ),
             scorecard=scorecard,
             standard_deviations=self.fitted.standard_deviations,
-            importance=importances(scorecard, self.schema, table.customers),
+            importance=importances(scorecard, self.feature_schema, table.customers),
             candidates=self.compared,
             empc=empc(evaluation.held_out),
             campaign=campaign,
@@ -234,7 +240,7 @@ class _TrainingRun:
     def _alarms(self) -> list[Alarm]:
         if self.known_alarms is not None:
             return list(self.known_alarms)
-        return alarms(self.table.customers, self.table.churned, self.schema)
+        return alarms(self.table.customers, self.table.churned, self.feature_schema)
 
     def _campaign(self) -> Economics | None:
         if self.plan.offer is None or self.revenue is None:
@@ -246,18 +252,13 @@ class _TrainingRun:
     def _log(self) -> None:
         with readable_errors():
             figures = draw_figures(self.findings)
-            log_findings(self.findings, figures, model_card(self.findings), self.record)
+            log_findings(self.findings, figures, model_card(self.findings), self.record_schema)
 
     def _register(self) -> None:
         description = model_card(self.findings)
         self.registration = register_trained(
-            self.findings, self.record, self.plan.name, description
+            self.findings, self.record_schema, self.plan.name, description
         )
-
-
-def first_values(evaluation: Evaluation, alarms: int) -> dict[str, float]:
-    """The values that the absolute gates check."""
-    return {**evaluation.metrics[SCORECARD], "skill": evaluation.skill, "alarms": float(alarms)}
 
 
 def _check_labels(table: Table, folds: int) -> None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from training.run import Trained
     from training.training_data import TrainingData
 
-_SHOWN = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_10")
-
 
 def main(arguments: list[str] | None = None, prog: str = "churn train") -> int:
     """Run the command; returns the exit code (0 registered, 1 failed, 130 interrupted)."""
@@ -99,12 +97,13 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
 
 def _print_metrics(evaluation: Evaluation) -> None:
     from training.evaluation.evaluation import SCORECARD
+    from training.evaluation.metrics import HEADLINES
 
-    print("\n" + table_line("held out", _SHOWN))
+    print("\n" + table_line("held out", HEADLINES))
     for model, values in evaluation.metrics.items():
-        print(table_line(model, (f"{values[name]:.4f}" for name in _SHOWN)))
+        print(table_line(model, (f"{values[name]:.4f}" for name in HEADLINES)))
         if model == SCORECARD:
             ranges = evaluation.intervals[model]
-            cells = (f"{ranges[name].low:.4f}..{ranges[name].high:.4f}" for name in _SHOWN)
+            cells = (f"{ranges[name].low:.4f}..{ranges[name].high:.4f}" for name in HEADLINES)
             print(table_line("  95 % interval", cells))
     print()

@@ -9,20 +9,21 @@ from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from training.data.column_names import require_column, suggest
+from churn_model.tables.missing_values import MISSING
+from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
 from training.data.files import read_file
 from training.data.protected_attributes import protected_attributes
-from training.data.schema_source import load_schema
-from training.data.table import Table, built_in_table
+from training.data.schema_source import load_schema, with_monotone
+from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
 from training.evaluation.alarms import Alarm
 from training.options import ColumnOptions, TableOptions
 from training.progress import in_progress
-from training.schema_inference.column_roles import ColumnRoles
-from training.schema_inference.missing_values import MISSING, missing_marks
+from training.schema_inference.missing_values import missing_marks
+from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import Proposal, propose
 
 
@@ -60,7 +61,7 @@ def _infer_training_data(options: TableOptions, path: Path) -> TrainingData:
         csv = detect_csv_format(path)
         raw = read_file(path, csv)
     with in_progress(f"inferring the schema of {len(raw):,} rows"):
-        proposal = propose(raw, csv, path.stem, column_roles(options))
+        proposal = propose(raw, csv, path.stem, named_columns(options))
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
@@ -96,21 +97,21 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
                 "simulated customers have only the fields of CustomerRecord, and the model has "
                 "others; name a table with --data"
             )
-        return built_in_table(options.rows, options.seed, options.as_of)
+        return simulated_table(options.rows, options.seed, options.as_of)
     checks = _check_options(options)
     with in_progress(f"reading and checking {options.data}"):
         if options.dataset is not None:
             dataset = load_dataset(options.dataset, schema)
             table = read_table(options.data, dataset, schema, **checks)
         else:
-            table = matched_table(options.data, schema, column_roles(options), **checks)
+            table = matched_table(options.data, schema, named_columns(options), **checks)
     return _with_prior(table, options)
 
 
 def matched_table(
     path: str | Path,
     schema: RecordSchema,
-    roles: ColumnRoles,
+    named: NamedColumns,
     max_rejected: float = 0.05,
     **options: Any,
 ) -> Table:
@@ -120,11 +121,11 @@ def matched_table(
     """
     csv = detect_csv_format(path)
     raw = read_file(path, csv)
-    for flag, name in roles.flags:
+    for flag, name in named.flags:
         if flag != "--exclude":  # an excluded column may be missing
             require_column(name, raw.columns, flag, path)
-    usable = [name for name in raw if name not in roles.left_out]
-    columns = match(usable, schema, roles.identifier, path=path)
+    usable = [name for name in raw if name not in named.left_out]
+    columns = match(usable, schema, named.identifier, path=path)
     numerical = [c.name for c in schema if c.kind in ("integer", "number") and c.name in columns]
     marks = set[str]().union(*(missing_marks(raw[columns[name]]) for name in numerical))
     dataset = Dataset(
@@ -132,17 +133,17 @@ def matched_table(
         columns=columns,
         missing=[*MISSING, *sorted(marks)],
         csv=csv,
-        target=read_target(raw, roles.target),
+        target=read_target(raw, named.target),
     )
     return check_table(raw, path, dataset, schema, max_rejected, **options)
 
 
-def column_roles(options: ColumnOptions) -> ColumnRoles:
+def named_columns(options: ColumnOptions) -> NamedColumns:
     """What the user says about a table's columns."""
     row_columns = {}
     if isinstance(options, TableOptions):
         row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
-    return ColumnRoles(
+    return NamedColumns(
         target=options.target,
         identifier=options.id,
         exclude=[name.strip() for name in options.exclude],
@@ -153,19 +154,9 @@ def column_roles(options: ColumnOptions) -> ColumnRoles:
 
 def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
     """The schema with ``--monotone`` and ``--unseen``. Raises SchemaError or TrainingError."""
-    directions = {}
-    for text in options.monotone:
-        field, _, direction = text.rpartition("=")
-        directions[field or text] = direction if field else ""
-    fields = [column.name for column in schema]
-    for field in directions:
-        if field not in fields:
-            raise TrainingError(
-                f"--monotone: {field!r} is not a field.{suggest(field, fields, 'fields')}"
-            )
-    if directions:
-        schema = schema.with_monotone(directions)
-    return schema.with_unlisted(options.unseen) if options.unseen else schema
+    if options.monotone:
+        schema = with_monotone(schema, options.monotone)
+    return schema.with_unlisted(options.unseen == "unknown") if options.unseen else schema
 
 
 def _with_prior(table: Table, options: TableOptions) -> Table:

@@ -38,7 +38,7 @@ from pyfunc.logging import log_model
 from pyfunc.signature import signature
 from serving.http.api_keys import make
 from training.arguments.train import train_options
-from training.data.table import Table, built_in_table
+from training.data.table import Table, simulated_table
 from training.fitting.baselines import BOOSTING, baselines
 from training.fitting.fit import feature_table, fit
 from training.training_data import read_training_data
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--id", default="")
     parser.add_argument("--target", default="")
     options = parser.parse_args()
-    table, schema = built_in_table(10_000, 0), CUSTOMER_SCHEMA
+    table, schema = simulated_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
         data = read_training_data(train_options(flags))

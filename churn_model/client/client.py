@@ -62,8 +62,8 @@ class ChurnClient:
             requests.
 
     It raises only ``ChurnError``: InvalidParameter for an invalid argument, InvalidRecords for
-    invalid customers, otherwise a ClientError. No message contains the key, or a password in the
-    URL.
+    invalid customers, SchemaError for duplicate columns, otherwise a ClientError. No message
+    contains the key, or a password in the URL.
 
     """
 
@@ -144,8 +144,8 @@ class ChurnClient:
         default the model's own. ``as_of``: the day of scoring for models with dates, by default
         the server's current day. ``attrs["model_version"]`` is the version that scored all n
         customers, or None if the server does not report it (``mlflow models serve``), several
-        versions did (``mixed_versions``), or there was no customer to score. Raises InvalidRecords
-        or a ClientError.
+        versions did (``mixed_versions``), or there was no customer to score. Raises
+        InvalidRecords, SchemaError or a ClientError.
         """
         rows = rows_of(customers)
         params = _params(threshold, explain, on_invalid, as_of)

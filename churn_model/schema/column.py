@@ -9,6 +9,8 @@ from typing import Any, Literal
 from churn_model.errors import SchemaError
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+LAST_EXACT_INTEGER = 2**53
+"""A float represents every integer from minus this number up to it."""
 
 OUTPUT_COLUMNS = ("churn_prediction", "churn_probability", "reasons", "error")
 """Columns of a scored table; no field of a record may have one of these names."""

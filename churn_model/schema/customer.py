@@ -61,4 +61,4 @@ EXAMPLES: tuple[dict[str, Any], ...] = (
 """Example customers of the default record."""
 
 CUSTOMER_SCHEMA = RecordSchema.from_model(CustomerRecord)
-"""The default record's schema. Importing this module fails if a field has no column check."""
+"""The default record's schema. Importing this module fails if a field is not supported."""

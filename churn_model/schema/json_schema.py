@@ -1,4 +1,4 @@
-"""Converts a field's JSON Schema to a column and back. Keywords without a check are rejected."""
+"""Converts a field's JSON Schema to a column and back. Other keywords are rejected."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_property(
     unsupported = set(inner) - KEYWORDS[kind] - _ANNOTATIONS - {*HINTS, "default"}
     if unsupported:
         raise SchemaError(
-            f"{name}: {sorted(unsupported)} has no column check; use bounds or a Literal"
+            f"{name}: {sorted(unsupported)} is not supported; use bounds or a Literal"
         )
     return Column(
         name=name,

@@ -13,7 +13,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.functional_validators import AfterValidator, PlainValidator, WrapValidator
 
 from churn_model.dates import parse_date
-from churn_model.errors import SchemaError
+from churn_model.errors import SchemaError, first_line
 from churn_model.schema.column import HINTS, Column, Kind
 from churn_model.schema.json_schema import UNSUPPORTED_TYPE
 
@@ -56,12 +56,12 @@ def document_of(model: type[BaseModel]) -> dict[str, Any]:
             part is not _IS_DATE for part in _constraints(info.metadata, parts)
         ):
             raise SchemaError(
-                f"{model.__name__}.{name}: bounds of a date have no column check; remove them"
+                f"{model.__name__}.{name}: bounds of a date are not supported; remove them"
             )
     try:
         return model.model_json_schema()
     except PydanticUserError as error:
-        raise SchemaError(f"{model.__name__}: {error.message.splitlines()[0]}") from None
+        raise SchemaError(f"{model.__name__}: {first_line(error)}") from None
 
 
 def _reject_validators(model: type[BaseModel]) -> None:
@@ -71,21 +71,19 @@ def _reject_validators(model: type[BaseModel]) -> None:
         for name, decorator in group.items():
             fields = ", ".join(decorator.info.fields)
             raise SchemaError(
-                f"{model.__name__}.{fields}: validator {name!r} has no column check; "
+                f"{model.__name__}.{fields}: validator {name!r} is not supported; "
                 "use bounds or a Literal"
             )
     for name in (*decorators.root_validators, *decorators.model_validators):
-        raise SchemaError(f"{model.__name__}: validator {name!r} has no column check; remove it")
+        raise SchemaError(f"{model.__name__}: validator {name!r} is not supported; remove it")
 
 
 def _reject_unsupported(field: str, part: Any) -> None:
-    """Raise SchemaError for a part of a field's annotation that has no column check."""
+    """Raise SchemaError for a part of a field's annotation that is not supported."""
     if part is _IS_DATE:
         return
     if isinstance(part, AfterValidator | BeforeValidator | PlainValidator | WrapValidator):
-        raise SchemaError(
-            f"{field}: a custom validator has no column check; use bounds or a Literal"
-        )
+        raise SchemaError(f"{field}: a custom validator is not supported; use bounds or a Literal")
     if isinstance(part, type) and part not in _SUPPORTED and not issubclass(part, Enum):
         raise SchemaError(f"{field}: {part.__name__} {UNSUPPORTED_TYPE}")
 

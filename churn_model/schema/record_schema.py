@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from churn_model.errors import SchemaError
-from churn_model.schema.column import OUTPUT_COLUMNS, Column, read_hints
+from churn_model.errors import InvalidJson, SchemaError
+from churn_model.json_text import read_object
+from churn_model.schema.column import OUTPUT_COLUMNS, Column
 from churn_model.schema.json_schema import read_property, write_property
 from churn_model.schema.pydantic_class import document_of, row_class
 
@@ -62,39 +64,21 @@ class RecordSchema:
         """The columns that are returned unchanged and never scored."""
         return tuple(c for c in self.columns if c.kind == "identifier")
 
-    def with_monotone(self, directions: Mapping[str, str]) -> RecordSchema:
-        """A copy in which the risk is ``increasing`` or ``decreasing`` in each named field."""
-        named = {column.name: column for column in self.columns}
-        for name, direction in directions.items():
-            if name not in named:
-                raise SchemaError(f"{name}: is not a field; the fields are {list(named)}")
-            hint = read_hints(name, named[name].kind, {"monotone": direction or "nothing"})
-            named[name] = replace(named[name], monotone=hint["monotone"])
-        return replace(self, columns=tuple(named.values()))
-
     def with_ages(self, unit: str = "days ago") -> RecordSchema:
         """A copy in which each date is an integer number of days, as in a scorecard."""
         columns = (replace(c, kind="integer", unit=unit) if c.kind == "date" else c for c in self)
         return replace(self, columns=tuple(columns))
 
-    def with_unlisted(self, unseen: str) -> RecordSchema:
-        """A copy whose categories accept unlisted levels (``"unknown"``) or not (``"reject"``).
-
-        ``"refuse"`` means the same as ``"reject"``.
-        """
-        if unseen not in ("reject", "refuse", "unknown"):
-            raise SchemaError(f"unseen must be 'reject' or 'unknown', not {unseen!r}")
-        columns = (
-            replace(c, allows_unlisted=unseen == "unknown") if c.kind == "category" else c
-            for c in self
-        )
+    def with_unlisted(self, allowed: bool) -> RecordSchema:
+        """A copy whose categories all accept unlisted levels, or all reject them."""
+        columns = (replace(c, allows_unlisted=allowed) if c.kind == "category" else c for c in self)
         return replace(self, columns=tuple(columns))
 
     @classmethod
     def from_model(cls, model: type[BaseModel]) -> RecordSchema:
         """Read a pydantic class.
 
-        Raises SchemaError for anything without a column check: custom validators, nested models,
+        Raises SchemaError for anything that is not supported: custom validators, nested models,
         unions, patterns, and defaults other than None.
         """
         return cls.from_json_schema(document_of(model))
@@ -126,6 +110,15 @@ class RecordSchema:
             for name in names
         )
         return cls(title, tuple(columns))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> RecordSchema:
+        """Read a JSON Schema file. Raises SchemaError."""
+        try:
+            document = read_object(path)
+        except InvalidJson as error:
+            raise SchemaError(str(error)) from None
+        return cls.from_json_schema(document)
 
     def to_json_schema(self) -> dict[str, Any]:
         """The record's JSON Schema, as ``from_json_schema`` reads it."""

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from churn_model.arrays import Floats
 from churn_model.scoring.scorecard import Feature, Scorecard, Term, term_shape
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Bins: TypeAlias = npt.NDArray[np.int32]
 
 _FEW = 16  # rows; up to here one row at a time is faster than numpy

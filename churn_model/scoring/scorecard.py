@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from churn_model.errors import ScorecardError
+from churn_model.errors import ScorecardError, first_validation_error
 
 FORMAT: Final = "churn-scorecard"
 VERSION = 1
@@ -60,7 +60,7 @@ class Term(BaseModel):
 
 
 class FeatureProfile(BaseModel):
-    """The distribution of a feature in training, for drift checks and effect plots.
+    """The distribution of a feature in training, for effect plots and example customers.
 
     ``missing``: the share of rows with a missing value (0..1). ``quantiles``: the 0, 5, ..., 100 %
     quantiles of a number, without missing values. ``shares``: the share of each category level.
@@ -129,7 +129,7 @@ class Scorecard(BaseModel):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            raise ScorecardError(f"{name}: {_first_line(error)}") from None
+            raise ScorecardError(f"{name}: {first_validation_error(error)}") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Scorecard:
@@ -201,10 +201,3 @@ def term_shape(scorecard: Scorecard, term: Term) -> tuple[int, ...]:
 
 def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not valid JSON")
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    location = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{location}: {message}" if location else message

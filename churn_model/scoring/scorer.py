@@ -17,13 +17,11 @@ from pydantic import ValidationError
 from churn_model.dates import iso_dates, scoring_day, to_day
 from churn_model.errors import (
     FieldError,
-    InvalidJson,
     InvalidParameter,
-    SchemaError,
     ScorecardError,
     messages_by_row,
 )
-from churn_model.json_text import parse_object, read_object
+from churn_model.json_text import parse_object
 from churn_model.schema import RecordSchema
 from churn_model.scoring.lookup import Lookup
 from churn_model.scoring.scorecard import Scorecard
@@ -112,11 +110,8 @@ class Scorer:
     @classmethod
     def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
         """Read the two files of a registered model. Raises ScorecardError or SchemaError."""
-        try:
-            document = read_object(schema_file)
-        except InvalidJson as error:
-            raise SchemaError(str(error)) from None
-        return cls(Scorecard.load(scorecard_file), RecordSchema.from_json_schema(document))
+        schema = RecordSchema.from_file(schema_file)
+        return cls(Scorecard.load(scorecard_file), schema)
 
     def score(
         self,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.suggestions import did_you_mean
+from churn_model.tables.missing_values import MISSING
 from churn_model.toml_file import read_toml
 
 STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -31,7 +32,7 @@ class TableDescriptor(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     columns: dict[str, str]
-    missing: list[str] = ["", "NA", "N/A", "NaN", "null", "NULL"]
+    missing: list[str] = list(MISSING)
     csv: CsvFormat = CsvFormat()
 
     @classmethod

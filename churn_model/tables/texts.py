@@ -6,7 +6,6 @@ A cell that cannot be parsed makes its row invalid; it is never replaced by anot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -44,18 +43,7 @@ def check_texts(
                 FieldError(row, column.name, *PARSING_ERRORS[column.kind]) for row in unparsed
             ]
     checked = check_frame(frame, schema)
-    return _with_errors(checked, errors, schema) if errors else checked, frame
-
-
-def _with_errors(checked: Checked, errors: list[FieldError], schema: RecordSchema) -> Checked:
-    """Add parsing errors; they replace the errors that the checks found in the same cells."""
-    unparsed = {(error.row, error.field) for error in errors}
-    rest = [error for error in checked.errors if (error.row, error.field) not in unparsed]
-    position = {column.name: i for i, column in enumerate(schema)}
-    merged = sorted([*errors, *rest], key=lambda error: (error.row, position[error.field]))
-    valid = checked.valid.copy()
-    valid[[error.row for error in errors]] = False
-    return replace(checked, valid=valid, errors=tuple(merged))
+    return checked.with_errors(errors, schema) if errors else checked, frame
 
 
 def _parse(

@@ -7,16 +7,14 @@ unlisted category level has the code after the last one. Dates are day numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from churn_model.arrays import Array, Mask
 from churn_model.schema.column import Column
 from churn_model.validation.rules import FINITE, Rule
-
-Array: TypeAlias = npt.NDArray[Any]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

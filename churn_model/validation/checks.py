@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from churn_model.arrays import Mask
 from churn_model.errors import FieldError, InvalidRecords, SchemaError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, write_bound
-from churn_model.validation.cells import Cells, Mask, Problem, absent
+from churn_model.validation.cells import Cells, Problem, absent
 from churn_model.validation.objects import read_objects
 from churn_model.validation.rules import MISSING, Rule
 from churn_model.validation.series import read_series
@@ -43,6 +44,21 @@ class Checked:
         """Raise InvalidRecords if any row has an error."""
         if self.errors:
             raise InvalidRecords(self.errors)
+
+    def with_errors(self, errors: Sequence[FieldError], schema: RecordSchema) -> Checked:
+        """A copy with errors that were found before the checks, at most one per cell.
+
+        An error replaces what the checks found in the same cell. An error without a field replaces
+        all errors of its row.
+        """
+        cells = {(error.row, error.field) for error in errors}
+        rows = {error.row for error in errors if not error.field}
+        rest = [e for e in self.errors if (e.row, e.field) not in cells and e.row not in rows]
+        position = {column.name: i for i, column in enumerate(schema)}
+        merged = sorted([*errors, *rest], key=lambda e: (e.row, position.get(e.field, -1)))
+        valid = self.valid.copy()
+        valid[[error.row for error in errors]] = False
+        return replace(self, valid=valid, errors=tuple(merged))
 
 
 def check_frame(frame: pd.DataFrame, schema: RecordSchema) -> Checked:

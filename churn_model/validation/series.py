@@ -16,12 +16,11 @@ import pandas as pd
 from pandas.api import types as dtypes
 
 from churn_model import dates
-from churn_model.schema.column import INT64_MIN, Column, Kind
-from churn_model.validation.cells import Array, Cells, empty, reject_infinite
+from churn_model.arrays import Array
+from churn_model.schema.column import INT64_MIN, LAST_EXACT_INTEGER, Column, Kind
+from churn_model.validation.cells import Cells, empty, reject_infinite
 from churn_model.validation.objects import date_cell, read_objects
 from churn_model.validation.rules import DATE, FRACTION, RANGE, type_rule
-
-_MAX_EXACT = 2**53  # integers up to here are exact in a float
 
 
 def read_series(column: Column, series: pd.Series[Any]) -> Cells:
@@ -84,7 +83,7 @@ def _unpack_numbers(series: pd.Series[Any]) -> tuple[Any, str]:
 
 def _exceeds_float(series: pd.Series[Any]) -> bool:
     """Whether a column has integers that a float cannot represent exactly."""
-    return bool((series.abs() > _MAX_EXACT).any())
+    return bool((series.abs() > LAST_EXACT_INTEGER).any())
 
 
 def _none_if_missing(values: Array) -> Array:

@@ -1,4 +1,4 @@
 """The API: routes, formats of requests and replies, and the OpenAPI documentation.
 
-HTTP plumbing that knows nothing about customers or models is in ``serving.http``.
+HTTP plumbing that does not depend on them is in ``serving.http``.
 """

@@ -1,4 +1,4 @@
 """HTTP plumbing: connections, middleware, limits, API keys, logs and metrics.
 
-Nothing in this package knows about customers or models.
+It imports neither the model nor the routes.
 """

@@ -73,7 +73,7 @@ class Metrics:
             "churn_keys_reload_failures", "Failed attempts to read the API keys again", **shared
         )
         self.reload_failures = Counter(
-            "churn_model_reload_failures", "Versions that could not be loaded", **shared
+            "churn_model_reload_failures", "Failed attempts to load a new version", **shared
         )
 
     def requests(self, contexts: Sequence[RequestContext]) -> None:

@@ -1,4 +1,4 @@
-"""The middleware, outermost first; each is a plain ASGI class."""
+"""Middleware as plain ASGI classes; ``serving.app`` puts them in order, with the rate limit."""
 
 from __future__ import annotations
 

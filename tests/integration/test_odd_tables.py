@@ -1,4 +1,4 @@
-"""Tables as they come: each is trained on, or refused with a reason."""
+"""Tables with problems: each is trained on, or rejected with a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
 from pyfunc.input_example import cast_to_signature
-from tests.unit.training.schema_inference.test_proposal import ROLES, ROWS, base, drawn
+from tests.unit.training.schema_inference.test_proposal import NAMED, ROWS, base, drawn
 from training.data.csv_format import detect_csv_format
 from training.data.files import read_file
 from training.data.table_reader import check_table
@@ -30,7 +30,7 @@ def prepared(path):
     """A file -> its table and proposal, as the command makes them."""
     csv = detect_csv_format(path)
     raw = read_file(path, csv)
-    found = propose(raw, csv, path.stem, ROLES)
+    found = propose(raw, csv, path.stem, NAMED)
     table = check_table(raw, path, found.dataset, found.schema, 0.05, as_of=date(2026, 1, 31))
     return table, found
 

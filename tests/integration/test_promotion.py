@@ -32,7 +32,7 @@ from tests.integration.conftest import (
     working_in,
 )
 from training.data.simulator import Simulation, simulate
-from training.data.table import built_in_table
+from training.data.table import simulated_table
 from training.evaluation.gates import DEFAULT
 from training.fitting.fit import FitSettings, fit
 from training.promote import main
@@ -62,8 +62,8 @@ def home(tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("promotion")
     shutil.copy(empty_database, folder)
     with working_in(folder):
-        trained = train(built_in_table(1500, 1), CUSTOMER_SCHEMA, SMALL_PLAN)
-        assert (trained.alias, trained.version) == ("champion", "1")
+        trained = train(simulated_table(1500, 1), CUSTOMER_SCHEMA, SMALL_PLAN)
+        assert (trained.registration.alias, trained.registration.version) == ("champion", "1")
         yield folder
     logged.cache_clear()
 
@@ -201,7 +201,7 @@ def test_force_needs_a_reason_which_is_kept(promote):
     done = promote("--force", "the old contract ends")
     assert done.returncode == 0, done.stderr
     assert "promoted by force" in done.stdout
-    assert "despite: " in done.stdout
+    assert "promoted despite: " in done.stdout
     assert champion() == version
     assert (
         MlflowClient().get_model_version("churn", version).tags[FORCED] == "the old contract ends"
@@ -287,10 +287,10 @@ def test_a_model_without_signal_stays_challenger_until_one_passes(workplace):
     done = call(train_main, *data, *SMALL_FIT, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "registered models:/churn@challenger as version 1" in done.stdout
-    assert "not champion: AUC 0." in done.stdout
-    refused = call(main, *data, cwd=workplace)
-    assert refused.returncode == 2
-    assert "churn has no champion" in refused.stdout
+    assert "It did not become champion: AUC 0." in done.stdout
+    rejected = call(main, *data, cwd=workplace)
+    assert rejected.returncode == 2
+    assert "churn has no champion" in rejected.stdout
     (outcome,) = (workplace / "mlruns").rglob("comparison.json")
     assert json.loads(outcome.read_text())["champion"] is None
     assert pd.notna(json.loads(outcome.read_text())["values"]["auc"])

@@ -20,7 +20,7 @@ from pyfunc.registry import version_of_alias
 from tests.integration.conftest import PAIRS, ROWS
 from training.data.simulator import simulate
 from training.evaluation.selection import candidates
-from training.fitting.fit import feature_table, fit
+from training.fitting.fit import feature_table, fit_classifier
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def test_it_gives_the_fitted_classifiers_probabilities(model, customers):
     simulation = simulate(ROWS, seed=0)
     chosen = mlflow.get_run(model.metadata.run_id).data.params["settings"]
     (settings,) = (each for each in candidates(PAIRS, bags=1) if each.name == chosen)
-    classifier = fit(
+    classifier = fit_classifier(
         simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=settings
-    ).classifier
+    )
     expected = classifier.predict_proba(feature_table(customers, CUSTOMER_SCHEMA))[:, 1]
     scored = model.predict(customers)["churn_probability"]
     np.testing.assert_allclose(scored, expected, rtol=0, atol=1e-12)
@@ -94,13 +94,13 @@ def test_a_bad_row_is_reported_in_its_place(model, customers):
 
 
 @pytest.mark.parametrize("params", [{"threshold": 2.0}, {"on_invalid": "skip"}])
-def test_a_wrong_param_is_refused(model, customers, params):
+def test_an_invalid_param_is_rejected(model, customers, params):
     with pytest.raises(MlflowException) as caught:
         model.predict(customers, params=params)
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
-def test_a_fault_of_the_code_says_nothing_of_itself(model, customers, monkeypatch):
+def test_an_internal_error_does_not_reveal_its_message(model, customers, monkeypatch):
     python_model = model.unwrap_python_model()
     monkeypatch.setattr(python_model, "scorer", None)
     with pytest.raises(MlflowException, match="the server's log has the details") as caught:

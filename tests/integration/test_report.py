@@ -45,7 +45,7 @@ def test_the_page_fits_the_screen_and_loads_nothing_else(report, chromium, width
         "Effects",
         "Attributes protected by law",
         "Slices",
-        "Limits",
+        "Limitations",
     ):
         assert page.get_by_role("heading", name=title, exact=True).is_visible()
     page.close()
@@ -69,7 +69,7 @@ def test_the_page_has_what_a_decision_needs(report):
     )
 
 
-def test_the_page_prints(report, chromium, tmp_path):
+def test_the_page_can_be_printed_to_a_pdf(report, chromium, tmp_path):
     page = chromium.new_page()
     page.goto(report.as_uri())
     page.pdf(path=tmp_path / "report.pdf", format="A4")

@@ -131,7 +131,7 @@ def test_a_bad_row_is_a_400_with_row_and_field_for_people_and_machines(server, c
         {"total_charges": -1.0},
     ],
 )
-def test_no_refusal_of_ours_carries_a_stack_trace(server, customers, change):
+def test_no_error_reply_contains_a_stack_trace(server, customers, change):
     first = plain(customers).to_dict("records")[0]
     reply = post(server, {"dataframe_records": [first | change]})
     assert reply.status_code == 400
@@ -155,7 +155,7 @@ def test_it_serves_in_an_environment_of_its_own(registry, customers, expected, t
     assert "Creating a new environment" in (tmp_path / "serve.log").read_text()
 
 
-def test_a_frame_of_other_types_is_refused_by_the_client_alone(server, customers):
+def test_a_frame_of_other_types_is_rejected_by_the_client_alone(server, customers):
     with ChurnClient(server) as client:
         with pytest.raises(InvalidRecords, match="age: must be an integer"):
             client.predict(customers.assign(age=customers["age"] + 0.5))

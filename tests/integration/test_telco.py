@@ -84,7 +84,7 @@ def test_leaving_out_who_joined_raises_an_alarm_in_the_report(real_data, workpla
     assert done.returncode == 0, done.stderr
     assert "ALARM: all " in done.stdout
     assert "with tenure 1" in done.stdout
-    assert "not champion: leakage alarms" in done.stdout
+    assert "It did not become champion: leakage alarms" in done.stdout
     (report,) = (workplace / "mlruns").rglob("report.html")
     page = report.read_text()
     assert "Not fit for production" in page
@@ -109,7 +109,7 @@ def test_the_re_exported_table_holds_the_same_customers(real_data):
     assert first.churned.tolist() == second.churned.tolist()
 
 
-def test_the_table_a_spreadsheet_spoiled_is_refused_by_column_and_rows(real_data, workplace):
+def test_a_table_damaged_by_a_spreadsheet_is_rejected_with_column_and_rows(real_data, workplace):
     (workplace / "wa.toml").write_text(
         'name = "wa"\n[csv]\nseparator = ";"\n[columns]\ncustomer_id = "customerID"\n'
         'age = "SeniorCitizen"\ntenure = "tenure"\nmonthly_charges = "MonthlyCharges"\n'
@@ -124,7 +124,7 @@ def test_the_table_a_spreadsheet_spoiled_is_refused_by_column_and_rows(real_data
     assert not (workplace / "mlruns").exists()
 
 
-def test_a_descriptor_without_a_required_field_is_refused(real_data, workplace):
+def test_a_descriptor_without_a_required_field_is_rejected(real_data, workplace):
     text = (DATASETS / "telco.toml").read_text().replace('age = "Age"\n', "")
     (workplace / "no_age.toml").write_text(text)
     done = train(workplace, real_data / "telco_customer_churn.csv", workplace / "no_age.toml")

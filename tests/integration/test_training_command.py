@@ -38,7 +38,7 @@ CAMPAIGN = ["--offer-cost", 20, "--offer-success", 0.3, "--horizon", 12, "--marg
 
 
 def test_the_run_prints_what_it_read_and_what_it_registered(registry):
-    assert "built-in: 3,000 rows, 3,000 used" in registry.output
+    assert "simulated customers: 3,000 rows, 3,000 used" in registry.output
     assert "registered models:/churn@champion as version 1" in registry.output
     assert "The scorecard's log loss" in registry.output
     rows = [line[:18].rstrip() for line in registry.output.splitlines()]
@@ -50,13 +50,13 @@ def test_the_registered_version_tells_the_whole_story(registry):
     version = client.get_model_version_by_alias("churn", "champion")
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.params["dataset_name"] == "built-in"
+    assert run.data.params["dataset_name"] == "simulated customers"
     assert run.data.params["rows_used"] == "3000"
     for metric in ("auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_10"):
         for model in ("", "logistic_regression/", "hist_gradient_boosting/"):
             assert f"{model}{metric}" in run.data.metrics
     (dataset,) = run.inputs.dataset_inputs
-    assert dataset.dataset.name == "built-in"
+    assert dataset.dataset.name == "simulated customers"
     assert dataset.dataset.digest
     figures = {Path(f.path).stem for f in client.list_artifacts(run.info.run_id, "figures")}
     assert figures == {"roc", "precision_recall", "calibration", "gains", "effects"}
@@ -144,7 +144,7 @@ def test_a_campaign_sets_the_threshold_and_the_settings_are_child_runs(campaigns
     )
     assert {child.info.run_name for child in children} == {"standard", "smooth"}
     assert all("log_loss" in child.data.metrics for child in children)
-    assert version.description.startswith("# Churn model: built-in")
+    assert version.description.startswith("# Churn model: simulated customers")
     assert len(version.description) <= 5000
     assert str(client.get_model_version_by_alias("churn", "challenger").version) == "1"
 

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from churn_cli.main import COMMANDS, main
+from training.data.protected_attributes import PHRASES
 from training.evaluation.gates import load_gates
 from training.evaluation.metrics import METRICS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
 GLOSSARY = (DOCS / "glossary.md").read_text()
 CODE_FOLDERS = (
     *("batch", "benchmarks", "churn_cli", "churn_model", "notebooks", "pyfunc", "scripts"),
@@ -97,7 +101,7 @@ def test_each_command_is_shown():
 
 def test_each_metric_and_each_gate_is_in_the_glossary():
     gates = load_gates()
-    for name in (*METRICS, *gates.first, *gates.challenger):
+    for name in (*METRICS, *gates.absolute, *gates.challenger):
         assert f"`{name}`" in GLOSSARY
 
 
@@ -112,12 +116,37 @@ def test_the_architecture_page_names_files_and_folders_that_exist():
         assert any(path.endswith(f"/{name}") for path in existing), name
 
 
+@pytest.mark.parametrize("package", ["churn_model", "pyfunc", "training", "serving", "batch"])
+def test_the_architecture_page_names_each_module_and_sub_package(package):
+    text = (DOCS / "architecture.md").read_text()
+    section = re.search(rf"^### {package}\n(.*?)^##", text, re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`([\w.]+/?)`", section[1]))
+    modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py", "__main__.py"}
+    folders = {
+        f"{path.name}/"
+        for path in (ROOT / package).iterdir()
+        if path.is_dir() and path.name != "__pycache__"
+    }
+    assert modules | folders <= named
+
+
+def test_the_table_of_protected_attributes_has_the_words_of_the_code():
+    text = (DOCS / "training.md").read_text()
+    table = text[text.index("| attribute |") :].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    assert {name: tuple(words.split(", ")) for name, words in rows} == PHRASES
+    assert [name for name, _ in rows] == list(PHRASES)  # the first attribute that matches counts
+
+
 def test_old_names_are_gone():
     files = [
         path
-        for folder in (*CODE_FOLDERS, "docs")
+        for folder in (*CODE_FOLDERS, "docs", "tests")
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix in CODE_SUFFIXES and "__pycache__" not in path.parts
+        if path.is_file()
+        and path != Path(__file__)
+        and path.suffix in CODE_SUFFIXES
+        and "__pycache__" not in path.parts
     ]
     assert len(files) > 100
     for path in (*files, ROOT / "README.md", ROOT / "MLproject", ROOT / "pyproject.toml"):

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.arguments.table_flags import add_column_roles
+from training.arguments.table_flags import add_named_columns
 from training.options import InferOptions
 
 
@@ -28,5 +28,5 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         f"{prog} customers.csv --target Exited=1 > customer.schema.json",
     )
     parser.add_argument("table", type=Path, help="customers, .csv or .parquet")
-    add_column_roles(parser)
+    add_named_columns(parser)
     return parser

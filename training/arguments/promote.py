@@ -26,18 +26,23 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Compare the challenger with the champion on fresh labelled customers, which "
         "neither was trained on, and make it champion if it is better. Without --data, two models "
         "of simulated customers are compared on simulated customers. "
-        "Exit code: 0 promoted or rolled back, 2 not promoted, 1 failed.",
+        "Exit code: 0 promoted or rolled back, 2 not promoted, 1 failed or invalid flags.",
     )
     add_table(parser, seed=_SEED)
     add_model(parser, gates="the limits that a challenger must meet")
     add = parser.add_argument
-    add("--force", metavar="REASON", help="promote regardless, and store the reason")
+    add(
+        "--force",
+        type=lambda reason: reason or None,  # MLproject passes an empty string
+        metavar="REASON",
+        help="promote regardless, and store the reason",
+    )
     add(
         "--rollback",
         type=true_or_false,
         nargs="?",
         const=True,
         default=False,
-        help="make the version champion again that the current champion replaced",
+        help="restore the previous champion, which the current one replaced",
     )
     return parser

@@ -14,7 +14,7 @@ def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
     add = parser.add_argument
     add("--data", type=path, metavar="FILE", help="labelled customers, .csv or .parquet")
     add("--dataset", type=path, metavar="FILE.toml", help="descriptor: which column is which field")
-    add_column_roles(parser)
+    add_named_columns(parser)
     add(
         "--rows",
         type=at_least(1),
@@ -31,7 +31,7 @@ def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
     )
 
 
-def add_column_roles(parser: argparse.ArgumentParser) -> None:
+def add_named_columns(parser: argparse.ArgumentParser) -> None:
     """The flags that describe the columns of a table without a descriptor."""
     add = parser.add_argument
     add(
@@ -46,7 +46,8 @@ def add_column_roles(parser: argparse.ArgumentParser) -> None:
         action=AppendToTuple,
         default=(),
         metavar="COLUMN=VALUE",
-        help="the value that means churned; may be repeated; all other values mean kept",
+        help="the value that means churned; may be repeated; all other values mean that the "
+        "customer stayed",
     )
     add(
         "--exclude",
@@ -59,8 +60,8 @@ def add_column_roles(parser: argparse.ArgumentParser) -> None:
         "--as-of",
         type=day,
         metavar="DAY",
-        help="the day on which the table was true, for example 2026-01-31; dates are scored by "
-        "their age on that day",
+        help="the snapshot date of the table, for example 2026-01-31; dates are scored by their "
+        "age on that day",
     )
 
 

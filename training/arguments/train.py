@@ -39,7 +39,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--data it trains on simulated customers.",
     )
     add_table(parser, seed=0)
-    add_model(parser, gates="the limits that the first champion must meet")
+    add_model(parser, gates="the limits of the absolute gates")
     _add_schema(parser)
     _add_evaluation_and_fit(parser)
     _add_campaign(parser)
@@ -82,8 +82,8 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
         "--bags",
         type=at_least(1),
         metavar="N",
-        help="models fitted on resampled rows and averaged (2 to 8, the fewer the larger the "
-        "table); 1 is the fastest, for a first look",
+        help="models fitted on resampled rows and averaged (8, 4 or 2, by number of rows); 1 is "
+        "the fastest, for a first look",
     )
     add(
         "--monotone",
@@ -118,7 +118,7 @@ def _add_campaign(parser: argparse.ArgumentParser) -> None:
 
 
 def _offer(flags: dict[str, float | None]) -> Offer | None:
-    """The campaign, or None without its flags. Raises TrainingError if a flag is missing."""
+    """The campaign's offer, None without its flags. Raises TrainingError if a flag is missing."""
     given = {name: value for name, value in flags.items() if value is not None}
     if not given:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from churn_model.errors import TableError
+from churn_model.errors import TableError, first_line
 from churn_model.tables.descriptor import CsvFormat
 from training.data.csv_format import encoding_error, fitting_separator
 
@@ -32,7 +32,7 @@ def read_file(path: str | Path, csv_format: CsvFormat) -> pd.DataFrame:
     except FileNotFoundError:
         raise TableError(f"{path}: no such file") from None
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise TableError(f"{path}: cannot be read as {suffix[1:]} ({reason})") from None
     return raw.reset_index(drop=True).rename(columns=lambda name: str(name).strip())
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from training.data.column_names import words_of
 
-_PHRASES: dict[str, tuple[str, ...]] = {
+PHRASES: dict[str, tuple[str, ...]] = {
     "sex": ("sex", "gender", "female", "male", "pregnant", "pregnancy", "maternity"),
     "origin": (
         *("race", "racial", "ethnic", "ethnicity", "ancestry", "tribe", "caste", "minority"),
@@ -45,7 +45,7 @@ def protected_attributes(names: Iterable[str]) -> dict[str, str]:
 
 def _attribute(words: set[str]) -> str | None:
     """The first attribute with a phrase whose words are all among ``words``."""
-    for attribute, phrases in _PHRASES.items():
+    for attribute, phrases in PHRASES.items():
         if any(words.issuperset(phrase.split()) for phrase in phrases):
             return attribute
     return None

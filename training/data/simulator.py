@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churn_model.arrays import Floats
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.schema.column import Column
 from training.data import SIMULATED_ROWS
-
-Floats = npt.NDArray[np.float64]
 
 _PRICES = np.array([19.9, 29.9, 49.9, 69.9, 89.9, 109.9])  # per month, before extras
 _PRICE_SHARES = np.array([0.18, 0.22, 0.24, 0.18, 0.12, 0.06])

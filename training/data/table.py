@@ -84,13 +84,20 @@ class Table:
         )
 
 
-def built_in_table(rows: int, seed: int, as_of: date | None = None) -> Table:
+def simulated_table(rows: int, seed: int, as_of: date | None = None) -> Table:
     """Simulated customers as a table; dates, if the schema has any, become ages on ``as_of``."""
     simulation = simulate(rows, seed)
     rejected = pd.DataFrame(columns=list(REJECTED_COLUMNS))
     weights = np.ones(rows)
     table = Table(
-        "built-in", simulation.customers, simulation.churned, rejected, rows, 0, 0, weights
+        "simulated customers",
+        simulation.customers,
+        simulation.churned,
+        rejected,
+        rows,
+        0,
+        0,
+        weights,
     )
     if not CUSTOMER_SCHEMA.dates:
         return table

@@ -54,7 +54,7 @@ def check_table(
     """Check a table that ``read_file`` has read.
 
     ``weight`` and ``split_by``: columns of the file with each row's sample weight and date.
-    ``as_of``: the day on which the table was true; required if the schema has dates. Raises
+    ``as_of``: the snapshot date of the table; required if the schema has dates. Raises
     TableError with one line for a missing column, a table without rows, or a share of invalid rows
     above ``max_rejected`` (0..1, of the labelled rows).
     """
@@ -110,8 +110,8 @@ def _require_as_of(path: str | Path, schema: RecordSchema, as_of: date | None) -
     if schema.dates and as_of is None:
         names = ", ".join(column.name for column in schema.dates)
         raise TableError(
-            f"{path}: dates ({names}) are scored by their age; name the day on which the table was "
-            "true, for example --as-of 2026-01-31"
+            f"{path}: dates ({names}) are scored by their age; name the snapshot date of the "
+            "table, for example --as-of 2026-01-31"
         )
 
 

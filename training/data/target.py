@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churn_model.errors import FieldError, TableError
+from churn_model.tables.missing_values import TARGET_MISSING
 from training.data.column_names import require_column, suggest
 from training.data.dataset import Target
 
@@ -20,20 +21,19 @@ UNLABELLED = -1
 _UNKNOWN = -2
 
 _MAX_VALUES = 100
-_MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"}
 
 
 def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:
     """The target of a table whose cells are as they are in the file.
 
-    ``given``: ``column=value`` for each value that means churned. All other values mean kept; rows
-    with a missing value have no label. Raises TableError.
+    ``given``: ``column=value`` for each value that means churned. All other values mean that the
+    customer stayed; rows with a missing value have no label. Raises TableError.
     """
     column, wanted = _parse(given)
     require_column(column, raw.columns, "--target")
     values = list(dict.fromkeys(map(label, raw[column].drop_duplicates())))
     churned = [_matching_value(column, value, values) for value in wanted]
-    kept = [value for value in values if value not in churned and value not in _MISSING]
+    kept = [value for value in values if value not in churned and value not in TARGET_MISSING]
     if not kept:
         raise TableError(f"--target: every value of column {column!r} means churned; name fewer")
     if len(kept) > _MAX_VALUES:
@@ -41,7 +41,7 @@ def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:
             f"--target: column {column!r} has {len(values):,} different values; name the column "
             "that says who churned"
         )
-    unlabelled = [value for value in values if value in _MISSING and value not in churned]
+    unlabelled = [value for value in values if value in TARGET_MISSING and value not in churned]
     return Target(column=column, churned=churned, kept=kept, unlabelled=unlabelled)
 
 
@@ -51,7 +51,7 @@ def label(cell: Any) -> str:
 
 
 def read_labels(raw: pd.DataFrame, target: Target) -> npt.NDArray[np.int64]:
-    """The labels (n,): 1 churned, 0 kept, UNLABELLED, or another negative number for an error."""
+    """The labels (n,): 1 churned, 0 stayed, UNLABELLED, or another negative number for an error."""
     meaning = dict.fromkeys(target.kept, 0) | dict.fromkeys(target.churned, 1)
     meaning |= dict.fromkeys(target.unlabelled, UNLABELLED)
     labels = [meaning.get(label(cell), _UNKNOWN) for cell in raw[target.column.strip()]]

@@ -1,4 +1,4 @@
-"""Signs of target leakage: features that know what nobody knows on the day of scoring."""
+"""Signs of target leakage: features with information that is not known on the day of scoring."""
 
 from __future__ import annotations
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from churn_model.arrays import Floats, Mask
 from churn_model.errors import TrainingError
 from churn_model.scoring import Scorer
 from training.data.table import Table
 from training.evaluation.alarms import alarms
+from training.evaluation.gates import absolute_values
 from training.evaluation.intervals import Interval, percentile, resamples, standard_error
-from training.evaluation.metrics import Floats, log_losses, metrics, skill
-from training.evaluation.slices import Mask, groups
+from training.evaluation.metrics import log_losses, metrics, skill
+from training.evaluation.slices import groups
 
 _FEWEST = 50  # customers of a slice that is examined
 _NORMAL = 1.96  # standard errors of a 95 % interval
@@ -89,15 +91,14 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
     )
 
 
-def absolute(model: Scorer, table: Table) -> dict[str, float]:
+def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
     """The values that the absolute gates check, for the table's customers."""
-    probability = _score(model, table)
-    values = metrics(table.churned, probability, table.weights)
-    return {
-        **values,
-        "skill": skill(values["log_loss"], table.churned, table.weights),
-        "alarms": float(len(alarms(table.customers, table.churned, model.schema))),
-    }
+    values = metrics(table.churned, _score(model, table), table.weights)
+    return absolute_values(
+        values,
+        skill(values["log_loss"], table.churned, table.weights),
+        len(alarms(table.customers, table.churned, model.schema)),
+    )
 
 
 def _score(model: Scorer, table: Table) -> Floats:

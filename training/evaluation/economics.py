@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churn_model.arrays import Floats
 from training.evaluation.evaluation import HeldOut
 from training.evaluation.intervals import standard_error
-from training.evaluation.metrics import Floats, rank_descending
+from training.evaluation.metrics import rank_descending
 from training.evaluation.offer import Offer
 
 EMPC: dict[str, Any] = {
@@ -50,9 +51,10 @@ class Policy:
 class Economics:
     """A campaign's profit on held-out customers.
 
-    ``contacted``, ``profit``: the profit curve, which is the profit per customer if this share of
-    customers, highest risk first, is contacted. ``threshold``: the probability from which
-    contacting customers earns the most. ``policies``: that threshold and alternatives, by name.
+    ``offer``: what the campaign offers. ``contacted``, ``profit``: the profit curve, which is the
+    profit per customer if this share of customers, highest risk first, is contacted.
+    ``threshold``: the probability from which contacting customers earns the most.
+    ``policies``: that threshold and alternatives, by name.
     """
 
     offer: Offer

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
-from training.evaluation.metrics import Floats, Labels, RankedScores, skill
-from training.fitting.baselines import baselines, limited_threads
+from training.evaluation.metrics import Labels, RankedScores, skill
+from training.fitting.baselines import baselines
 from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
 from training.fitting.splits import Rows, Splits
+from training.fitting.threads import limited_threads
 
 SCORECARD = "scorecard"
 

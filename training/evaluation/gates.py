@@ -34,11 +34,17 @@ class Limit(BaseModel):
 
 
 class Gates(BaseModel):
-    """The limits by metric: the absolute ones for a first version, and those for a challenger."""
+    """The limits by metric.
+
+    ``absolute``: of a version without a champion to compare it with (``[first]`` in the file).
+    ``challenger``: of a version that is compared with the champion.
+    """
 
     model_config = STRICT
 
-    first: dict[Literal["auc", "calibration_error", "skill", "alarms"], Limit]
+    absolute: Annotated[
+        dict[Literal["auc", "calibration_error", "skill", "alarms"], Limit], Field(alias="first")
+    ]
     challenger: dict[Literal["better", "calibration_error", "worst_slice", "alarms"], Limit]
 
 
@@ -46,15 +52,18 @@ class Gates(BaseModel):
 class GateResult:
     """The result of one gate; ``text`` is for users."""
 
-    metric: str
-    value: float
     passed: bool
     text: str
 
 
 def load_gates(path: str | Path | None = None) -> Gates:
-    """Read a gates file, by default this project's. Raises TableError for an invalid file."""
+    """Read a gates file, by default this project's. Raises InvalidToml."""
     return read_toml(path or DEFAULT, Gates)
+
+
+def absolute_values(metrics: Mapping[str, float], skill: float, alarms: int) -> dict[str, float]:
+    """The values that the absolute gates check. ``alarms``: the number of leakage alarms."""
+    return {**metrics, "skill": skill, "alarms": float(alarms)}
 
 
 def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[GateResult]:
@@ -67,7 +76,7 @@ def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> lis
         else:
             passed, bound = value <= limit.threshold, "at most"
         text = f"{DISPLAY_NAMES[metric]} {value:.4g}, {bound} {limit.threshold:g} required"
-        gate_results.append(GateResult(metric, value, passed, text))
+        gate_results.append(GateResult(passed, text))
     return gate_results
 
 

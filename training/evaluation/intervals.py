@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.metrics import Floats
+from churn_model.arrays import Floats
 
 LEVEL = 0.95
 _MOST_RESAMPLES, _FEWEST_RESAMPLES = 1000, 200

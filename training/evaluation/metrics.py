@@ -12,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from churn_model.arrays import Floats
+
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 SHARES = (5, 10, 20)
@@ -37,7 +38,7 @@ HEADLINES = (
     "calibration_error",
     "recall_10",
 )
-"""The metrics to show where there is no room for all."""
+"""The metrics that commands, model card and the top of the report show; the report has all."""
 
 _CALIBRATION_BINS = 10
 _EPSILON = np.finfo(np.float64).eps  # limits the log loss of a wrong 0 or 1 to 36

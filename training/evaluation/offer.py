@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churn_model.arrays import Floats
 from churn_model.errors import TrainingError
 
 if TYPE_CHECKING:
-    from training.evaluation.metrics import Floats, Labels
+    from training.evaluation.metrics import Labels
 
 _RANGES = {
     "cost": (0.0, np.inf),
@@ -23,7 +24,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Offer:
-    """An offer to customers who may churn.
+    """What a campaign offers to the customers that it contacts, and what that costs and earns.
 
     ``cost``: of an accepted offer. ``contact_cost``: of each contact. ``success``: the share (0..1)
     of churners who accept the offer and stay. ``horizon``: the months for which they stay.

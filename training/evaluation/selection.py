@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
-from training.evaluation.metrics import Floats, Labels, metrics
+from training.evaluation.metrics import Labels, metrics
 from training.fitting.fit import STANDARD, FitSettings, score_held_out
 from training.fitting.splits import Rows
 

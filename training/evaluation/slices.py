@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churn_model.arrays import Mask
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from training.data.categories import OTHER
@@ -20,8 +21,6 @@ from training.evaluation.metrics import log_losses, roc_auc
 BANDS = 5
 _FEWEST = 50  # customers of a slice that can be called miscalibrated
 _STANDARD_ERRORS, _GAP = 4.0, 0.03  # a miscalibrated slice's gap in churn rate exceeds both
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,10 @@ class Slice:
 
     @property
     def is_miscalibrated(self) -> bool:
-        """Whether predicted and observed churn rate differ significantly and by 3 % or more."""
+        """Whether predicted and observed churn rate differ significantly.
+
+        The difference must also be more than 3 percentage points.
+        """
         gap = abs(self.predicted - self.observed)
         allowed = max(_GAP, _STANDARD_ERRORS * self.standard_error)
         return self.customers >= _FEWEST and gap > allowed

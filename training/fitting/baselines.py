@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,30 +11,16 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-from threadpoolctl import threadpool_limits
 
 from churn_model.schema import RecordSchema
 
 LOGISTIC = "logistic_regression"
 BOOSTING = "hist_gradient_boosting"
 
-_ROWS_FOR_ONE_THREAD = 20_000
-
 
 def baselines(schema: RecordSchema, seed: int = 0) -> dict[str, Pipeline]:
     """The unfitted baselines by name. Fit them on the result of ``fit.feature_table``."""
     return {LOGISTIC: _logistic(schema), BOOSTING: _boosting(schema, seed)}
-
-
-@contextmanager
-def limited_threads(rows: int) -> Iterator[None]:
-    """Fit and score small tables in one thread.
-
-    On few rows, OpenMP's threads wait for each other longer than they work: if other programs use
-    the cores, boosting on 240 rows takes seconds instead of 0.1 s.
-    """
-    with threadpool_limits(1 if rows <= _ROWS_FOR_ONE_THREAD else None, user_api="openmp"):
-        yield
 
 
 def _logistic(schema: RecordSchema) -> Pipeline:

@@ -24,12 +24,12 @@ from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from training.data.categories import POOL, pooled
+from training.fitting.threads import ROWS_FOR_ONE_THREAD
 
 _MOST_PAIRS = 10
 _MOST_ROUNDS = 5000  # early stopping ends most fits far below
 _BAGS = ((50_000, 8), (300_000, 4))  # up to this many rows; large tables gain little from bagging
 _FEWEST_BAGS = 2
-_ROWS_FOR_ONE_THREAD = 20_000
 _DIRECTIONS = {"": 0, "increasing": 1, "decreasing": -1}
 _QUANTILES = np.linspace(0.0, 1.0, 21)
 
@@ -69,13 +69,12 @@ STANDARD = FitSettings()
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model: the library's classifier, and the scorecard read out of it.
+    """A fitted scorecard.
 
     ``standard_deviations``: for each entry of each term's table, the standard deviation of its
     log-odds over the bagged models.
     """
 
-    classifier: Any
     scorecard: Scorecard
     standard_deviations: list[list[float]]
 
@@ -97,16 +96,29 @@ def fit(
     for byte.
     """
     features = schema.features
-    classifier = _classifier(features, len(churned), seed, settings)
+    classifier = fit_classifier(customers, churned, schema, seed, weights, settings)
+    scorecard = _scorecard(classifier, customers, churned, features, weights)
+    deviations = _terms(classifier, classifier.standard_deviations_, features)
+    return Fitted(scorecard, [term.scores for term in deviations])
+
+
+def fit_classifier(
+    customers: pd.DataFrame,
+    churned: npt.NDArray[np.int64],
+    schema: RecordSchema,
+    seed: int = 0,
+    weights: npt.NDArray[np.float64] | None = None,
+    settings: FitSettings = STANDARD,
+) -> Any:
+    """Fit interpret's ExplainableBoostingClassifier, from which ``fit`` reads the scorecard."""
+    classifier = _classifier(schema.features, len(churned), seed, settings)
     table = feature_table(customers, schema)
-    for column in features:
+    for column in schema.features:
         if column.kind == "category":
             table[column.name] = pooled(table[column.name], column.levels)
     with _quiet_threads():
         classifier.fit(table, churned, sample_weight=weights)
-    scorecard = _scorecard(classifier, customers, churned, features, weights)
-    deviations = _terms(classifier, classifier.standard_deviations_, features)
-    return Fitted(classifier, scorecard, [term.scores for term in deviations])
+    return classifier
 
 
 def _classifier(features: Sequence[Column], rows: int, seed: int, settings: FitSettings) -> Any:
@@ -122,7 +134,7 @@ def _classifier(features: Sequence[Column], rows: int, seed: int, settings: FitS
         max_rounds=_MOST_ROUNDS,
         outer_bags=settings.bags(rows),
         random_state=seed,
-        n_jobs=1 if rows <= _ROWS_FOR_ONE_THREAD else -1,
+        n_jobs=1 if rows <= ROWS_FOR_ONE_THREAD else -1,
     )
 
 

@@ -12,11 +12,11 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
-from churn_model.scoring.scorecard import FeatureProfile, Scorecard, Term
+from churn_model.scoring.scorecard import FeatureProfile, Scorecard, Term, term_shape
 from training.data.categories import OTHER
-from training.evaluation.metrics import Floats
 from training.reporting.figure_style import (
     BLUE,
     DARK,
@@ -77,7 +77,9 @@ def pair_figures(
     columns = {column.name: column for column in schema.features}
     for term in scorecard.terms:
         if len(term.features) == 2:
-            yield term.name, _pair_effect(term, [columns[name] for name in term.features], limits)
+            drawn = [columns[name] for name in term.features]
+            scores = np.reshape(term.scores, term_shape(scorecard, term))
+            yield term.name, _pair_effect(term, scores, drawn, limits)
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -201,15 +203,14 @@ def _level_effect(
 
 
 def _pair_effect(
-    term: Term, columns: Sequence[Column], limits: Mapping[str, tuple[float, float]]
+    term: Term,
+    scores: Floats,
+    columns: Sequence[Column],
+    limits: Mapping[str, tuple[float, float]],
 ) -> Figure:
     """A heat map of the pair's table, without its entries for missing and unlisted values."""
     figure, axes = new_axes()
-    sizes = [
-        len(column.levels) + 2 if column.kind == "category" else len(cuts) + 3
-        for column, cuts in zip(columns, term.cuts, strict=True)
-    ]
-    scores = np.reshape(term.scores, sizes)[1:-1, 1:-1]
+    scores = scores[1:-1, 1:-1]
     largest = max(float(np.abs(scores).max()), 1e-9)
     x, y = (_edges(c, cuts, limits) for c, cuts in zip(columns, term.cuts, strict=True))
     colours: Any = {"cmap": "PuOr_r", "norm": TwoSlopeNorm(0, -largest, largest)}

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from churn_model.arrays import Floats
 from training.evaluation.economics import DEFAULT, Economics
 from training.evaluation.evaluation import Evaluation
-from training.evaluation.metrics import Floats, RankedScores
+from training.evaluation.metrics import RankedScores
 from training.reporting.figure_style import (
     BLUE,
     GREEN,

@@ -23,7 +23,7 @@ WIDTH, HEIGHT, DPI = 5.6, 4.2, 120
 
 @contextmanager
 def plain_text() -> Iterator[None]:
-    """Draw field names as they are: ``$`` starts no formula, and a missing glyph is no warning."""
+    """Draw field names as plain text, without formulas between ``$`` and warnings about glyphs."""
     with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         yield

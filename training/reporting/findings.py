@@ -20,7 +20,7 @@ from training.evaluation.slices import Slice
 
 LIBRARIES = ("churn-model", "mlflow", "interpret-core", "scikit-learn", "numpy", "pandas")
 
-LIMITS = (
+LIMITATIONS = (
     "The model predicts who is likely to churn, not who would stay because of an offer. The "
     "customers at the highest risk are often not the ones that a campaign can keep (Ascarza 2018, "
     "'Retention futility: targeting high-risk customers might be ineffective', Journal of "
@@ -43,9 +43,9 @@ class Findings:
     ``scorecard``: fitted on all rows. ``standard_deviations``: of its table entries over the bagged
     models (see ``training.fitting.fit.Fitted``). ``importance``: each feature's mean absolute
     effect on the log-odds, largest first. ``candidates``: the settings compared, best first.
-    ``empc``: expected maximum profit measure, in currency units per customer. ``campaign``: None
-    without an offer. ``command``: what the user typed. ``assumed``: what was inferred from the
-    table, as text. ``versions``: of the libraries.
+    ``empc``: expected maximum profit measure, in currency units per customer. ``campaign``: its
+    profit, None without an offer. ``command``: what the user typed. ``assumed``: what was inferred
+    from the table, as text. ``versions``: of the libraries.
     """
 
     table: Table

@@ -22,15 +22,18 @@ from training.reporting.run_figures import RunFigures
 
 
 def log_findings(
-    findings: Findings, figures: RunFigures, model_card: str, record: RecordSchema
+    findings: Findings, figures: RunFigures, model_card: str, record_schema: RecordSchema
 ) -> None:
-    """Log everything except the model to the active run. ``record``: the schema to register."""
+    """Log everything except the model to the active run.
+
+    ``record_schema``: the schema of the registered model, with dates as dates.
+    """
     _log_table(findings)
     _log_parameters(findings)
     _log_candidates(findings.candidates, len(findings.table.churned))
-    _log_metrics(findings)
+    mlflow.log_metrics(run_metrics(findings))
     _log_figures(findings, figures)
-    mlflow.log_text(json.dumps(record.to_json_schema(), indent=1), "data/schema.json")
+    mlflow.log_text(json.dumps(record_schema.to_json_schema(), indent=1), "data/schema.json")
     mlflow.log_table(_slice_columns(findings), "slices.json")
     mlflow.log_text(report(findings, figures), "report.html")
     mlflow.log_text(model_card, "model_card.md")
@@ -83,29 +86,29 @@ def _log_candidates(candidates: list[Candidate], rows: int) -> None:
             mlflow.log_metrics(candidate.metrics)
 
 
-def _log_metrics(findings: Findings) -> None:
+def run_metrics(findings: Findings) -> dict[str, float]:
+    """The metrics of a run, by the names under which MLflow stores them."""
     evaluation = findings.evaluation
+    metrics: dict[str, float] = {}
     for model, values in evaluation.metrics.items():
         prefix = "" if model == SCORECARD else f"{model}/"
-        mlflow.log_metrics({f"{prefix}{metric}": value for metric, value in values.items()})
-        for end in ("low", "high"):
-            ends = evaluation.intervals[model].items()
-            mlflow.log_metrics({f"{prefix}{m}/{end}": getattr(i, end) for m, i in ends})
+        metrics |= {f"{prefix}{metric}": value for metric, value in values.items()}
+        for metric, interval in evaluation.intervals[model].items():
+            metrics |= {f"{prefix}{metric}/{end}": v for end, v in interval._asdict().items()}
     gap, interval = evaluation.gaps[evaluation.best_baseline]
-    mlflow.log_metrics(
-        {
-            "baseline_gap/log_loss": gap,
-            "baseline_gap/low": interval.low,
-            "baseline_gap/high": interval.high,
-            "skill": evaluation.skill,
-            "empc": findings.empc,
-            "alarms": len(findings.alarms),
-            "threshold": findings.scorecard.threshold,
-        }
-    )
+    metrics |= {
+        "baseline_gap/log_loss": gap,
+        "baseline_gap/low": interval.low,
+        "baseline_gap/high": interval.high,
+        "skill": evaluation.skill,
+        "empc": findings.empc,
+        "alarms": len(findings.alarms),
+        "threshold": findings.scorecard.threshold,
+    }
     if findings.campaign is not None:
         best = findings.campaign.best
-        mlflow.log_metrics({"campaign_profit": best.profit, "campaign_contacted": best.contacted})
+        metrics |= {"campaign_profit": best.profit, "campaign_contacted": best.contacted}
+    return metrics
 
 
 def _log_figures(findings: Findings, figures: RunFigures) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from training.data.table import describe_rejected
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.metrics import HEADLINES, METRICS
-from training.reporting.findings import LIMITS, Findings
+from training.reporting.findings import LIMITATIONS, Findings
 
 MOST = 5000
 """Characters that a registry stores of a description (MLflow's SQL stores)."""
@@ -57,7 +57,7 @@ def _parts(f: Findings) -> Iterator[str]:
         )
     versions = ", ".join(f"{name} {number}" for name, number in f.versions.items())
     yield f"## Reproduce\n\n`{f.command}`\n\nSeed {f.seed}, digest {f.digest}, {versions}."
-    yield "## Limits\n\n" + _list(LIMITS)
+    yield "## Limitations\n\n" + _list(LIMITATIONS)
 
 
 def _data(f: Findings) -> str:

@@ -13,17 +13,16 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from training.data.table import describe_rejected
-from training.evaluation.metrics import METRICS
+from training.evaluation.metrics import HEADLINES, METRICS
 from training.evaluation.slices import Slice
 from training.reporting.figure_style import plain_text
-from training.reporting.findings import LIMITS, Findings
+from training.reporting.findings import LIMITATIONS, Findings
 from training.reporting.run_figures import RunFigures
 
 _SVG = {
     "svg.fonttype": "none",  # text stays text: sharp, searchable, in the page's own font
     "font.family": "sans-serif",
 }
-_HEADLINES = ("auc", "calibration_error", "lift_10", "recall_20")
 
 
 class ProtectedFeature(NamedTuple):
@@ -44,8 +43,8 @@ def report(findings: Findings, figures: RunFigures) -> str:
         .render(
             f=findings,
             metrics=METRICS,
-            headlines=_HEADLINES,
-            limits=LIMITS,
+            headlines=HEADLINES,
+            limitations=LIMITATIONS,
             baseline_comparison=findings.evaluation.baseline_comparison(),
             rejected=describe_rejected(findings.table).split("; ")
             if len(findings.table.rejected)

@@ -18,7 +18,7 @@ _OTHER_DATE = r"\d{1,2}([./-])\d{1,2}\1\d{2,4}"
 def infer_date(
     name: str, required: bool, *, is_timestamp: bool, as_of: date | None
 ) -> InferredColumn:
-    """A date is a feature if the day is known to which it is aged; a timestamp is left out."""
+    """A date is a feature if the day is known on which its age is computed; a timestamp is not."""
     if is_timestamp:
         return InferredColumn(
             reason="is a timestamp; convert it to a date (2026-01-31) to use its age in days"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from churn_model.schema.column import INT64_MAX, INT64_MIN, Column
+from churn_model.arrays import Floats
+from churn_model.schema.column import INT64_MAX, INT64_MIN, LAST_EXACT_INTEGER, Column
 from training.evaluation.alarms import is_identifier
 from training.schema_inference.inferred_column import InferredColumn
-
-_MAX_EXACT = 2**53  # above it, floats do not represent every integer
-
-Floats = npt.NDArray[np.float64]
 
 
 def infer_numerical(
@@ -30,7 +26,7 @@ def infer_numerical(
 
 
 def _all_integers(known: Floats) -> bool:
-    return bool((known == np.floor(known)).all() and np.abs(known).max() < _MAX_EXACT)
+    return bool((known == np.floor(known)).all() and np.abs(known).max() < LAST_EXACT_INTEGER)
 
 
 def _column(name: str, known: Floats, required: bool, is_integer: bool) -> Column:

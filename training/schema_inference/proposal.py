@@ -13,15 +13,15 @@ from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.missing_values import MISSING
 from churn_model.tables.texts import check_texts
 from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
 from training.data.target import label, read_target
 from training.evaluation.alarms import Alarm, alarms
-from training.schema_inference.column_roles import ColumnRoles
 from training.schema_inference.inferred_column import InferredColumn
 from training.schema_inference.kinds import infer_column
-from training.schema_inference.missing_values import MISSING
+from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.remarks import remarks
 
 _LEAKS = ("target_leakage", "missing", "identifier")
@@ -60,17 +60,17 @@ class Proposal:
         return "\n".join(lines)
 
 
-def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, roles: ColumnRoles) -> Proposal:
+def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -> Proposal:
     """Propose the schema of a table that ``read_file`` has read; the fields keep its column names.
 
     Raises TableError or SchemaError.
     """
-    _check_columns(raw, name, roles)
-    target = read_target(raw, roles.target)
+    _check_columns(raw, name, named)
+    target = read_target(raw, named.target)
     labels = raw[target.column].map(label)
     labelled = ~labels.isin(target.unlabelled).to_numpy()
     known, churned = raw[labelled], labels[labelled].isin(target.churned).to_numpy()
-    inferred = _infer_columns(known, target.column, csv, roles)
+    inferred = _infer_columns(known, target.column, csv, named)
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     dataset = _dataset(name, columns, inferred.values(), csv, target)
@@ -85,33 +85,33 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, roles: ColumnRoles) ->
         RecordSchema("Customer", tuple(columns)),
         dataset.model_copy(update={"columns": kept}),
         left_out,
-        [*(alarm.text for alarm in kept_alarms), *remarks(raw, columns, roles.identifier)],
+        [*(alarm.text for alarm in kept_alarms), *remarks(raw, columns, named.identifier)],
         kept_alarms,
         examined_rows,
     )
 
 
-def _check_columns(raw: pd.DataFrame, name: str, roles: ColumnRoles) -> None:
+def _check_columns(raw: pd.DataFrame, name: str, named: NamedColumns) -> None:
     duplicates = raw.columns[raw.columns.duplicated()]
     if len(duplicates):
         raise TableError(f"{name}: duplicate column {duplicates[0]!r}; keep one of them")
-    for flag, column in roles.flags:
+    for flag, column in named.flags:
         require_column(column, raw.columns, flag)
 
 
 def _infer_columns(
-    known: pd.DataFrame, target: str, csv: CsvFormat, roles: ColumnRoles
+    known: pd.DataFrame, target: str, csv: CsvFormat, named: NamedColumns
 ) -> dict[str, InferredColumn]:
     """What each column of the labelled rows is; columns that the user left out come first."""
-    excluded = {column: why for column, why in roles.left_out.items() if column != target}
+    excluded = {column: why for column, why in named.left_out.items() if column != target}
     inferred = {column: InferredColumn(reason=why) for column, why in excluded.items()}
     for source in known.columns:
         if source == target or source in excluded:
             continue
-        if source == roles.identifier:
+        if source == named.identifier:
             inferred[source] = InferredColumn(Column(source, "identifier"))
         else:
-            inferred[source] = infer_column(source, known[source], csv, roles.as_of)
+            inferred[source] = infer_column(source, known[source], csv, named.as_of)
     return inferred
 
 

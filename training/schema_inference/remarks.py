@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from churn_model.schema.column import Column
+from churn_model.tables.missing_values import PANDAS_MISSING
 from training.data.protected_attributes import protected_attributes
 
-_PANDAS_MISSING = {"None", "n/a", "nan", "<NA>", "#N/A", "#NA"}
 _MIN_ZEROS = 0.01  # share of zeros above which they are remarked on
 _MIN_DISTANCE = 5.0  # from 0 to the smallest other number
 _MIN_NUMBERS = 10  # different numbers besides 0
@@ -60,7 +60,7 @@ def _protected(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _read_as_missing(column: Column) -> Iterator[str]:
-    levels = sorted(_PANDAS_MISSING & set(column.levels))
+    levels = sorted(PANDAS_MISSING & set(column.levels))
     if levels:
         yield (
             f"{column.name}: {levels[0]!r} is a category level, and pandas.read_csv reads it as "

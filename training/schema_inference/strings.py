@@ -11,11 +11,11 @@ import pandas as pd
 
 from churn_model.schema.column import Column
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.missing_values import MISSING, NUMERICAL_MARKS
 from training.data.categories import RARE
 from training.evaluation.alarms import DISTINCT
 from training.schema_inference.dates import infer_date_strings
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
-from training.schema_inference.missing_values import MARKS, MISSING
 from training.schema_inference.numerical import infer_numerical
 
 _MAX_LEVELS = 100
@@ -61,7 +61,7 @@ def _numerical(
     name: str, counts: ValueCounts, texts: pd.Series[Any], numbers: npt.NDArray[np.float64]
 ) -> InferredColumn | None:
     """A numerical column, if nearly all cells are numbers or mean missing."""
-    is_mark = texts.isin(MARKS).to_numpy()
+    is_mark = texts.isin(NUMERICAL_MARKS).to_numpy()
     readable = np.isfinite(numbers)
     if not readable.any() or counts.share(readable | is_mark) < _MIN_READABLE:
         return None

@@ -95,6 +95,6 @@ def test_a_missing_spark_is_one_line_that_names_the_pip_command(capsys, monkeypa
     monkeypatch.setattr("churn_model.extras.find_spec", lambda name: None)
     assert main(NAMES) == 1
     error = capsys.readouterr().err
-    assert 'pip install "churn-model[spark]"' in error
+    assert 'pip install -e ".[spark]"' in error
     assert "--engine local" in error
     assert error.count("\n") == 1

@@ -67,6 +67,6 @@ def test_an_identifier_must_still_be_returned():
 
 
 def test_categories_must_still_accept_unlisted_levels():
-    opened, closed = OLD.with_unlisted("unknown"), OLD.with_unlisted("reject")
+    opened, closed = OLD.with_unlisted(True), OLD.with_unlisted(False)
     assert incompatibilities(opened, closed) == []
     assert incompatibilities(closed, opened) == ["plan: unlisted category levels are now rejected"]

@@ -10,10 +10,18 @@ from churn_model.errors import (
     FieldError,
     InvalidRecords,
     KeyRejected,
+    first_line,
     messages_by_row,
 )
 
 EVERY = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, ChurnError)]
+
+
+@pytest.mark.parametrize(
+    ("message", "line"), [("a\nb", "a"), ("\n a\nb", " a"), ("", "OSError"), ("\n", "OSError")]
+)
+def test_the_first_line_of_an_exception_has_text(message, line):
+    assert first_line(OSError(message)) == line
 
 
 @pytest.mark.parametrize("kind", EVERY)

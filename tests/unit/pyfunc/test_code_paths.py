@@ -8,6 +8,7 @@ from pyfunc.code_paths import copy_code
 ROOT = Path(__file__).parents[3]
 EXPECTED = """
 churn_model/__init__.py
+churn_model/arrays.py
 churn_model/dates.py
 churn_model/errors.py
 churn_model/json_text.py

@@ -59,7 +59,8 @@ def test_without_its_extra_the_server_names_the_pip_command(missing):
     done = churn("serve", without=missing)
     assert done.returncode == 1
     assert done.stderr == (
-        'error: churn serve needs the "serve" extra: pip install "churn-model[serve]"\n'
+        'error: churn serve needs the "serve" extra; run pip install -e ".[serve]" in the folder of '
+        "your clone\n"
     )
 
 

@@ -43,7 +43,9 @@ def test_a_challenger_gets_the_command_that_promotes_it():
 def test_a_failed_gate_is_named_with_what_to_do(simulated):
     version = registered(previous=None, simulated=simulated)
     step = next_step(version, ["AUC 0.5, at least 0.6 is needed"], REAL)
-    assert step.startswith("not champion: AUC 0.5, at least 0.6 is needed. Correct the table")
+    assert step.startswith(
+        "It did not become champion: AUC 0.5, at least 0.6 is needed. Correct the table"
+    )
 
 
 def test_a_model_with_other_fields_is_pointed_to_a_name_of_its_own():

@@ -20,7 +20,7 @@ from pyfunc import registry
 from pyfunc.promotion import FORCED, REPLACED
 from training import registration
 from training.data.simulator import simulate
-from training.data.table import built_in_table
+from training.data.table import simulated_table
 from training.promote import main
 from training.registration import register_trained
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
@@ -69,7 +69,7 @@ def train(home, tmp_path, monkeypatch):
         passed=True,
         table=None,
     ):
-        table = replace(table or built_in_table(3, 0), source=source)
+        table = replace(table or simulated_table(3, 0), source=source)
         findings = SimpleNamespace(
             table=table, scorecard=scorecard(effect), alarms=[], passed=passed
         )
@@ -169,7 +169,7 @@ def test_a_table_that_a_version_with_other_fields_was_trained_on_is_not_fresh(
     train, promote, home, seen_by
 ):
     name = f"seen-by-{seen_by}"
-    table = built_in_table(1000, 9)
+    table = simulated_table(1000, 9)
     with_contract = replace(table, customers=table.customers.assign(contract=12))
     seen = with_contract.customers.assign(churned=table.churned)
     seen.to_csv(home / "seen.csv", index=False)
@@ -206,9 +206,16 @@ def test_a_worse_challenger_is_not_promoted_unless_forced_with_a_reason(train, p
     assert promote(*FLAGS, "--name", "worse", "--force", " ")[0] == 1
     code, output = promote(*FLAGS, "--name", "worse", "--force", "a new contract")
     assert code == 0
-    assert "despite: confidence that its log loss is lower" in output
+    assert "promoted despite: confidence that its log loss is lower" in output
     assert "promoted by force: version 2 is now models:/worse@champion" in output
     assert MlflowClient().get_model_version("worse", "2").tags[FORCED] == "a new contract"
+
+
+@pytest.mark.parametrize(("flag", "code"), [("--nonsense", 1), ("--help", 0)])
+def test_an_invalid_flag_has_another_exit_code_than_a_rejected_challenger(capsys, flag, code):
+    assert main([flag]) == code
+    out, err = capsys.readouterr()
+    assert flag in out + err
 
 
 def test_real_models_are_not_compared_on_simulated_customers(train, promote):
@@ -241,7 +248,7 @@ def test_models_of_simulated_customers_are_compared_on_simulated_customers(train
     train("simulated", 1.5, source=None)
     code, output = promote("--name", "simulated", "--rows", "1000")
     assert code == 0, output
-    assert "built-in: 1,000 rows" in output
+    assert "simulated customers: 1,000 rows" in output
 
 
 def test_models_with_other_fields_are_not_compared(train, promote):

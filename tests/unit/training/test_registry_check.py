@@ -23,7 +23,7 @@ def test_a_new_database_is_checked_without_creating_it(database):
     assert not list(database.parent.iterdir())
 
 
-def test_a_database_that_another_process_is_writing_is_in_order(database):
+def test_a_database_that_another_process_is_writing_is_accepted(database):
     with closing(sqlite3.connect(database, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         check_location()

@@ -68,7 +68,7 @@ def test_a_weight_of_two_equals_the_customer_twice():
         )
 
 
-def test_a_perfect_and_a_constant_model():
+def test_a_perfect_model_has_the_best_metrics_and_a_constant_one_those_of_the_base_rate():
     churned = np.array([0, 0, 0, 1] * 25)
     perfect = metrics(churned, np.where(churned == 1, 1 - 1e-9, 1e-9))
     assert perfect["auc"] == perfect["average_precision"] == pytest.approx(1.0)

@@ -70,7 +70,7 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         evaluation=evaluation,
         slices=slices(customers, SCHEMA, evaluation.held_out, threshold=0.3),
         alarms=[Alarm("identifier", "Months", "Months looks like an identifier")],
-        gate_results=check_gates(load_gates().first, values),
+        gate_results=check_gates(load_gates().absolute, values),
         scorecard=fitted.scorecard.model_copy(update={"threshold": 0.3}),
         standard_deviations=fitted.standard_deviations,
         importance=importances(fitted.scorecard, SCHEMA, customers),

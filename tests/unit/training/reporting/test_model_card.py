@@ -10,7 +10,7 @@ def test_the_model_card_names_the_protected_attributes_in_one_line(findings):
     assert "\nAttributes protected by law: none recognised by name.\n" in card
 
 
-def test_the_model_card_has_gates_alarms_metrics_and_limits(findings):
+def test_the_model_card_has_gates_alarms_metrics_and_limitations(findings):
     card = model_card(findings)
     for part in (
         "# Churn model: made up",
@@ -19,7 +19,7 @@ def test_the_model_card_has_gates_alarms_metrics_and_limits(findings):
         "## Leakage alarms",
         "| recall in the top 10 % |",
         "The scorecard's log loss",
-        "## Limits",
+        "## Limitations",
     ):
         assert part in card
 

@@ -64,6 +64,12 @@ def test_a_group_of_one_class_has_a_dash_for_each_metric_that_is_undefined(findi
     )
 
 
+def test_the_report_says_what_a_version_that_passes_replaces(findings, no_figures):
+    passed = [replace(result, passed=True) for result in findings.gate_results]
+    text = " ".join(report(replace(findings, gate_results=passed), no_figures).split())
+    assert "becomes champion if there is none, or only a placeholder." in text
+
+
 def test_alarms_and_failed_gates_are_at_the_top(page):
     top = page[: page.index('<section id="data">')]
     assert "Not fit for production" in top

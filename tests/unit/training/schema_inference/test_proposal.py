@@ -11,12 +11,12 @@ from churn_model.tables.descriptor import CsvFormat
 from training.data.csv_format import detect_csv_format
 from training.data.files import read_file
 from training.data.table_reader import check_table
-from training.schema_inference.column_roles import ColumnRoles
 from training.schema_inference.kinds import infer_column
+from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import propose
 
 ROWS = 600
-ROLES = ColumnRoles(["Exited=1"], "Id", as_of=date(2026, 1, 31))
+NAMED = NamedColumns(["Exited=1"], "Id", as_of=date(2026, 1, 31))
 
 
 def base(rows=ROWS, seed=0):
@@ -29,8 +29,8 @@ def base(rows=ROWS, seed=0):
     return pd.DataFrame(table | {"Exited": churned}).astype(str)
 
 
-def proposed(table, roles=ROLES, csv=None):
-    return propose(table, csv or CsvFormat(), "table", roles)
+def proposed(table, named=NAMED, csv=None):
+    return propose(table, csv or CsvFormat(), "table", named)
 
 
 def column_of(values, as_of=None):
@@ -209,56 +209,56 @@ def test_column_names_stay_as_they_are():
 
 
 def test_excluded_columns_are_left_out():
-    found = proposed(base(), ColumnRoles(["Exited=1"], "Id", ["Price"]))
+    found = proposed(base(), NamedColumns(["Exited=1"], "Id", ["Price"]))
     assert [c.name for c in found.schema] == ["Id", "Months"]
     assert "'Price' was excluded" in found.summary()
 
 
 @pytest.mark.parametrize(
-    ("roles", "complaint"),
+    ("named", "complaint"),
     [
-        (ColumnRoles(["Exited"]), "--target must be COLUMN=VALUE"),
-        (ColumnRoles(["=1"]), "--target must be COLUMN=VALUE"),
-        (ColumnRoles(["Exited=1", "Months=2"]), "must name the same column"),
+        (NamedColumns(["Exited"]), "--target must be COLUMN=VALUE"),
+        (NamedColumns(["=1"]), "--target must be COLUMN=VALUE"),
+        (NamedColumns(["Exited=1", "Months=2"]), "must name the same column"),
         (
-            ColumnRoles(["Left=1"]),
+            NamedColumns(["Left=1"]),
             r"no column 'Left' \(--target\). The columns are 'Id', 'Months', 'Price', 'Exited'$",
         ),
-        (ColumnRoles(["Exitd=1"]), "no column 'Exitd' .* Did you mean 'Exited'. The columns are"),
-        (ColumnRoles(["Exited=2"]), "has no value '2'. The values are '(0', '1|1', '0)'"),
-        (ColumnRoles(["Exited=0", "Exited=1"]), "every value of column 'Exited' means churned"),
-        (ColumnRoles(["Id=K1"]), "has 600 different values"),
-        (ColumnRoles(["Exited=1"], "Number"), r"the table has no column 'Number' \(--id\)"),
+        (NamedColumns(["Exitd=1"]), "no column 'Exitd' .* Did you mean 'Exited'. The columns are"),
+        (NamedColumns(["Exited=2"]), "has no value '2'. The values are '(0', '1|1', '0)'"),
+        (NamedColumns(["Exited=0", "Exited=1"]), "every value of column 'Exited' means churned"),
+        (NamedColumns(["Id=K1"]), "has 600 different values"),
+        (NamedColumns(["Exited=1"], "Number"), r"the table has no column 'Number' \(--id\)"),
         (
-            ColumnRoles(["Exited=1"], "Id", ["Prize"]),
+            NamedColumns(["Exited=1"], "Id", ["Prize"]),
             r"no column 'Prize' \(--exclude\). Did you mean 'Price'",
         ),
         (
-            ColumnRoles(["Exited=1"], "Id", weight="Month"),
+            NamedColumns(["Exited=1"], "Id", weight="Month"),
             r"no column 'Month' \(--weight\). Did you mean 'Months'",
         ),
         (
-            ColumnRoles(["Exited=1"], "Id", split_by="Montsh"),
+            NamedColumns(["Exited=1"], "Id", split_by="Montsh"),
             r"no column 'Montsh' \(--split-by\). Did you mean 'Months'",
         ),
     ],
 )
-def test_a_name_that_the_table_lacks_is_an_error_that_suggests_one(roles, complaint):
+def test_a_name_that_the_table_lacks_is_an_error_that_suggests_one(named, complaint):
     with pytest.raises(TableError, match=complaint):
-        proposed(base(), roles)
+        proposed(base(), named)
 
 
 def test_a_misspelled_value_of_the_target_suggests_the_nearest_one():
     table = base()
     table["Exited"] = np.where(table["Exited"] == "1", "Churned", "Stayed")
     with pytest.raises(TableError, match=r"has no value 'churned\?'. Did you mean 'Churned'\?"):
-        proposed(table, ColumnRoles(["Exited=churned?"]))
+        proposed(table, NamedColumns(["Exited=churned?"]))
 
 
 def test_a_long_list_of_columns_is_cut_off_after_the_suggestion():
     wide = base().assign(**{f"x{i}": "1" for i in range(34)})
     with pytest.raises(TableError, match=r"Did you mean 'Exited'\? The columns .* and 18 more$"):
-        proposed(wide, ColumnRoles(["Exitd=1"]))
+        proposed(wide, NamedColumns(["Exitd=1"]))
 
 
 def test_features_that_look_protected_by_law_are_remarked_on_with_a_flag_to_copy():
@@ -271,7 +271,7 @@ def test_features_that_look_protected_by_law_are_remarked_on_with_a_flag_to_copy
         "unless you are allowed to use it"
     ) in remarks
     assert "--exclude 'Marital Status'" in "\n".join(remarks)
-    excluded = proposed(table, ColumnRoles(["Exited=1"], "Id", ["Gender", "Marital Status"]))
+    excluded = proposed(table, NamedColumns(["Exited=1"], "Id", ["Gender", "Marital Status"]))
     assert "protected" not in excluded.summary()
 
 
@@ -292,7 +292,9 @@ def test_a_table_without_features_is_rejected_with_every_reason():
 def test_the_target_value_matches_as_the_table_writes_it(value, given):
     table = base()
     table["Exited"] = np.where(table["Exited"] == "1", value, "other")
-    assert proposed(table, ColumnRoles([f"Exited={given}"], "Id")).dataset.target.churned == [value]
+    assert proposed(table, NamedColumns([f"Exited={given}"], "Id")).dataset.target.churned == [
+        value
+    ]
 
 
 def test_rows_with_a_missing_target_have_no_label():
@@ -314,7 +316,7 @@ def test_dates_become_ages_and_are_sent_as_dates():
         "Signed (days before 2026-01-31)"
     )
     with pytest.raises(
-        TableError, match="name the day on which the table was true, for example --as-of"
+        TableError, match="name the snapshot date of the table, for example --as-of"
     ):
         check_table(table, "t.csv", found.dataset, found.schema, 0.0)
 

@@ -1,7 +1,7 @@
 """Measures speed as ratios, side by side in one run.
 
 Each comparison alternates its two sides and takes the median of the rounds, so that a busy machine
-slows both. Usage: python scripts/benchmark.py [--json FILE] [--rounds N] [--skip-serving]
+slows both. Usage: python benchmarks/model/run.py [--json FILE] [--rounds N] [--skip-serving]
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from training.data.simulator import Simulation, simulate
 from training.fitting.baselines import baselines
 from training.fitting.fit import feature_table, fit
 
-ROOT = Path(__file__).parents[1]
 MANY = 100_000
 REQUESTS = 150  # per round
 
@@ -109,7 +108,7 @@ def _serving(scorecard: Scorecard, rounds: int) -> Comparison:
             model_uri = log_model(scorecard, CUSTOMER_SCHEMA, example).model_uri
         mlflow.pyfunc.save_model(
             f"{folder}/noop",
-            python_model=str(ROOT / "benchmarks" / "noop_model.py"),
+            python_model=str(Path(__file__).with_name("noop_model.py")),
             signature=signature(CUSTOMER_SCHEMA),
             pip_requirements=["mlflow"],
         )

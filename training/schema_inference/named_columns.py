@@ -1,4 +1,4 @@
-"""What the user says about the columns of a table without a descriptor."""
+"""The columns that the user names by flags, for a table without a descriptor."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import date
 
 
 @dataclass(frozen=True)
-class ColumnRoles:
-    """The roles of a table's columns; all others may become features.
+class NamedColumns:
+    """The columns of a table that have a special use; all others may become features.
 
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
-    identifies a customer. ``exclude``: columns to leave out. ``as_of``: the day on which the table
-    was true; dates are aged to it. ``weight``, ``split_by``: columns that describe the row. An
-    empty name means that there is no such column.
+    identifies a customer. ``exclude``: columns to leave out. ``as_of``: the snapshot date of the
+    table, on which the ages of dates are computed. ``weight``, ``split_by``: columns that describe
+    the row. An empty name means that there is no such column.
     """
 
     target: Sequence[str]
