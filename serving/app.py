@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterator
@@ -34,6 +35,8 @@ from serving.http.request_log import RequestLog
 from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 from serving.shared_version import SharedVersion
+
+_logger = logging.getLogger("serving")
 
 _PROBES = ("/ping", "/health")
 _SCORING = ("/predict/single", "/predict", "/invocations")
@@ -136,6 +139,7 @@ class Lifespan:
         # all of MLflow's objects, which takes 100 ms or more
         gc.collect()
         gc.freeze()
+        self._log_start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -145,6 +149,12 @@ class Lifespan:
         self.request_log.flush()
         REQUESTS.flush()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _log_start(self) -> None:
+        served, settings = self.holder.current, self.settings
+        scheme = "https" if settings.ssl_certfile else "http"
+        what = f"version {served.version} of {served.name}" if served else "without a model"
+        _logger.info("serving %s at %s://%s:%s", what, scheme, settings.host, settings.port)
 
     def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self.body_reader.watch()

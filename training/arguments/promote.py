@@ -43,6 +43,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         nargs="?",
         const=True,
         default=False,
+        metavar="true|false",
         help="restore the previous champion, which the current one replaced",
     )
     return parser
