@@ -187,7 +187,7 @@ def test_a_table_with_bad_rows_trains_without_them_and_keeps_their_reasons(workp
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda t: t.assign(churned=0), "0 customers churned and 200 were kept"),
+        (lambda t: t.assign(churned=0), "0 customers churned and 200 stayed"),
         (lambda t: t.head(0), "a header and no rows"),
         (lambda t: t.assign(age=-1), "200 of 200 rows (100%) break the schema"),
         (lambda t: t.drop(columns="age"), "has no column 'age'"),
