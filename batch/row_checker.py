@@ -19,6 +19,7 @@ from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.suggestions import did_you_mean
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.texts import check_texts, read_numbers
+from churn_model.tables.typed import plain, to_series
 from churn_model.validation import Checked, check_frame, check_records
 
 Form = Literal["typed", "text", "lines"]
@@ -151,9 +152,9 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
-        arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        arrays = {field: plain(batch.column(name)) for field, name in names.items()}
         if self.form == "typed":
-            frame = pd.DataFrame({field: _series(array) for field, array in arrays.items()})
+            frame = pd.DataFrame({field: to_series(array) for field, array in arrays.items()})
             checked = check_frame(frame, self.schema)
         else:
             kinds = {column.name: column.kind for column in self.schema}
@@ -235,20 +236,6 @@ def _checked_rows(
     messages = pa.array(messages_by_row(checked.errors, n), pa.string())
     rules = messages_by_row(checked.errors, n, lambda error: f"{error.field}:{error.type}", ";")
     return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    """An array with strings of the type that all of pandas supports."""
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
-
-
-def _series(array: pa.Array) -> pd.Series[Any]:
-    # numpy where no copy is needed; otherwise Arrow's own column, because conversions lose values
-    if not array.null_count and array.type in (pa.int64(), pa.float64()):
-        return pd.Series(array.to_numpy(), copy=False)
-    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])), copy=False)
 
 
 def as_text(array: pa.Array) -> pa.Array:

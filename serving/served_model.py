@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from mlflow.pyfunc import PyFuncModel
-
 from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from pyfunc import loaded_version
-from pyfunc.model import ChurnPyfunc
 from serving.daemon_thread import run_in_daemon_thread
 
 _logger = logging.getLogger("serving.model")
@@ -27,8 +24,7 @@ _logger = logging.getLogger("serving.model")
 class ServedModel:
     """A model version that is ready to score.
 
-    ``pyfunc`` scores the formats that MLflow's own code parses (CSV, Parquet). ``is_simulated``:
-    the version was trained on simulated customers, and is only a placeholder.
+    ``is_simulated``: the version was trained on simulated customers, and is only a placeholder.
     """
 
     name: str | None
@@ -36,7 +32,6 @@ class ServedModel:
     alias: str | None
     loaded_at: str
     scorer: Scorer
-    pyfunc: PyFuncModel
     is_simulated: bool = False
 
     def info(self) -> dict[str, Any]:
@@ -62,7 +57,6 @@ def load_model(uri: str) -> ServedModel:
         read.alias,
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
         read.scorer,
-        PyFuncModel(model_meta=read.mlflow_model, model_impl=_ModelImplementation(read.scorer)),
         read.is_simulated,
     )
 
@@ -74,17 +68,6 @@ def load_if_available(uri: str) -> ServedModel | None:
     except ChurnError as error:
         _logger.warning("no model is loaded yet, trying again: %s", error)
         return None
-
-
-class _ModelImplementation:
-    """The model that MLflow calls for CSV and Parquet: our own code, never the artifact's."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        self._model = ChurnPyfunc()
-        self._model.scorer = scorer
-
-    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
-        return self._model.predict(None, data, params)
 
 
 def _warm_up(scorer: Scorer) -> None:

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
     max_body: int = Field(16 * 2**20, gt=0, description="Largest request body, in bytes")
+    max_decoded: int = Field(
+        32 * 2**20, gt=0, description="Largest decoded size of a Parquet body, in bytes"
+    )
     max_rows: int = Field(100_000, gt=0, description="Largest number of customers per request")
     max_concurrency: int = Field(
         64, gt=0, description="Largest number of requests in progress per worker"

@@ -75,6 +75,12 @@ def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[s
     return document
 
 
+def read_customers(body: bytes, params: Params) -> Request:
+    """The request in a body of ``/predict``. Raises ApiError 400."""
+    customers = records(read_object(body).get("customers"), "customers")
+    return Request(customers, len(customers), params)
+
+
 def read_invocation(body: bytes) -> Request:
     """The request in a body of ``/invocations``. Raises ApiError 400."""
     document = read_object(body, _read_mlflow_json)
@@ -130,6 +136,11 @@ def _inputs(data: Any, name: str) -> tuple[Any, int]:
             raise ApiError(400, f"all columns of {name} must have the same length")
         return data, lengths.pop()
     return records(data, name), len(data)
+
+
+def too_many_customers(max_rows: int) -> ApiError:
+    """The reply to a request with more customers than the limit."""
+    return ApiError(413, f"the request has more than {max_rows} customers; send fewer")
 
 
 def _params(given: Any) -> Params:

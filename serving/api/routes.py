@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
-import numpy as np
 import orjson
 from mlflow.version import VERSION
 
-from churn_model.scoring import Score, Scores
-from serving.api import requests, tabular
+from serving.api import replies, requests, tabular
 from serving.api.docs import Docs
-from serving.api.requests import Params, Request
+from serving.api.requests import Params
 from serving.http.asgi import Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
+from serving.http.content import media_type
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
@@ -86,7 +86,7 @@ class Routes:
         params = _query(scope)
         await self.rate_limiter.count_rows(scope, 1)
         score = served.scorer.score_json(body, **params.options)
-        content = orjson.dumps(_single(score))
+        content = orjson.dumps(replies.single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
 
@@ -95,32 +95,45 @@ class Routes:
         served, body = await self._begin(scope, receive)
         _require_json(scope)
         params = _query(scope)
-        request = await self.executor.run(len(body), _read_customers, body, params)
+        request = await self.executor.run(len(body), requests.read_customers, body, params)
         await self._admit(scope, request.n)
-        content, probability = await self.executor.run(len(body), _predict, served, request)
+        content, probability = await self.executor.run(
+            len(body), replies.predictions, served, request
+        )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's scoring protocol: JSON, CSV or Parquet."""
         served, body = await self._begin(scope, receive)
-        mime, content_type = _media_type(scope)
+        mime = media_type(scope["context"])
         if mime in (tabular.CSV, tabular.PARQUET):
-            await self._admit(scope, await self.executor.run(len(body), tabular.count, body, mime))
-            # always in a thread: MLflow's parsing takes milliseconds even for one row
-            size = self.settings.inline_bytes + 1
-            content, probabilities = await self.executor.run(
-                size, tabular.score, served, body, content_type
-            )
-            scope["context"].probability = np.array(probabilities)
-            await self._scored(scope, send, served, content, len(probabilities))
+            await self._score_table(scope, send, served, body, mime)
             return
         _require_json(scope)
         request = await self.executor.run(len(body), requests.read_invocation, body)
         await self._admit(scope, request.n)
-        content, probability = await self.executor.run(len(body), _invoke, served, request)
+        content, probability = await self.executor.run(
+            len(body), replies.invocation, served, request
+        )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
+
+    async def _score_table(
+        self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
+    ) -> None:
+        """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
+        size = self.settings.inline_bytes + 1
+        read = partial(
+            tabular.read,
+            max_rows=self.settings.max_rows,
+            max_decoded=self.settings.max_decoded,
+        )
+        checked = await self.executor.run(size, read, body, mime, served.scorer.schema)
+        await self._admit(scope, checked.n)
+        content, probability = await self.executor.run(size, replies.table, served, checked)
+        scope["context"].probability = probability
+        await self._scored(scope, send, served, content, checked.n)
 
     async def _begin(self, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
         """The model, which stays the same for the whole request, and the body."""
@@ -134,10 +147,7 @@ class Routes:
 
     async def _admit(self, scope: Scope, rows: int) -> None:
         if rows > self.settings.max_rows:
-            raise ApiError(
-                413,
-                f"{rows} customers are over the limit of {self.settings.max_rows}; send fewer",
-            )
+            raise requests.too_many_customers(self.settings.max_rows)
         await self.rate_limiter.count_rows(scope, rows)
 
     async def _scored(
@@ -188,105 +198,15 @@ class Routes:
         await reply(send, 200, content, content_type)
 
 
-# --- from a request to the body of its reply ----------------------------------------------------
-
-
-def _single(score: Score) -> dict[str, Any]:
-    content = {
-        **score.identifiers,
-        "churn_prediction": score.prediction,
-        "churn_probability": score.probability,
-    }
-    if score.reasons is not None:
-        content["reasons"] = score.reasons
-    return content
-
-
-def _read_customers(body: bytes, params: Params) -> Request:
-    customers = requests.records(requests.read_object(body).get("customers"), "customers")
-    return Request(customers, len(customers), params)
-
-
-def _predict(served: ServedModel, request: Request) -> tuple[bytes, Any]:
-    scores = _score(served, request)
-    if isinstance(scores, Score):
-        columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
-    else:
-        columns = scores.prediction.tolist(), scores.probability.tolist(), scores.reasons
-    content: dict[str, Any] = {
-        "success": True,
-        "predictions": columns[0],
-        "probabilities": columns[1],
-        "model_version": served.version,
-        "error": None,
-    }
-    if request.params.explain:
-        content["reasons"] = columns[2]
-    return orjson.dumps(content), scores.probability
-
-
-def _invoke(served: ServedModel, request: Request) -> tuple[bytes, Any]:
-    scores = _score(served, request)
-    rows = [_single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
-    return orjson.dumps({"predictions": rows}), scores.probability
-
-
-def _score(served: ServedModel, request: Request) -> Score | Scores:
-    """The score of a single customer by the faster method, or the scores of many."""
-    params = request.params
-    one = _single_record(request) if params.on_invalid == "raise" else None
-    if one is not None:
-        return served.scorer.score_one(one, **params.options)
-    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.options)
-
-
-def _single_record(request: Request) -> Mapping[str, Any] | None:
-    """The only record of a request; None if there are more, or if it is not an object."""
-    if request.n != 1:
-        return None
-    if isinstance(request.customers, Mapping):
-        return {name: cells[0] for name, cells in request.customers.items()}
-    first = request.customers[0]
-    return first if isinstance(first, Mapping) else None
-
-
-def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
-    columns: dict[str, Any] = {name: list(ids) for name, ids in scores.identifiers.items()}
-    columns["churn_prediction"] = scores.prediction.tolist()
-    columns["churn_probability"] = scores.probability.tolist()
-    if scores.reasons is not None:
-        columns["reasons"] = scores.reasons
-    if params.on_invalid == "report":
-        columns["error"] = scores.error_texts()
-        for row in np.flatnonzero(~scores.valid).tolist():
-            columns["churn_prediction"][row] = columns["churn_probability"][row] = None
-    names = tuple(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
 # --- headers and query string -------------------------------------------------------------------
-
-
-def _media_type(scope: Scope) -> tuple[str, str]:
-    context: RequestContext = scope["context"]
-    content_type = context.headers.get(b"content-type", b"").decode("latin-1")
-    return content_type.partition(";")[0].strip().lower(), content_type
 
 
 def _require_json(scope: Scope) -> None:
     """Raise ApiError 415 for anything but JSON in UTF-8."""
-    context: RequestContext = scope["context"]
-    if context.headers.get(b"content-type") == b"application/json":
-        return  # nearly all requests
-    mime, content_type = _media_type(scope)
-    if mime != _JSON:
+    if media_type(scope["context"]) != _JSON:
         raise ApiError(
             415, f"send Content-Type: {_JSON}; only /invocations accepts CSV and Parquet"
         )
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.strip().partition("=")
-        if name.lower() != "charset" or value.strip('"').lower() not in ("utf-8", "utf8"):
-            raise ApiError(415, "JSON must be encoded in UTF-8")
 
 
 def _query(scope: Scope) -> Params:
