@@ -95,10 +95,11 @@ class Routes:
         served, body = await self._begin(scope, receive)
         _require_json(scope)
         params = _query(scope)
-        request = await self.executor.run(len(body), requests.read_customers, body, params)
+        started, size = scope["context"].started, len(body)
+        request = await self.executor.run(started, size, requests.read_customers, body, params)
         await self._admit(scope, request.n)
         content, probability = await self.executor.run(
-            len(body), replies.predictions, served, request
+            started, size, replies.predictions, served, request
         )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
@@ -111,10 +112,11 @@ class Routes:
             await self._score_table(scope, send, served, body, mime)
             return
         _require_json(scope)
-        request = await self.executor.run(len(body), requests.read_invocation, body)
+        started, size = scope["context"].started, len(body)
+        request = await self.executor.run(started, size, requests.read_invocation, body)
         await self._admit(scope, request.n)
         content, probability = await self.executor.run(
-            len(body), replies.invocation, served, request
+            started, size, replies.invocation, served, request
         )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
@@ -123,15 +125,17 @@ class Routes:
         self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
     ) -> None:
         """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
-        size = self.settings.inline_bytes + 1
+        started = scope["context"].started
         read = partial(
             tabular.read,
             max_rows=self.settings.max_rows,
             max_decoded=self.settings.max_decoded,
         )
-        checked = await self.executor.run(size, read, body, mime, served.scorer.schema)
+        checked = await self.executor.run_in_thread(started, read, body, mime, served.scorer.schema)
         await self._admit(scope, checked.n)
-        content, probability = await self.executor.run(size, replies.table, served, checked)
+        content, probability = await self.executor.run_in_thread(
+            started, replies.table, served, checked
+        )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, checked.n)
 
