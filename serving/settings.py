@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
     max_body: int = Field(16 * 2**20, gt=0, description="Largest request body, in bytes")
+    max_body_single: int = Field(
+        64 * 2**10, gt=0, description="Largest request body of /predict/single, in bytes"
+    )
     max_decoded: int = Field(
         32 * 2**20, gt=0, description="Largest decoded size of a Parquet body, in bytes"
     )

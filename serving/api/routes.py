@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs
 
 import orjson
 from mlflow.version import VERSION
 
 from serving.api import replies, requests, tabular
 from serving.api.docs import Docs
-from serving.api.requests import Params
 from serving.http.asgi import Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
-from serving.http.content import media_type
+from serving.http.content import decompress, is_gzip, media_type
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
@@ -81,9 +79,9 @@ class Routes:
 
     async def predict_single(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One customer -> one score."""
-        served, body = await self._begin(scope, receive)
         _require_json(scope)
-        params = _query(scope)
+        params = requests.read_query(scope["query_string"])
+        served, body = await self._begin(scope, receive, self.settings.max_body_single)
         await self.rate_limiter.count_rows(scope, 1)
         score = served.scorer.score_json(body, **params.options)
         content = orjson.dumps(replies.single(score))
@@ -92,9 +90,9 @@ class Routes:
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``{"customers": [...]}`` -> predictions and probabilities in the same order."""
-        served, body = await self._begin(scope, receive)
         _require_json(scope)
-        params = _query(scope)
+        params = requests.read_query(scope["query_string"])
+        served, body = await self._begin(scope, receive, self.settings.max_body)
         started, size = scope["context"].started, len(body)
         request = await self.executor.run(started, size, requests.read_customers, body, params)
         await self._admit(scope, request.n)
@@ -106,12 +104,16 @@ class Routes:
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's scoring protocol: JSON, CSV or Parquet."""
-        served, body = await self._begin(scope, receive)
+        if scope["query_string"]:
+            raise ApiError(400, "/invocations has no query parameters; send options as params")
         mime = media_type(scope["context"])
-        if mime in (tabular.CSV, tabular.PARQUET):
+        is_table = mime in (tabular.CSV, tabular.PARQUET)
+        if not is_table:
+            _require_json(scope)
+        served, body = await self._begin(scope, receive, self.settings.max_body)
+        if is_table:
             await self._score_table(scope, send, served, body, mime)
             return
-        _require_json(scope)
         started, size = scope["context"].started, len(body)
         request = await self.executor.run(started, size, requests.read_invocation, body)
         await self._admit(scope, request.n)
@@ -139,14 +141,19 @@ class Routes:
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, checked.n)
 
-    async def _begin(self, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
-        """The model, which stays the same for the whole request, and the body."""
+    async def _begin(
+        self, scope: Scope, receive: Receive, max_bytes: int
+    ) -> tuple[ServedModel, bytes]:
+        """The model, which stays the same for the whole request, and the decompressed body."""
         context: RequestContext = scope["context"]
         served = self.holder.current
         if served is None:
             raise unavailable("no model is loaded yet; try again in a moment")
         context.version = served.version
-        body = await self.body_reader.read_body(context, receive, self.settings.max_body)
+        compressed = is_gzip(context)
+        body = await self.body_reader.read_body(context, receive, max_bytes)
+        if compressed:
+            body = await self.executor.run_in_thread(context.started, decompress, body, max_bytes)
         return served, body
 
     async def _admit(self, scope: Scope, rows: int) -> None:
@@ -202,30 +209,9 @@ class Routes:
         await reply(send, 200, content, content_type)
 
 
-# --- headers and query string -------------------------------------------------------------------
-
-
 def _require_json(scope: Scope) -> None:
     """Raise ApiError 415 for anything but JSON in UTF-8."""
     if media_type(scope["context"]) != _JSON:
         raise ApiError(
             415, f"send Content-Type: {_JSON}; only /invocations accepts CSV and Parquet"
         )
-
-
-def _query(scope: Scope) -> Params:
-    """The options in the query string, such as ``?threshold=0.4&explain=true``."""
-    if not scope["query_string"]:
-        return Params()
-    given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    explain = given.get("explain", ["false"])[-1].lower()
-    if explain not in ("true", "false", "1", "0"):
-        raise ApiError(400, "explain must be true or false")
-    threshold = None
-    if "threshold" in given:
-        try:
-            threshold = float(given["threshold"][-1])
-        except ValueError:
-            raise ApiError(400, "threshold must be a number from 0 to 1") from None
-    as_of = given.get("as_of", [None])[-1]
-    return Params(threshold, explain in ("true", "1"), as_of=as_of)

@@ -1,10 +1,13 @@
-"""What the headers of a request say about its body."""
+"""Media type and encoding of a request body."""
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from email.message import Message
 
-from serving.http.errors import ApiError
+from serving.http.errors import ApiError, too_large
 from serving.http.request_context import RequestContext
 
 
@@ -22,3 +25,35 @@ def media_type(context: RequestContext) -> str:
     if charset not in ("utf-8", "utf8"):
         raise ApiError(415, "the body must be encoded in UTF-8")
     return header.get_content_type()
+
+
+def is_gzip(context: RequestContext) -> bool:
+    """Whether the body is compressed with gzip. Raises ApiError 415 for any other encoding."""
+    encoding = context.headers.get(b"content-encoding")
+    if encoding is None:
+        return False  # nearly all requests
+    encoding = encoding.strip().lower()
+    if encoding in (b"gzip", b"x-gzip"):
+        return True
+    if encoding in (b"", b"identity"):
+        return False
+    raise ApiError(
+        415,
+        "the only Content-Encoding accepted is gzip",
+        headers=[(b"accept-encoding", b"gzip")],
+    )
+
+
+def decompress(body: bytes, max_bytes: int) -> bytes:
+    """The content of a gzip body; at most ``max_bytes`` (and a buffer) are decompressed.
+
+    Raises ApiError 413 for more, and 400 for a body that is not gzip or is cut off.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            content = file.read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error):
+        raise ApiError(400, "the body is not valid gzip, as its Content-Encoding says") from None
+    if len(content) > max_bytes:
+        raise too_large(max_bytes)
+    return content

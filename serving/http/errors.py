@@ -62,6 +62,15 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, message, headers=[(b"retry-after", str(RETRY_SECONDS).encode())])
 
 
+def too_large(max_bytes: int) -> ApiError:
+    """An ApiError 413 for a body of more than ``max_bytes``; it closes the connection."""
+    return ApiError(
+        413,
+        f"the body is larger than {max_bytes} bytes; send fewer customers",
+        headers=[(b"connection", b"close")],
+    )
+
+
 def to_api_error(error: ChurnError) -> ApiError:
     """A domain error as a reply: 400 for invalid input, 500 for everything else."""
     if isinstance(error, InvalidRecords):

@@ -81,7 +81,6 @@ SAME = {
     "explain as a string": with_params(explain="yes"),
     "on_invalid report, none invalid": with_params(on_invalid="report"),
     "on_invalid unknown": with_params(on_invalid="skip"),
-    "an unknown param": with_params(other=1),
     "params null": {"dataframe_records": RECORDS, "params": None},
     "params a list": {"dataframe_records": RECORDS, "params": [1]},
     "age too high": changed(age=121),
@@ -118,6 +117,7 @@ DIFFERENT = {
         200,
     ),
     "no customers": ({"dataframe_records": []}, 400, 200),
+    "MLflow ignores unknown params": (with_params(treshold=0.2), 200, 400),
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import zlib
 
 import pytest
 
@@ -33,3 +35,130 @@ def test_the_time_limit_includes_the_time_that_the_body_takes(
     headers = {"content-type": content_type}
     reply = asyncio.run(app.request("POST", path, body.encode(), headers, pause=0.3))
     assert reply.status == 504
+
+
+ROUTES = [
+    ("/predict/single", CUSTOMER),
+    ("/predict", {"customers": [CUSTOMER]}),
+    ("/invocations", {"inputs": [CUSTOMER]}),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("treshold=0.5", "unknown entry 'treshold'. Did you mean 'threshold'?"),
+        ("threshold=0.1&threshold=0.9", "repeated"),
+        ("on_invalid=report", "It may have threshold, explain, as_of"),
+        ("explain=true&explain", "repeated"),
+        ("customers", "unknown entry 'customers'"),
+        ("x" * 9999, f"unknown entry '{'x' * 50}'"),
+    ],
+)
+@pytest.mark.parametrize(("path", "body"), ROUTES[:2])
+def test_an_unknown_or_repeated_query_parameter_is_rejected(
+    application, path, body, query, message
+):
+    reply = application().post(f"{path}?{query}", body)
+    assert reply.status == 400
+    assert message in reply.json()["message"]
+
+
+def test_invocations_take_their_options_in_the_body_only(application):
+    app = application()
+    reply = app.post("/invocations?threshold=0.5", {"inputs": [CUSTOMER]})
+    assert (reply.status, "params" in reply.json()["message"]) == (400, True)
+    assert app.post("/invocations?x", CSV_CUSTOMER.encode(), "text/csv").status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (
+            "/invocations",
+            {"inputs": [CUSTOMER], "params": {"treshold": 0.5}},
+            "params has an unknown entry 'treshold'. Did you mean 'threshold'?",
+        ),
+        ("/invocations", {"inputs": [CUSTOMER], "parms": {}}, "Did you mean 'params'?"),
+        ("/predict", {"customers": [CUSTOMER], "threshold": 0.5}, "'threshold'"),
+        ("/predict", {"customer": [CUSTOMER]}, "Did you mean 'customers'?"),
+    ],
+)
+def test_an_unknown_entry_of_the_body_is_rejected(application, path, body, message):
+    reply = application().post(path, body)
+    assert reply.status == 400
+    assert message in reply.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json;", 200),
+        ("application/json; profile=x", 200),
+        ('Application/JSON; profile="a;b"; charset="UTF-8"', 200),
+        ("application/json;charset=utf8", 200),
+        ("application/json; charset=latin-1", 415),
+        ("application/json; charset=", 415),
+        ("application/jsonx", 415),
+        ("text/plain", 415),
+        ("", 415),
+    ],
+)
+@pytest.mark.parametrize(("path", "body"), ROUTES)
+def test_only_another_charset_or_type_is_415(application, path, body, content_type, status):
+    assert application().post(path, body, content_type).status == status
+
+
+def test_the_charset_of_a_table_must_be_utf_8(application):
+    app, body = application(), CSV_CUSTOMER.encode()
+    assert app.post("/invocations", body, "text/csv; charset=utf-8; header=present").status == 200
+    assert app.post("/invocations", body, "text/csv; charset=latin-1").status == 415
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
+@pytest.mark.parametrize(
+    ("path", "body", "content_type"),
+    [
+        *((path, json.dumps(body).encode(), JSON) for path, body in ROUTES),
+        ("/invocations", CSV_CUSTOMER.encode(), "text/csv"),
+    ],
+)
+def test_a_gzip_body_is_decompressed(application, path, body, content_type, encoding):
+    app = application()
+    expected = app.post(path, body, content_type)
+    assert expected.status == 200
+    half = len(body) // 2
+    for compressed in (
+        gzip.compress(body),
+        gzip.compress(body[:half]) + gzip.compress(body[half:]),
+    ):
+        reply = app.post(path, compressed, content_type, content_encoding=encoding)
+        assert (reply.status, reply.body) == (200, expected.body)
+    assert app.post(path, body, content_type, content_encoding="identity").status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (gzip.compress(b" " * 1001), 413),
+        (gzip.compress(b" " * 10**8), 413),
+        (gzip.compress(b" " * 1000), 400),
+        (gzip.compress(b"{}")[:-3], 400),
+        (gzip.compress(b"{}") + b"x", 400),
+        (b"{}", 400),
+        (b"", 400),
+        (zlib.compress(b"{}"), 400),
+    ],
+)
+@pytest.mark.parametrize("path", [path for path, _ in ROUTES])
+def test_a_gzip_body_is_limited_as_any_other(application, path, body, status):
+    app = application(max_body=1000 if len(body) < 1000 else 200_000, max_body_single=1000)
+    if len(body) > 1000 and path == "/predict/single":
+        status = 413
+    assert app.post(path, body, content_encoding="gzip").status == status
+
+
+def test_any_other_encoding_is_415_and_names_gzip(application):
+    for encoding in ("br", "deflate", "gzip, gzip", "zstd"):
+        reply = application().post("/predict", {"customers": []}, content_encoding=encoding)
+        assert (reply.status, reply.headers["accept-encoding"]) == (415, "gzip")
