@@ -62,8 +62,10 @@ def table(served: ServedModel, checked: Checked) -> tuple[bytes, Any]:
 
     Raises ApiError 400 if any of them is invalid.
     """
-    if checked.errors:
-        raise tabular.invalid_customers(InvalidRecords(checked.errors), served.scorer.schema)
+    try:
+        checked.raise_if_invalid()
+    except InvalidRecords as error:
+        raise tabular.invalid_customers(error, served.scorer.schema) from None
     scores = served.scorer.score_columns(checked)
     return orjson.dumps({"predictions": _rows(scores, Params())}), scores.probability
 

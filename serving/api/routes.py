@@ -25,6 +25,8 @@ from serving.settings import Settings
 Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _JSON = "application/json"
+_SMALL_CUSTOMER = 64
+"""The bytes of a customer with few fields."""
 
 
 class Routes:
@@ -97,7 +99,7 @@ class Routes:
         request = await self.executor.run(started, size, requests.read_customers, body, params)
         await self._admit(scope, request.n)
         content, probability = await self.executor.run(
-            started, size, replies.predictions, served, request
+            started, _work(size, request.n), replies.predictions, served, request
         )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
@@ -118,7 +120,7 @@ class Routes:
         request = await self.executor.run(started, size, requests.read_invocation, body)
         await self._admit(scope, request.n)
         content, probability = await self.executor.run(
-            started, size, replies.invocation, served, request
+            started, _work(size, request.n), replies.invocation, served, request
         )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
@@ -207,6 +209,14 @@ class Routes:
         """The documentation page and the files that it loads."""
         content, content_type = self.docs.file(scope["path"])
         await reply(send, 200, content, content_type)
+
+
+def _work(size: int, customers: int) -> int:
+    """The size of a body as a measure of the work to score it.
+
+    An empty object is as much work as a complete customer.
+    """
+    return max(size, customers * _SMALL_CUSTOMER)
 
 
 def _require_json(scope: Scope) -> None:

@@ -14,7 +14,7 @@ from churn_model.validation import Checked
 from serving.api.csv_body import read_csv
 from serving.api.parquet_body import read_parquet
 from serving.api.table_columns import describe_columns
-from serving.http.errors import ApiError
+from serving.http.errors import ApiError, to_api_error
 
 CSV, PARQUET = CONTENT_TYPE_CSV, CONTENT_TYPE_PARQUET
 
@@ -37,5 +37,11 @@ def read(
 
 def invalid_customers(error: InvalidRecords, schema: RecordSchema) -> ApiError:
     """The error as a reply that also lists the model's columns."""
-    message = f"{error}. {describe_columns(schema)}"
-    return ApiError(400, message, errors=error.errors, count=error.count)
+    reply = to_api_error(error)
+    return ApiError(
+        reply.status,
+        f"{reply.message}. {describe_columns(schema)}",
+        errors=reply.errors,
+        count=reply.count,
+        counts=reply.counts,
+    )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 import zlib
 
 import pytest
+
+from serving.api import replies
 
 JSON = "application/json"
 CUSTOMER = {
@@ -162,3 +165,49 @@ def test_any_other_encoding_is_415_and_names_gzip(application):
     for encoding in ("br", "deflate", "gzip, gzip", "zstd"):
         reply = application().post("/predict", {"customers": []}, content_encoding=encoding)
         assert (reply.status, reply.headers["accept-encoding"]) == (415, "gzip")
+
+
+def test_all_field_errors_are_counted_and_the_first_ones_listed(application):
+    app = application()
+    rows = 2000
+    body = {"customers": [CUSTOMER | {"age": -1, "tenure": "x"}] * rows}
+    content = app.post("/predict", body).json()
+    assert (len(content["errors"]), content["error_count"]) == (100, 2 * rows)
+    assert [error["loc"][1:] for error in content["errors"][:3]] == [
+        [0, "age"],
+        [0, "tenure"],
+        [1, "age"],
+    ]
+    csv = ",".join(CUSTOMER) + "\n" + "C1,-1,x,70.5,846.0\n" * rows
+    content = app.post("/invocations", csv.encode(), "text/csv").json()
+    assert (len(content["errors"]), content["error_count"]) == (100, 2 * rows)
+    metrics = app.get("/metrics").body.decode()
+    for field, rule, n in (
+        ("age", "greater_than_equal", 2 * rows),
+        ("tenure", "int_type", rows),
+        ("tenure", "int_parsing", rows),
+    ):
+        line = f'churn_rows_refused_total{{field="{field}",rule="{rule}"}} {n}.0'
+        assert line in metrics.splitlines()
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/single"])
+def test_a_single_customer_has_a_limit_of_its_own(application, path):
+    app = application()
+    for size, status in ((60_000, 400), (70_000, 413 if path == "/predict/single" else 400)):
+        assert app.post(path, {"x": "y" * size}).status == status
+
+
+def test_many_small_customers_are_scored_in_a_thread(application, monkeypatch):
+    threads = []
+
+    def predictions(served, request):
+        threads.append(threading.current_thread().name)
+        return b"{}", None
+
+    monkeypatch.setattr(replies, "predictions", predictions)
+    app = application()
+    for n in (100, 1000):
+        assert app.post("/predict", {"customers": [{}] * n}).status == 200
+    assert threads[0] == threading.main_thread().name
+    assert threads[1].startswith("scoring")
