@@ -86,6 +86,8 @@ class Routes:
         served, body = await self._begin(scope, receive, self.settings.max_body_single)
         await self.rate_limiter.count_rows(scope, 1)
         score = served.scorer.score_json(body, **params.options)
+        # pydantic skips ignored fields, so a number beyond double is found by the other routes only
+        requests.read_json(body)
         content = orjson.dumps(replies.single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)

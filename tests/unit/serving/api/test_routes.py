@@ -211,3 +211,13 @@ def test_many_small_customers_are_scored_in_a_thread(application, monkeypatch):
         assert app.post("/predict", {"customers": [{}] * n}).status == 200
     assert threads[0] == threading.main_thread().name
     assert threads[1].startswith("scoring")
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "1e400", "-1e400", "1" + "0" * 300 + "e99"])
+def test_a_number_beyond_double_in_an_ignored_field_is_rejected_by_all_routes(application, number):
+    app = application()
+    for path, body in ROUTES:
+        text = json.dumps(body).replace('"age"', f'"extra": {number}, "age"')
+        assert app.post(path, text.encode()).status == 400
+        text = json.dumps(body).replace('"age"', '"extra": 1e300, "age"')
+        assert app.post(path, text.encode()).status == 200
