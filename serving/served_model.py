@@ -99,7 +99,7 @@ class ModelHolder:
 
     ``current`` is None until a model is loaded. A version that cannot be loaded, or whose schema
     rejects inputs that the current one accepts (unless ``allow_schema_change``), does not replace
-    it; ``problem`` says why until the next success.
+    it; ``problem`` says why until the next success, and ``failing_since`` since when (UTC).
     """
 
     def __init__(
@@ -113,13 +113,14 @@ class ModelHolder:
         self._allow_schema_change = allow_schema_change
         self.current: ServedModel | None = None
         self.problem: str | None = None
+        self.failing_since: str | None = None
         self._on_swap = on_swap
         self._rejected_version: str | None = None
 
     def start(self, served: ServedModel) -> None:
         """Serve this model from now on."""
         self.current = served
-        self.problem = None
+        self._clear_problem()
         self._on_swap(served)
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
@@ -139,7 +140,8 @@ class ModelHolder:
         """The model that the URI points at now, or None if it is the current one."""
         _, version, _ = loaded_version.resolve(self.uri)
         if self.current is not None and version == self.current.version:
-            self.problem = self._rejected_version = None
+            self._rejected_version = None
+            self._clear_problem()
             return None
         if self.current is not None and version == self._rejected_version:
             return None
@@ -157,7 +159,12 @@ class ModelHolder:
         problem = str(error) if isinstance(error, ChurnError) else type(error).__name__
         if problem != self.problem:
             _logger.warning("the model was not reloaded: %s", problem)
+        if self.problem is None:
+            self.failing_since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.problem = problem
+
+    def _clear_problem(self) -> None:
+        self.problem = self.failing_since = None
 
 
 def _log_swap(new: ServedModel, old: ServedModel | None) -> None:

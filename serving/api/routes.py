@@ -17,7 +17,7 @@ from serving.http.content import decompress, is_gzip, media_type
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
-from serving.http.request_context import RequestContext
+from serving.http.request_context import ANONYMOUS, RequestContext
 from serving.http.request_log import RequestLog
 from serving.served_model import ModelHolder, ServedModel
 from serving.settings import Settings
@@ -179,7 +179,11 @@ class Routes:
         await reply(send, 200 if self.holder.current else 503, b"\n")
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Like ``ping``, with the model version as JSON."""
+        """Like ``ping``, with the model version as JSON.
+
+        Why a newer version is not served may name servers and files, so only callers who are
+        trusted read it: those with a key, or without keys those on this machine.
+        """
         served = self.holder.current
         content: dict[str, Any] = {
             "status": "ok" if served else "no model",
@@ -187,8 +191,15 @@ class Routes:
             "model": served.info() if served else None,
         }
         if self.holder.problem is not None:
-            content["reload_problem"] = self.holder.problem
+            content["reload_failing_since"] = self.holder.failing_since
+            if self._is_trusted(scope["context"]):
+                content["reload_problem"] = self.holder.problem
         await reply(send, 200 if served else 503, orjson.dumps(content))
+
+    def _is_trusted(self, context: RequestContext) -> bool:
+        if self.settings.has_keys:
+            return context.client != ANONYMOUS
+        return self.settings.listens_on_loopback
 
     async def version(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's version, as MLflow's server replies it."""

@@ -36,7 +36,8 @@ class Application:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.app = create_app(Settings(**self.settings), self.served)
+        self.app: Any = create_app(Settings(**self.settings), self.served)
+        self.holder = self.app.holder
 
     def post(self, path: str, body: Any, content_type: str = JSON, **headers: str) -> Reply:
         """Send bytes, or anything else as JSON."""

@@ -7,10 +7,14 @@ import gzip
 import json
 import threading
 import zlib
+from datetime import datetime
 
 import pytest
 
+from churn_model.errors import RegistryError
+from pyfunc import loaded_version
 from serving.api import replies
+from serving.http.api_keys import make
 
 JSON = "application/json"
 CUSTOMER = {
@@ -221,3 +225,42 @@ def test_a_number_beyond_double_in_an_ignored_field_is_rejected_by_all_routes(ap
         assert app.post(path, text.encode()).status == 400
         text = json.dumps(body).replace('"age"', '"extra": 1e300, "age"')
         assert app.post(path, text.encode()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "is_told_why"),
+    [
+        ({}, None, True),
+        ({"host": "localhost"}, None, True),
+        ({"host": "0.0.0.0", "insecure": True}, None, False),
+        ({"with_keys": True}, None, False),
+        ({"with_keys": True}, "wrong", False),
+        ({"with_keys": True}, "right", True),
+    ],
+)
+def test_only_trusted_callers_are_told_why_reloading_fails(
+    application, monkeypatch, settings, key, is_told_why
+):
+    right, stored = make()
+    if settings.pop("with_keys", False):
+        settings["keys"] = f"a={stored}"
+
+    def fail(uri):
+        raise RegistryError("http://internal:5000 cannot be reached")
+
+    monkeypatch.setattr(loaded_version, "resolve", fail)
+    app = application(reload_interval=0.01, **settings)
+    assert "reload_failing_since" not in app.get("/health").json()
+    asyncio.run(fail_to_reload(app.holder))
+    headers = {} if key is None else {"x-api-key": right if key == "right" else key}
+    content = app.get("/health", **headers).json()
+    assert datetime.fromisoformat(content["reload_failing_since"]).tzinfo is not None
+    assert ("internal" in json.dumps(content)) is is_told_why
+
+
+async def fail_to_reload(holder):
+    """Let the holder check the registry until it has failed."""
+    failed = asyncio.Event()
+    watch = asyncio.create_task(holder.watch(0.01, failed.set))
+    await failed.wait()
+    watch.cancel()
