@@ -13,13 +13,16 @@ import pandas as pd
 import pyarrow as pa
 
 from churn_model.dates import iso_dates
-from churn_model.errors import FieldError, TableError, messages_by_row
+from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.suggestions import did_you_mean
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.texts import check_texts, read_numbers
+from churn_model.tables.typed import plain, to_series
 from churn_model.validation import Checked, check_frame, check_records
+from churn_model.validation.field_errors import ErrorGroup, FieldErrors
+from churn_model.validation.rules import Rule
 
 Form = Literal["typed", "text", "lines"]
 """How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
@@ -41,8 +44,8 @@ _ARROW: dict[Kind, pa.DataType] = {
     "category": pa.string(),
     "identifier": pa.string(),
 }
-_INVALID_JSON = FieldError(0, "", "json_invalid", "is not valid JSON")
-_UNEVEN = FieldError(0, "", "csv_row", "has more or fewer cells than the header")
+_INVALID_JSON: Rule = ("json_invalid", "is not valid JSON")
+_UNEVEN: Rule = ("csv_row", "has more or fewer cells than the header")
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,9 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
-        arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        arrays = {field: plain(batch.column(name)) for field, name in names.items()}
         if self.form == "typed":
-            frame = pd.DataFrame({field: _series(array) for field, array in arrays.items()})
+            frame = pd.DataFrame({field: to_series(array) for field, array in arrays.items()})
             checked = check_frame(frame, self.schema)
         else:
             kinds = {column.name: column.kind for column in self.schema}
@@ -211,16 +214,15 @@ class RowChecker:
         return _checked_rows(checked, identifiers, self.schema)
 
 
-def _reject_rows(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Checked:
+def _reject_rows(checked: Checked, rows: npt.NDArray[Any], reason: Rule) -> Checked:
     """Reject whole rows: the reason replaces the errors of their cells."""
     if not len(rows):
         return checked
-    whole = set(rows.tolist())
-    others = [error for error in checked.errors if error.row not in whole]
-    errors = sorted([*others, *(replace(reason, row=row) for row in whole)], key=lambda e: e.row)
+    others = checked.errors.without_rows(rows, checked.n)
     valid = checked.valid.copy()
     valid[rows] = False
-    return replace(checked, valid=valid, errors=tuple(errors))
+    errors = FieldErrors([ErrorGroup("", *reason, np.sort(rows)), *others.groups])
+    return replace(checked, valid=valid, errors=errors)
 
 
 def _checked_rows(
@@ -232,23 +234,9 @@ def _checked_rows(
     if not checked.errors:
         nulls = pa.nulls(n, pa.string())
         return CheckedRows(checked, identifiers, nulls, nulls)
-    messages = pa.array(messages_by_row(checked.errors, n), pa.string())
-    rules = messages_by_row(checked.errors, n, lambda error: f"{error.field}:{error.type}", ";")
+    messages = pa.array(checked.errors.messages_by_row(n), pa.string())
+    rules = checked.errors.messages_by_row(n, lambda error: f"{error.field}:{error.type}", ";")
     return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    """An array with strings of the type that all of pandas supports."""
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
-
-
-def _series(array: pa.Array) -> pd.Series[Any]:
-    # numpy where no copy is needed; otherwise Arrow's own column, because conversions lose values
-    if not array.null_count and array.type in (pa.int64(), pa.float64()):
-        return pd.Series(array.to_numpy(), copy=False)
-    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])), copy=False)
 
 
 def as_text(array: pa.Array) -> pa.Array:

@@ -27,7 +27,8 @@ All of them can be pickled, because Spark and process pools move them between pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,14 +124,21 @@ class MissingExtra(ChurnError):
 class InvalidRecords(ChurnError):
     """Customers break the schema.
 
-    ``errors`` lists the field errors by row. ``count`` is their number; it is larger than
-    ``len(errors)`` if a server listed only the first ones.
+    ``errors`` has the field errors by row. ``count`` is their number; it is larger than
+    ``len(errors)`` if a server listed only the first ones. ``counts`` has the number of ``errors``
+    by field and rule: (field, type) -> count.
     """
 
-    def __init__(self, errors: Sequence[FieldError], count: int | None = None) -> None:
-        self.errors = tuple(errors)
-        self.count = len(self.errors) if count is None else count
-        super().__init__(self.errors, self.count)
+    def __init__(
+        self,
+        errors: Sequence[FieldError],
+        count: int | None = None,
+        counts: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
+        self.errors = errors
+        self.count = len(errors) if count is None else count
+        self.counts = Counter((e.field, e.type) for e in errors) if counts is None else counts
+        super().__init__(self.errors, self.count, self.counts)
 
     def __str__(self) -> str:
         shown = "; ".join(map(str, self.errors[:_SHOWN_ERRORS]))

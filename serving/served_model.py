@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from mlflow.pyfunc import PyFuncModel
-
 from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from pyfunc import loaded_version
-from pyfunc.model import ChurnPyfunc
 from serving.daemon_thread import run_in_daemon_thread
 from serving.shared_version import SharedVersion
 
@@ -34,8 +31,7 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 class ServedModel:
     """A model version that is ready to score.
 
-    ``pyfunc`` scores the formats that MLflow's own code parses (CSV, Parquet). ``is_simulated``:
-    the version was trained on simulated customers, and is only a placeholder.
+    ``is_simulated``: the version was trained on simulated customers, and is only a placeholder.
     """
 
     name: str | None
@@ -43,7 +39,6 @@ class ServedModel:
     alias: str | None
     loaded_at: str
     scorer: Scorer
-    pyfunc: PyFuncModel
     is_simulated: bool = False
 
     def info(self) -> dict[str, Any]:
@@ -71,7 +66,6 @@ def load_model(uri: str, version: str | None = None) -> ServedModel:
         alias,
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
         read.scorer,
-        PyFuncModel(model_meta=read.mlflow_model, model_impl=_ModelImplementation(read.scorer)),
         read.is_simulated,
     )
 
@@ -83,17 +77,6 @@ def load_if_available(uri: str, version: str | None = None) -> ServedModel | Non
     except ChurnError as error:
         _logger.warning("no model is loaded yet, trying again: %s", error)
         return None
-
-
-class _ModelImplementation:
-    """The model that MLflow calls for CSV and Parquet: our own code, never the artifact's."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        self._model = ChurnPyfunc()
-        self._model.scorer = scorer
-
-    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
-        return self._model.predict(None, data, params)
 
 
 def _warm_up(scorer: Scorer) -> None:
@@ -125,8 +108,9 @@ class ModelHolder:
 
     ``current`` is None until a model is loaded. A version that cannot be loaded, or whose schema
     rejects inputs that the current one accepts (unless ``allow_schema_change``), does not replace
-    it; ``problem`` says why until the next success. ``shared``: what the workers of one server
-    have agreed on; each follows it, and only one version at a time is agreed on.
+    it; ``problem`` says why until the next success, and ``failing_since`` since when (UTC).
+    ``shared``: what the workers of one server have agreed on; each follows it, and only one version
+    at a time is agreed on.
     """
 
     def __init__(
@@ -142,13 +126,14 @@ class ModelHolder:
         self._allow_schema_change = allow_schema_change
         self.current: ServedModel | None = None
         self.problem: str | None = None
+        self.failing_since: str | None = None
         self._on_swap = on_swap
         self._rejected_version: str | None = None
 
     def start(self, served: ServedModel) -> None:
         """Serve this model from now on."""
         self.current = served
-        self.problem = None
+        self._clear_problem()
         self._on_swap(served)
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
@@ -201,7 +186,8 @@ class ModelHolder:
         """The model that the URI points at now, or None if it is the current one."""
         _, version, _ = loaded_version.resolve(self.uri)
         if self.current is not None and version == self.current.version:
-            self.problem = self._rejected_version = None
+            self._rejected_version = None
+            self._clear_problem()
             return None
         if self.current is not None and version == self._rejected_version:
             return None
@@ -219,7 +205,12 @@ class ModelHolder:
         problem = str(error) if isinstance(error, ChurnError) else type(error).__name__
         if problem != self.problem:
             _logger.warning("the model was not reloaded: %s", problem)
+        if self.problem is None:
+            self.failing_since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.problem = problem
+
+    def _clear_problem(self) -> None:
+        self.problem = self.failing_since = None
 
 
 def _log_swap(new: ServedModel, old: ServedModel | None) -> None:

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
     max_body: int = Field(16 * 2**20, gt=0, description="Largest request body, in bytes")
+    max_body_single: int = Field(
+        64 * 2**10, gt=0, description="Largest request body of /predict/single, in bytes"
+    )
+    max_decoded: int = Field(
+        32 * 2**20, gt=0, description="Largest decoded size of a Parquet body, in bytes"
+    )
     max_bodies: int = Field(
         64 * 2**20,
         gt=0,
@@ -153,13 +159,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _requires_keys_beyond_loopback(self) -> Settings:
-        has_keys = self.keys_file or self.keys
-        if not has_keys and not self.insecure and not self.host.startswith(_LOOPBACK):
+        if not self.has_keys and not self.insecure and not self.listens_on_loopback:
             raise ValueError(
                 f"--host {self.host} needs API keys: make one with `churn keys NAME --file "
                 "keys.toml` and pass --keys-file keys.toml, or pass --insecure to serve without"
             )
         return self
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether requests need an API key."""
+        return bool(self.keys_file or self.keys)
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host.startswith(_LOOPBACK)
 
     @classmethod
     def settings_customise_sources(

@@ -192,7 +192,7 @@ class ChurnClient:
         frame = self.predict([customer], threshold=threshold, explain=explain, as_of=as_of)
         return {str(name): value for name, value in frame.astype(object).iloc[0].items()}
 
-    def _check(self, customers: pd.DataFrame | list[Row]) -> tuple[FieldError, ...]:
+    def _check(self, customers: pd.DataFrame | list[Row]) -> Sequence[FieldError]:
         errors = _field_errors(customers, self.schema)
         if errors and self._uses_served_schema:  # a newer model version may accept more
             self._schema = "served"
@@ -307,7 +307,7 @@ def _version_changed(versions: Set[str | None]) -> VersionChanged:
 
 def _field_errors(
     customers: pd.DataFrame | list[Row], schema: RecordSchema | None
-) -> tuple[FieldError, ...]:
+) -> Sequence[FieldError]:
     if schema is None:
         return ()
     if isinstance(customers, pd.DataFrame):

@@ -16,16 +16,15 @@ from pydantic import ValidationError
 
 from churn_model.dates import iso_dates, scoring_day, to_day
 from churn_model.errors import (
-    FieldError,
     InvalidParameter,
     ScorecardError,
-    messages_by_row,
 )
 from churn_model.json_text import parse_object
 from churn_model.schema import RecordSchema
 from churn_model.scoring.lookup import Lookup
 from churn_model.scoring.scorecard import Scorecard
 from churn_model.validation import Checked, check_columns, check_frame, check_records
+from churn_model.validation.field_errors import FieldErrors
 
 MOST_REASONS = 3
 
@@ -61,7 +60,7 @@ class Scores:
     prediction: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float64]
     valid: npt.NDArray[np.bool_]
-    errors: tuple[FieldError, ...]
+    errors: FieldErrors
     reasons: list[list[Reason]] | None = None
 
     def row(self, position: int) -> Score:
@@ -84,7 +83,7 @@ class Scores:
 
     def error_texts(self) -> list[str | None]:
         """One error message per row (n,), None for a valid row."""
-        return messages_by_row(self.errors, len(self.valid))
+        return self.errors.messages_by_row(len(self.valid))
 
 
 class Scorer:

@@ -1,4 +1,4 @@
-"""Tables of strings, such as CSV files: their descriptors, and the parsing of their cells.
+"""Tables: descriptors, the parsing of cells of text (CSV), and typed columns (Parquet).
 
-Training and batch scoring use this package; a registered model does not contain it.
+Training, batch scoring and the server use this package; a registered model does not contain it.
 """

@@ -6,6 +6,7 @@ A cell that cannot be parsed makes its row invalid; it is never replaced by anot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,15 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churn_model.dates import parse_date
-from churn_model.errors import FieldError
 from churn_model.schema import Kind, RecordSchema
 from churn_model.schema.column import Column
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.validation import Checked, check_frame
+from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 
 _TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
 _UNPARSED: Any = object()
 """Stands for the value of a cell that cannot be parsed."""
+_NO_ROWS: npt.NDArray[np.intp] = np.array([], dtype=np.intp)
 
 
 def check_texts(
@@ -35,33 +37,43 @@ def check_texts(
     A column that is numerical already (n,) is checked only.
     """
     frame = pd.DataFrame(index=next(iter(cells.values())).index)
-    errors: list[FieldError] = []
+    unparsed: list[ErrorGroup] = []
     for column in schema:
         if column.name in cells:
-            frame[column.name], unparsed = _parse(column, cells[column.name], descriptor)
-            errors += [
-                FieldError(row, column.name, *PARSING_ERRORS[column.kind]) for row in unparsed
-            ]
+            frame[column.name], rows = _parse(column, cells[column.name], descriptor)
+            if len(rows):
+                unparsed.append(ErrorGroup(column.name, *PARSING_ERRORS[column.kind], rows))
     checked = check_frame(frame, schema)
-    return checked.with_errors(errors, schema) if errors else checked, frame
+    return _with_errors(checked, unparsed, schema) if unparsed else checked, frame
+
+
+def _with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSchema) -> Checked:
+    """Add parsing errors; they replace the errors that the checks found in the same cells."""
+    valid = checked.valid.copy()
+    for group in unparsed:
+        valid[group.rows] = False
+    fields = [column.name for column in schema]
+    groups = [*unparsed, *checked.errors.groups]
+    errors = FieldErrors.first_of_each_cell(groups, fields, checked.n)
+    return replace(checked, valid=valid, errors=errors)
 
 
 def _parse(
     column: Column, cells: pd.Series[Any], descriptor: TableDescriptor
-) -> tuple[pd.Series[Any], list[int]]:
+) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     """A column's values (n,), and the rows whose cells cannot be parsed."""
     if cells.dtype.kind in _TYPED[column.kind]:
-        return cells, []
+        return cells, _NO_ROWS
     if column.kind in ("integer", "number") and isinstance(cells.dtype, pd.StringDtype):
         numbers = read_numbers(pa.array(cells), descriptor)
         if numbers is not None:
-            return pd.Series(numbers, index=cells.index), []
+            return pd.Series(numbers, index=cells.index), _NO_ROWS
     return _parse_cells(column, cells, descriptor)
 
 
 def _parse_cells(
     column: Column, cells: pd.Series[Any], descriptor: TableDescriptor
-) -> tuple[pd.Series[Any], list[int]]:
+) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     # distinct strings are parsed once; only strings, because pandas takes True and 1 as equal
     if isinstance(cells.dtype, pd.StringDtype):
         codes, distinct = pd.factorize(cells, use_na_sentinel=False)
@@ -74,7 +86,7 @@ def _parse_cells(
         [None if value is _UNPARSED else value for value in values], dtype=DTYPES[column.kind]
     )
     parsed = parsed.take(codes).set_axis(cells.index)
-    return parsed, np.flatnonzero(unparsed[codes]).tolist() if unparsed.any() else []
+    return parsed, np.flatnonzero(unparsed[codes]) if unparsed.any() else _NO_ROWS
 
 
 def _parse_cell(column: Column, cell: Any, descriptor: TableDescriptor, missing: set[str]) -> Any:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from churn_model.arrays import Mask
-from churn_model.errors import FieldError, InvalidRecords, SchemaError
+from churn_model.errors import InvalidRecords, SchemaError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, write_bound
 from churn_model.validation.cells import Cells, Problem, absent
+from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.objects import read_objects
 from churn_model.validation.rules import MISSING, Rule
 from churn_model.validation.series import read_series
@@ -30,35 +31,20 @@ class Checked:
     and ``len(levels)`` for an unlisted level. ``texts``: the original cells (n,) of each category
     that allows unlisted levels. ``identifiers``: one sequence (n,) each. ``valid``: a mask (n,);
     the values of invalid rows are undefined. ``errors``: sorted by row and field, at most one per
-    cell.
+    cell; one that is read is created for it.
     """
 
     n: int
     values: Mapping[str, Any]
     identifiers: Mapping[str, Any]
     valid: Mask
-    errors: tuple[FieldError, ...]
+    errors: FieldErrors
     texts: Mapping[str, Any] = field(default_factory=dict)
 
     def raise_if_invalid(self) -> None:
         """Raise InvalidRecords if any row has an error."""
         if self.errors:
-            raise InvalidRecords(self.errors)
-
-    def with_errors(self, errors: Sequence[FieldError], schema: RecordSchema) -> Checked:
-        """A copy with errors that were found before the checks, at most one per cell.
-
-        An error replaces what the checks found in the same cell. An error without a field replaces
-        all errors of its row.
-        """
-        cells = {(error.row, error.field) for error in errors}
-        rows = {error.row for error in errors if not error.field}
-        rest = [e for e in self.errors if (e.row, e.field) not in cells and e.row not in rows]
-        position = {column.name: i for i, column in enumerate(schema)}
-        merged = sorted([*errors, *rest], key=lambda e: (e.row, position.get(e.field, -1)))
-        valid = self.valid.copy()
-        valid[[error.row for error in errors]] = False
-        return replace(self, valid=valid, errors=tuple(merged))
+            raise InvalidRecords(self.errors, counts=self.errors.counts())
 
 
 def check_frame(frame: pd.DataFrame, schema: RecordSchema) -> Checked:
@@ -88,7 +74,7 @@ def check_records(records: Sequence[Mapping[str, object]], schema: RecordSchema)
         lambda column: read_objects(column, [record.get(column.name) for record in records]),
         len(records),
         schema,
-        [(-1, "", Problem(np.array(invalid, dtype=np.intp), _RECORD))],
+        [ErrorGroup("", *_RECORD, np.array(invalid, dtype=np.intp))],
     )
 
 
@@ -106,24 +92,26 @@ def _check(
     read: Callable[[Column], Cells],
     n: int,
     schema: RecordSchema,
-    problems: Sequence[tuple[int, str, Problem]] = (),
+    errors_of_rows: Sequence[ErrorGroup] = (),
 ) -> Checked:
-    problems = list(problems)
+    groups = list(errors_of_rows)
     values: dict[str, Any] = {}
     identifiers: dict[str, Any] = {}
     texts: dict[str, Any] = {}
-    for position, column in enumerate(schema):
+    for column in schema:
         cells = read(column)
         target = identifiers if column.kind == "identifier" else values
         target[column.name] = cells.values
         if cells.texts is not None:
             texts[column.name] = cells.texts
         broken = [*_missing(column, cells), *cells.problems, *_out_of_bounds(column, cells.values)]
-        problems += [(position, column.name, problem) for problem in broken]
+        groups += [ErrorGroup(column.name, *problem.rule, problem.rows) for problem in broken]
     valid = np.ones(n, dtype=bool)
-    for _, _, problem in problems:
-        valid[problem.rows] = False
-    return Checked(n, values, identifiers, valid, _errors(problems), texts)
+    for group in groups:
+        valid[group.rows] = False
+    fields = [column.name for column in schema]
+    errors = FieldErrors.first_of_each_cell(groups, fields, n)
+    return Checked(n, values, identifiers, valid, errors, texts)
 
 
 def _missing(column: Column, cells: Cells) -> Iterator[Problem]:
@@ -151,12 +139,3 @@ def _bounds(column: Column) -> Iterator[tuple[float, Callable[[Any, float], Any]
     ):
         if bound is not None:
             yield bound, broken, (name, f"must be {words} {write_bound(bound)}")
-
-
-def _errors(problems: list[tuple[int, str, Problem]]) -> tuple[FieldError, ...]:
-    """The first problem of each cell, ordered by row and field."""
-    first: dict[tuple[int, int], FieldError] = {}
-    for position, name, problem in problems:
-        for row in problem.rows.tolist():
-            first.setdefault((row, position), FieldError(row, name, *problem.rule))
-    return tuple(first[key] for key in sorted(first))

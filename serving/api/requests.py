@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
 from churn_model.scoring import OnInvalid
+from churn_model.suggestions import did_you_mean
 from serving.http.errors import ApiError
 
 _FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _SPLIT_KEYS = {"columns", "data", "index"}
+_QUERY = ("threshold", "explain", "as_of")
+_SHOWN_CHARACTERS = 50
+_PARAMS = ("threshold", "explain", "on_invalid", "as_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,54 @@ def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[s
     return document
 
 
+def read_customers(body: bytes, params: Params) -> Request:
+    """The request in a body of ``/predict``. Raises ApiError 400."""
+    document = read_object(body)
+    _reject_unknown("the body", document, ("customers",))
+    customers = records(document.get("customers"), "customers")
+    return Request(customers, len(customers), params)
+
+
+def read_query(query: bytes) -> Params:
+    """The options in a query string, such as ``threshold=0.4&explain=true``.
+
+    Raises ApiError 400 for a parameter that is unknown, repeated or invalid.
+    """
+    if not query:
+        return Params()
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    given = dict(pairs)
+    _reject_unknown("the query string", given, _QUERY)
+    if len(given) < len(pairs):
+        raise ApiError(400, "the query string has a repeated parameter; keep one of each")
+    explain = given.get("explain", "false").lower()
+    if explain not in ("true", "false", "1", "0"):
+        raise ApiError(400, "explain must be true or false")
+    threshold = None
+    if "threshold" in given:
+        try:
+            threshold = float(given["threshold"])
+        except ValueError:
+            raise ApiError(400, "threshold must be a number from 0 to 1") from None
+    return Params(threshold, explain in ("true", "1"), as_of=given.get("as_of"))
+
+
+def _reject_unknown(where: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ApiError 400 for the first name that is not known."""
+    for name in given:
+        if name not in known:
+            shown = name[:_SHOWN_CHARACTERS]
+            raise ApiError(
+                400,
+                f"{where} has an unknown entry {shown!r}.{did_you_mean(shown, known)} "
+                f"It may have {', '.join(known)}",
+            )
+
+
 def read_invocation(body: bytes) -> Request:
     """The request in a body of ``/invocations``. Raises ApiError 400."""
     document = read_object(body, _read_mlflow_json)
+    _reject_unknown("the body", document, (*_FORMATS, "params"))
     formats = [name for name in _FORMATS if name in document]
     if len(formats) != 1:
         raise ApiError(400, f"the body must have exactly one of {', '.join(_FORMATS)}")
@@ -132,11 +182,17 @@ def _inputs(data: Any, name: str) -> tuple[Any, int]:
     return records(data, name), len(data)
 
 
+def too_many_customers(max_rows: int) -> ApiError:
+    """The reply to a request with more customers than the limit."""
+    return ApiError(413, f"the request has more than {max_rows} customers; send fewer")
+
+
 def _params(given: Any) -> Params:
     if given is None:
         return Params()
     if not isinstance(given, dict):
         raise ApiError(400, "params must be an object")
+    _reject_unknown("params", given, _PARAMS)
     threshold = given.get("threshold")
     explain = given.get("explain", False)
     on_invalid = given.get("on_invalid", "raise")

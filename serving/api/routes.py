@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs
 
-import numpy as np
 import orjson
 from mlflow.version import VERSION
 
-from churn_model.scoring import Score, Scores
-from serving.api import requests, tabular
+from serving.api import replies, requests, tabular
 from serving.api.docs import Docs
-from serving.api.requests import Params, Request
 from serving.http.asgi import Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
+from serving.http.content import decompress, is_gzip, media_type
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
-from serving.http.request_context import RequestContext
+from serving.http.request_context import ANONYMOUS, RequestContext
 from serving.http.request_log import RequestLog
 from serving.served_model import ModelHolder, ServedModel
 from serving.settings import Settings
@@ -27,6 +25,8 @@ from serving.settings import Settings
 Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _JSON = "application/json"
+_SMALL_CUSTOMER = 64
+"""The bytes of a customer with few fields."""
 
 
 class Routes:
@@ -81,63 +81,88 @@ class Routes:
 
     async def predict_single(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One customer -> one score."""
-        served, body = await self._begin(scope, receive)
         _require_json(scope)
-        params = _query(scope)
+        params = requests.read_query(scope["query_string"])
+        served, body = await self._begin(scope, receive, self.settings.max_body_single)
         await self.rate_limiter.count_rows(scope, 1)
         score = served.scorer.score_json(body, **params.options)
-        content = orjson.dumps(_single(score))
+        # pydantic skips ignored fields, so a number beyond double is found by the other routes only
+        requests.read_json(body)
+        content = orjson.dumps(replies.single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``{"customers": [...]}`` -> predictions and probabilities in the same order."""
-        served, body = await self._begin(scope, receive)
         _require_json(scope)
-        params = _query(scope)
-        request = await self.executor.run(len(body), _read_customers, body, params)
+        params = requests.read_query(scope["query_string"])
+        served, body = await self._begin(scope, receive, self.settings.max_body)
+        started, size = scope["context"].started, len(body)
+        request = await self.executor.run(started, size, requests.read_customers, body, params)
         await self._admit(scope, request.n)
-        content, probability = await self.executor.run(len(body), _predict, served, request)
+        content, probability = await self.executor.run(
+            started, _work(size, request.n), replies.predictions, served, request
+        )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's scoring protocol: JSON, CSV or Parquet."""
-        served, body = await self._begin(scope, receive)
-        mime, content_type = _media_type(scope)
-        if mime in (tabular.CSV, tabular.PARQUET):
-            await self._admit(scope, await self.executor.run(len(body), tabular.count, body, mime))
-            # always in a thread: MLflow's parsing takes milliseconds even for one row
-            size = self.settings.inline_bytes + 1
-            content, probabilities = await self.executor.run(
-                size, tabular.score, served, body, content_type
-            )
-            scope["context"].probability = np.array(probabilities)
-            await self._scored(scope, send, served, content, len(probabilities))
+        if scope["query_string"]:
+            raise ApiError(400, "/invocations has no query parameters; send options as params")
+        mime = media_type(scope["context"])
+        is_table = mime in (tabular.CSV, tabular.PARQUET)
+        if not is_table:
+            _require_json(scope)
+        served, body = await self._begin(scope, receive, self.settings.max_body)
+        if is_table:
+            await self._score_table(scope, send, served, body, mime)
             return
-        _require_json(scope)
-        request = await self.executor.run(len(body), requests.read_invocation, body)
+        started, size = scope["context"].started, len(body)
+        request = await self.executor.run(started, size, requests.read_invocation, body)
         await self._admit(scope, request.n)
-        content, probability = await self.executor.run(len(body), _invoke, served, request)
+        content, probability = await self.executor.run(
+            started, _work(size, request.n), replies.invocation, served, request
+        )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
-    async def _begin(self, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
-        """The model, which stays the same for the whole request, and the body."""
+    async def _score_table(
+        self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
+    ) -> None:
+        """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
+        started = scope["context"].started
+        read = partial(
+            tabular.read,
+            max_rows=self.settings.max_rows,
+            max_decoded=self.settings.max_decoded,
+        )
+        checked = await self.executor.run_in_thread(started, read, body, mime, served.scorer.schema)
+        await self._admit(scope, checked.n)
+        content, probability = await self.executor.run_in_thread(
+            started, replies.table, served, checked
+        )
+        scope["context"].probability = probability
+        await self._scored(scope, send, served, content, checked.n)
+
+    async def _begin(
+        self, scope: Scope, receive: Receive, max_bytes: int
+    ) -> tuple[ServedModel, bytes]:
+        """The model, which stays the same for the whole request, and the decompressed body."""
         context: RequestContext = scope["context"]
         served = self.holder.current
         if served is None:
             raise unavailable("no model is loaded yet; try again in a moment")
         context.version = served.version
-        body = await self.body_reader.read_body(context, receive, self.settings.max_body)
+        compressed = is_gzip(context)
+        body = await self.body_reader.read_body(context, receive, max_bytes)
+        if compressed:
+            body = await self.executor.run_in_thread(context.started, decompress, body, max_bytes)
         return served, body
 
     async def _admit(self, scope: Scope, rows: int) -> None:
         if rows > self.settings.max_rows:
-            raise ApiError(
-                413,
-                f"{rows} customers are over the limit of {self.settings.max_rows}; send fewer",
-            )
+            raise requests.too_many_customers(self.settings.max_rows)
         await self.rate_limiter.count_rows(scope, rows)
 
     async def _scored(
@@ -154,7 +179,11 @@ class Routes:
         await reply(send, 200 if self.holder.current else 503, b"\n")
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Like ``ping``, with the model version as JSON."""
+        """Like ``ping``, with the model version as JSON.
+
+        Why a newer version is not served may name servers and files, so only callers who are
+        trusted read it: those with a key, or without keys those on this machine.
+        """
         served = self.holder.current
         content: dict[str, Any] = {
             "status": "ok" if served else "no model",
@@ -162,8 +191,15 @@ class Routes:
             "model": served.info() if served else None,
         }
         if self.holder.problem is not None:
-            content["reload_problem"] = self.holder.problem
+            content["reload_failing_since"] = self.holder.failing_since
+            if self._is_trusted(scope["context"]):
+                content["reload_problem"] = self.holder.problem
         await reply(send, 200 if served else 503, orjson.dumps(content))
+
+    def _is_trusted(self, context: RequestContext) -> bool:
+        if self.settings.has_keys:
+            return context.client != ANONYMOUS
+        return self.settings.listens_on_loopback
 
     async def version(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's version, as MLflow's server replies it."""
@@ -188,120 +224,17 @@ class Routes:
         await reply(send, 200, content, content_type)
 
 
-# --- from a request to the body of its reply ----------------------------------------------------
+def _work(size: int, customers: int) -> int:
+    """The size of a body as a measure of the work to score it.
 
-
-def _single(score: Score) -> dict[str, Any]:
-    content = {
-        **score.identifiers,
-        "churn_prediction": score.prediction,
-        "churn_probability": score.probability,
-    }
-    if score.reasons is not None:
-        content["reasons"] = score.reasons
-    return content
-
-
-def _read_customers(body: bytes, params: Params) -> Request:
-    customers = requests.records(requests.read_object(body).get("customers"), "customers")
-    return Request(customers, len(customers), params)
-
-
-def _predict(served: ServedModel, request: Request) -> tuple[bytes, Any]:
-    scores = _score(served, request)
-    if isinstance(scores, Score):
-        columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
-    else:
-        columns = scores.prediction.tolist(), scores.probability.tolist(), scores.reasons
-    content: dict[str, Any] = {
-        "success": True,
-        "predictions": columns[0],
-        "probabilities": columns[1],
-        "model_version": served.version,
-        "error": None,
-    }
-    if request.params.explain:
-        content["reasons"] = columns[2]
-    return orjson.dumps(content), scores.probability
-
-
-def _invoke(served: ServedModel, request: Request) -> tuple[bytes, Any]:
-    scores = _score(served, request)
-    rows = [_single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
-    return orjson.dumps({"predictions": rows}), scores.probability
-
-
-def _score(served: ServedModel, request: Request) -> Score | Scores:
-    """The score of a single customer by the faster method, or the scores of many."""
-    params = request.params
-    one = _single_record(request) if params.on_invalid == "raise" else None
-    if one is not None:
-        return served.scorer.score_one(one, **params.options)
-    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.options)
-
-
-def _single_record(request: Request) -> Mapping[str, Any] | None:
-    """The only record of a request; None if there are more, or if it is not an object."""
-    if request.n != 1:
-        return None
-    if isinstance(request.customers, Mapping):
-        return {name: cells[0] for name, cells in request.customers.items()}
-    first = request.customers[0]
-    return first if isinstance(first, Mapping) else None
-
-
-def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
-    columns: dict[str, Any] = {name: list(ids) for name, ids in scores.identifiers.items()}
-    columns["churn_prediction"] = scores.prediction.tolist()
-    columns["churn_probability"] = scores.probability.tolist()
-    if scores.reasons is not None:
-        columns["reasons"] = scores.reasons
-    if params.on_invalid == "report":
-        columns["error"] = scores.error_texts()
-        for row in np.flatnonzero(~scores.valid).tolist():
-            columns["churn_prediction"][row] = columns["churn_probability"][row] = None
-    names = tuple(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-# --- headers and query string -------------------------------------------------------------------
-
-
-def _media_type(scope: Scope) -> tuple[str, str]:
-    context: RequestContext = scope["context"]
-    content_type = context.headers.get(b"content-type", b"").decode("latin-1")
-    return content_type.partition(";")[0].strip().lower(), content_type
+    An empty object is as much work as a complete customer.
+    """
+    return max(size, customers * _SMALL_CUSTOMER)
 
 
 def _require_json(scope: Scope) -> None:
     """Raise ApiError 415 for anything but JSON in UTF-8."""
-    context: RequestContext = scope["context"]
-    if context.headers.get(b"content-type") == b"application/json":
-        return  # nearly all requests
-    mime, content_type = _media_type(scope)
-    if mime != _JSON:
+    if media_type(scope["context"]) != _JSON:
         raise ApiError(
             415, f"send Content-Type: {_JSON}; only /invocations accepts CSV and Parquet"
         )
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.strip().partition("=")
-        if name.lower() != "charset" or value.strip('"').lower() not in ("utf-8", "utf8"):
-            raise ApiError(415, "JSON must be encoded in UTF-8")
-
-
-def _query(scope: Scope) -> Params:
-    """The options in the query string, such as ``?threshold=0.4&explain=true``."""
-    if not scope["query_string"]:
-        return Params()
-    given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    explain = given.get("explain", ["false"])[-1].lower()
-    if explain not in ("true", "false", "1", "0"):
-        raise ApiError(400, "explain must be true or false")
-    threshold = None
-    if "threshold" in given:
-        try:
-            threshold = float(given["threshold"][-1])
-        except ValueError:
-            raise ApiError(400, "threshold must be a number from 0 to 1") from None
-    as_of = given.get("as_of", [None])[-1]
-    return Params(threshold, explain in ("true", "1"), as_of=as_of)

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from serving.http.asgi import Receive
-from serving.http.errors import ApiError, unavailable
+from serving.http.errors import ApiError, too_large, unavailable
 from serving.http.request_context import RequestContext
 
 
@@ -84,7 +84,7 @@ class RequestBodyReader:
     async def _read(self, context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
         declared = context.headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > max_bytes:
-            raise _too_large(max_bytes)
+            raise too_large(max_bytes)
         parts: list[bytes] = []
         while True:
             message = await receive()
@@ -92,16 +92,8 @@ class RequestBodyReader:
                 raise Disconnected
             part: bytes = message.get("body", b"")
             if context.body_bytes + len(part) > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             self.budget.take(context, len(part))
             parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _too_large(max_bytes: int) -> ApiError:
-    return ApiError(
-        413,
-        f"the body is larger than {max_bytes} bytes; send fewer customers",
-        headers=[(b"connection", b"close")],
-    )

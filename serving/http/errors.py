@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -39,7 +39,9 @@ ERROR_CODES = {
 class ApiError(Exception):
     """An error reply with ``status`` and ``message``.
 
-    ``message`` is sent to the caller: it contains no customer data and no internals.
+    ``message`` is sent to the caller: it contains no customer data and no internals. ``errors``
+    are the field errors to list, ``count`` is the number of all, and ``counts`` their number by
+    field and rule.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class ApiError(Exception):
         *,
         errors: Sequence[FieldError] = (),
         count: int | None = None,
+        counts: Mapping[tuple[str, str], int] | None = None,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(status, message)
@@ -56,6 +59,7 @@ class ApiError(Exception):
         self.message = message
         self.errors = tuple(errors)
         self.count = len(self.errors) if count is None else count
+        self.counts = counts or {}
         self.headers = tuple(headers)
 
 
@@ -64,10 +68,25 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, message, headers=[(b"retry-after", str(RETRY_SECONDS).encode())])
 
 
+def too_large(max_bytes: int) -> ApiError:
+    """An ApiError 413 for a body of more than ``max_bytes``; it closes the connection."""
+    return ApiError(
+        413,
+        f"the body is larger than {max_bytes} bytes; send fewer customers",
+        headers=[(b"connection", b"close")],
+    )
+
+
 def to_api_error(error: ChurnError) -> ApiError:
     """A domain error as a reply: 400 for invalid input, 500 for everything else."""
     if isinstance(error, InvalidRecords):
-        return ApiError(400, str(error), errors=error.errors, count=error.count)
+        return ApiError(
+            400,
+            str(error),
+            errors=error.errors[:LISTED_ERRORS],
+            count=error.count,
+            counts=error.counts,
+        )
     if isinstance(error, InvalidJson | InvalidParameter):
         return ApiError(400, str(error))
     return ApiError(500, "internal error")
@@ -80,7 +99,7 @@ def body(error: ApiError, request_id: str) -> bytes:
         "error_code": ERROR_CODES.get(error.status, "BAD_REQUEST"),
         "message": error.message,
         "error": error.message,
-        "errors": [field.as_dict() for field in error.errors[:LISTED_ERRORS]],
+        "errors": [field.as_dict() for field in error.errors],
         "error_count": error.count,
         "request_id": request_id,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any, TypeVar
 
 from serving.http.errors import ApiError, unavailable
@@ -43,24 +44,40 @@ class ScoringExecutor:
         self.seconds = seconds
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
 
-    async def run(self, size: int, function: Callable[..., T], *arguments: Any) -> T:
+    async def run(
+        self, started: float, size: int, function: Callable[..., T], *arguments: Any
+    ) -> T:
         """The result of ``function``, which processes a body of ``size`` bytes.
 
-        Raises ApiError 504 if it takes too long. A thread cannot be stopped, so its work continues
-        and counts towards the capacity until it ends; timed-out work therefore cannot pile up.
+        ``started``: when the request started (``perf_counter``). Raises as ``run_in_thread`` does.
         """
         if size <= self.inline_bytes:
             return function(*arguments)
+        return await self.run_in_thread(started, function, *arguments)
+
+    async def run_in_thread(self, started: float, function: Callable[..., T], *arguments: Any) -> T:
+        """The result of ``function``, run in a thread whatever the size of the body.
+
+        Raises ApiError 504 if it does not end in the request's time, which its body and its
+        previous steps have used a part of. A thread cannot be stopped, so its work continues and
+        counts towards the capacity until it ends; timed-out work therefore cannot pile up.
+        """
+        remaining = started + self.seconds - perf_counter()
+        if remaining <= 0:
+            raise self._timed_out()
         future = asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), self.seconds)
+            return await asyncio.wait_for(asyncio.shield(future), remaining)
         except asyncio.TimeoutError:
             self.capacity.in_use += 1
             future.add_done_callback(self.capacity.release)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise ApiError(
-                504, f"scoring took longer than {self.seconds:g} s; send fewer customers"
-            ) from None
+            raise self._timed_out() from None
+
+    def _timed_out(self) -> ApiError:
+        return ApiError(
+            504, f"the request took longer than {self.seconds:g} s; send fewer customers"
+        )
 
     def close(self) -> None:
         """Shut down the thread pool."""

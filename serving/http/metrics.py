@@ -91,8 +91,8 @@ class Metrics:
                     single.append(context.probability)
                 else:
                     self._count_scores(context.probability)
-            for error in context.field_errors:
-                self._field_errors.labels(error.field, error.type).inc()
+            for (field, rule), n in context.field_errors.items():
+                self._field_errors.labels(field, rule).inc(n)
         for route, values in seconds.items():
             _observe(self._seconds.labels(route), _SECONDS, np.array(values))
         self._count_scores(np.array(single))

@@ -68,7 +68,7 @@ class RequestContextMiddleware:
             self._log_exception(context)
         if context.status:
             return  # the reply has started, so its status cannot change
-        context.field_errors = rejection.errors
+        context.field_errors = rejection.counts
         content = errors.body(rejection, context.request_id.decode())
         await reply(send, rejection.status, content, headers=rejection.headers)
 

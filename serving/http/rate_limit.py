@@ -27,16 +27,22 @@ class InMemoryCounters(MemoryStorage):
 
     _last_removal = 0.0
 
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter; its window starts with the first request."""
+    def add_within(self, limit: Limit, key: str, amount: int) -> bool:
+        """Add to a counter, whose window starts with its first request.
+
+        Returns False, and adds nothing, if the sum would exceed the limit.
+        """
         now = time.time()
         if self.expirations.get(key, 0.0) <= now:
             if now > self._last_removal + _REMOVAL_SECONDS:
                 self._remove_expired(now)
-            self.expirations[key] = now + expiry
+            self.expirations[key] = now + limit.seconds
             self.storage[key] = 0
-        self.storage[key] += amount
-        return self.storage[key]
+        total = self.storage[key] + amount
+        if total > limit.amount:
+            return False
+        self.storage[key] = total
+        return True
 
     def _remove_expired(self, now: float) -> None:
         self._last_removal = now
@@ -77,9 +83,20 @@ class RateLimiter:
             await self._hit(self.requests, rate_limit_key(scope), 1)
 
     async def count_rows(self, scope: Scope, rows: int) -> None:
-        """Count the customers of a request. Raises ApiError 429 over the limit."""
-        if self.rows is not None and rows:
-            await self._hit(self.rows, rate_limit_key(scope), rows)
+        """Count the customers of a request if the limit admits all of them, otherwise none.
+
+        Raises ApiError 413 for more than the limit ever admits, and 429 for more than it admits
+        now.
+        """
+        if self.rows is None or not rows:
+            return
+        if rows > self.rows.amount:
+            raise ApiError(
+                413,
+                f"{rows} customers exceed the rate limit of {self.rows.text}; send fewer in "
+                "each request",
+            )
+        await self._hit(self.rows, rate_limit_key(scope), rows)
 
     async def count_unauthorized(self, scope: Scope) -> None:
         """Count a request without a valid API key. Raises ApiError 429 over the limit."""
@@ -90,11 +107,14 @@ class RateLimiter:
         """Count in a fixed window that starts with its first request. Raises ApiError."""
         key = limit.prefix + client
         try:
-            count = self.storage.incr(key, limit.seconds, amount=cost)
-            if (await count if self._is_async else count) <= limit.amount:
-                return
-            expiry = self.storage.get_expiry(key)
-            ends = await expiry if self._is_async else expiry
+            if not self._is_async:
+                if self.storage.add_within(limit, key, cost):
+                    return
+                ends = self.storage.get_expiry(key)
+            else:
+                if await _add_within(self.storage, limit, key, cost):
+                    return
+                ends = await self.storage.get_expiry(key)
         except StorageError:
             raise unavailable(
                 "the rate limit storage is unavailable; try again in a moment"
@@ -105,6 +125,22 @@ class RateLimiter:
             f"rate limit of {limit.text} exceeded; try again in {pause} s",
             headers=[(b"retry-after", str(pause).encode())],
         )
+
+
+async def _add_within(storage: Any, limit: Limit, key: str, amount: int) -> bool:
+    """Add to a counter in Redis; False, and nothing added, if the sum would exceed the limit.
+
+    Redis adds and returns the sum in one step. If other servers have used up the limit between the
+    check and this step, the amount is taken back. An amount of 1 can stay: it is over the limit
+    only if the limit is used up.
+    """
+    if amount > 1 and await storage.get(key) + amount > limit.amount:
+        return False
+    if await storage.incr(key, limit.seconds, amount) <= limit.amount:
+        return True
+    if amount > 1 and await storage.incr(key, limit.seconds, -amount) < 0:
+        await storage.clear(key)  # the window has ended in between
+    return False
 
 
 def _redis_storage(uri: str) -> Any:

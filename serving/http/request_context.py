@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from time import perf_counter, time
 from typing import Any
 
-from churn_model.errors import FieldError
 from serving.http.asgi import Scope
 
 ANONYMOUS = "-"
@@ -49,7 +49,7 @@ class RequestContext:
         self.status = 0
         self.version: str | None = None
         self.probability: Any = None
-        self.field_errors: tuple[FieldError, ...] = ()
+        self.field_errors: Mapping[tuple[str, str], int] = {}  # by field and rule
         self.ended = self.seconds = 0.0
 
     def end(self) -> None:

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from serving.settings import Settings
 from tests.integration.serving.conftest import CUSTOMER
 
 ROUTES = ("/invocations", "/predict", "/predict/single")
@@ -97,6 +98,7 @@ def test_truncated_json_is_400(ours, route, end):
     "data",
     [
         b"[" * 100_000,
+        b"[" * 60_000,
         b'{"a":' * 50_000,
         b'{"customers": [' + b"[" * 5000 + b"]" * 5000 + b"]}",
         b'{"age": 1, "age": 2, "customers": [], "customers": 3}',
@@ -113,7 +115,8 @@ def test_truncated_json_is_400(ours, route, end):
 def test_hostile_json_is_400(ours, route, data):
     reply = post(ours, route, data)
     assert_rejected_or_scored(ours, reply)
-    assert reply.status_code == 400
+    too_large = route == "/predict/single" and len(data) > Settings().max_body_single
+    assert reply.status_code == (413 if too_large else 400)
 
 
 @pytest.mark.parametrize("route", ROUTES)

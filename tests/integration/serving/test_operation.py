@@ -90,7 +90,11 @@ def test_the_log_names_the_client_and_never_a_key(guarded, capsys, caplog):
 def test_rate_limits_count_customers_and_requests_per_client(guarded):
     server, keys = guarded
     headers = {"X-API-Key": keys["marketing"]}
-    rejected = server.post("/predict", json={"customers": [CUSTOMER] * 51}, headers=headers)
+    too_many = server.post("/predict", json={"customers": [CUSTOMER] * 51}, headers=headers)
+    assert too_many.status_code == 413
+    body = {"customers": [CUSTOMER] * 40}
+    assert server.post("/predict", json=body, headers=headers).status_code == 200
+    rejected = server.post("/predict", json=body, headers=headers)
     assert rejected.status_code == 429
     assert 1 <= int(rejected.headers["Retry-After"]) <= 61
     assert rejected.json()["error_code"] == "RESOURCE_EXHAUSTED"

@@ -81,7 +81,6 @@ SAME = {
     "explain as a string": with_params(explain="yes"),
     "on_invalid report, none invalid": with_params(on_invalid="report"),
     "on_invalid unknown": with_params(on_invalid="skip"),
-    "an unknown param": with_params(other=1),
     "params null": {"dataframe_records": RECORDS, "params": None},
     "params a list": {"dataframe_records": RECORDS, "params": [1]},
     "age too high": changed(age=121),
@@ -118,6 +117,7 @@ DIFFERENT = {
         200,
     ),
     "no customers": ({"dataframe_records": []}, 400, 200),
+    "MLflow ignores unknown params": (with_params(treshold=0.2), 200, 400),
 }
 
 
@@ -176,7 +176,6 @@ def csv(frame):
         (parquet(FRAME.assign(age=FRAME["age"].astype("int32"))), PARQUET),
         (parquet(FRAME.assign(age=30.7)), PARQUET),
         (parquet(FRAME.assign(age=-1)), PARQUET),
-        (parquet(FRAME.assign(monthly_charges=[1, 2, 3, 4, 5, 6])), PARQUET),
         (parquet(FRAME.drop(columns="tenure")), PARQUET),
         (b"PAR1", PARQUET),
         (b"{}", "text/plain"),
@@ -186,6 +185,30 @@ def csv(frame):
 )
 def test_the_replies_to_tables_and_invalid_bodies_equal_mlflows(server, ours, body, content_type):
     assert_same(post(server, body, content_type), post(ours.url, body, content_type))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "mlflows_status", "our_status"),
+    [
+        (",".join(NAMES).encode() + b"\nC1,42,12,70,846,\n", CSV, 200, 400),
+        (csv(FRAME.assign(age=True)), CSV, 200, 400),
+        (csv(FRAME).replace(b"\n", b",50\n").replace(b",50\n", b",age\n", 1), CSV, 200, 400),
+        (csv(FRAME.assign(customer_id="NA")), CSV, 400, 200),
+        (parquet(FRAME.assign(monthly_charges=[1, 2, 3, 4, 5, 6])), PARQUET, 400, 200),
+    ],
+    ids=[
+        "MLflow moves the cells of rows with a trailing comma to other columns",
+        "MLflow converts True to 1",
+        "MLflow takes the first of two columns of the same name",
+        "MLflow takes the identifier NA for a missing value",
+        "MLflow rejects integers as numbers",
+    ],
+)
+def test_tables_that_mlflow_alters_or_cannot_read(
+    server, ours, body, content_type, mlflows_status, our_status
+):
+    assert post(server, body, content_type).status_code == mlflows_status
+    assert post(ours.url, body, content_type).status_code == our_status
 
 
 def test_the_error_for_a_table_does_not_repeat_its_values(ours):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
@@ -22,6 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from serving.http.api_keys import make
+from serving.http.errors import ApiError
+from serving.http.rate_limit import RateLimiter
+from serving.http.request_context import RequestContext
 from serving.serve import main
 from serving.served_model import load_model
 from tests.integration.conftest import assert_one_line, clean_environment, free_port
@@ -177,6 +181,30 @@ def test_servers_with_the_same_redis_share_their_rate_limits(registry, redis):
         reply = one.get("/version", headers=headers)
         assert (reply.status_code, reply.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
         assert one.get("/ping").status_code == 200
+
+
+def test_a_rejected_batch_is_not_counted_in_redis(redis):
+    scope = {"type": "http", "method": "POST", "headers": [], "client": ("10.0.0.1", 1)}
+    scope["context"] = RequestContext(scope)
+
+    async def run():
+        limiter = RateLimiter(None, "1000/hour", redis[0])
+        await limiter.count_rows(scope, 900)
+        for _ in range(3):
+            with pytest.raises(ApiError) as caught:
+                await limiter.count_rows(scope, 101)
+            assert caught.value.status == 429
+        # of batches at the same time, exactly those are counted that are admitted
+        batches = [limiter.count_rows(scope, 40) for _ in range(5)]
+        results = await asyncio.gather(*batches, return_exceptions=True)
+        admitted = results.count(None)
+        assert 1 <= admitted <= 2
+        await limiter.count_rows(scope, 100 - 40 * admitted)
+        with pytest.raises(ApiError):
+            await limiter.count_rows(scope, 1)
+        await limiter.storage.bridge.storage.aclose()
+
+    asyncio.run(run())
 
 
 def test_a_model_in_a_folder_needs_no_registry_and_knows_its_version(registry, tmp_path):

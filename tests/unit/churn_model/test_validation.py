@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from churn_model.errors import FieldError, InvalidRecords, SchemaError
+from churn_model.errors import InvalidRecords, SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
 from churn_model.validation import check_frame, check_records
 from tests.unit.churn_model.test_schema import Dated
@@ -173,21 +173,6 @@ def test_a_duplicate_column_is_rejected(customer):
     table = pd.DataFrame([customer])
     with pytest.raises(SchemaError, match="duplicate column 'age'; keep one of 2"):
         check_frame(pd.concat([table, table[["age"]]], axis=1), CUSTOMER_SCHEMA)
-
-
-def test_added_errors_replace_those_of_their_cells_and_rows(customer):
-    records = [customer | {"age": 200, "tenure": -1}, customer, customer | {"age": 200}]
-    checked = check_records(records, CUSTOMER_SCHEMA)
-    added = [FieldError(0, "tenure", "int_parsing", ""), FieldError(2, "", "dict_type", "")]
-    assert rules(checked.with_errors(added, CUSTOMER_SCHEMA).errors) == [
-        (0, "age", "less_than_equal"),
-        (0, "tenure", "int_parsing"),
-        (2, "", "dict_type"),
-    ]
-    assert checked.with_errors(added[1:], CUSTOMER_SCHEMA).valid.tolist() == [False, True, False]
-    more = checked.with_errors([FieldError(1, "age", "int_parsing", "")], CUSTOMER_SCHEMA)
-    assert more.valid.tolist() == [False, False, False]
-    assert checked.valid.tolist() == [False, True, False]
 
 
 def test_categories_booleans_and_exclusive_bounds_are_checked():

@@ -27,6 +27,7 @@ churn_model/scoring/scorer.py
 churn_model/validation/__init__.py
 churn_model/validation/cells.py
 churn_model/validation/checks.py
+churn_model/validation/field_errors.py
 churn_model/validation/objects.py
 churn_model/validation/rules.py
 churn_model/validation/series.py

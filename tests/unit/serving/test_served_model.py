@@ -21,7 +21,7 @@ def with_age(maximum):
 def version(scorecard):
     def make(number, *, max_age=120, simulated=False):
         scorer = Scorer(scorecard, with_age(max_age))
-        return ServedModel("churn", number, "champion", "", scorer, None, simulated)
+        return ServedModel("churn", number, "champion", "", scorer, simulated)
 
     return make
 

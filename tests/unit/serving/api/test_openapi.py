@@ -13,7 +13,7 @@ from serving.served_model import ServedModel
 
 @pytest.fixture
 def served(scorer):
-    return ServedModel("churn", "3", "champion", "", scorer, None)
+    return ServedModel("churn", "3", "champion", "", scorer)
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def served_with_date(scorecard):
     features = [*scorecard.features, Feature(name="since", kind="number")]
     changed = {"features": features, "terms": [*scorecard.terms, term]}
     scorer = Scorer(scorecard.model_copy(update=changed), schema)
-    return ServedModel("churn", "3", "champion", "", scorer, None)
+    return ServedModel("churn", "3", "champion", "", scorer)
 
 
 def references(node):

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from time import perf_counter
 
 import pytest
 
@@ -13,7 +14,7 @@ def executor(capacity=4, threads=1, inline_bytes=10, seconds=0.05):
 
 def test_small_work_runs_on_the_event_loop_and_large_work_in_a_thread():
     async def threads_of(size):
-        return await executor(seconds=5).run(size, threading.current_thread)
+        return await executor(seconds=5).run(perf_counter(), size, threading.current_thread)
 
     assert asyncio.run(threads_of(10)) is threading.main_thread()
     assert asyncio.run(threads_of(11)).name.startswith("scoring")
@@ -25,7 +26,7 @@ def test_exceptions_of_the_work_are_passed_on():
 
     for size in (1, 100):
         with pytest.raises(ValueError, match="wrong"):
-            asyncio.run(executor(seconds=5).run(size, fails))
+            asyncio.run(executor(seconds=5).run(perf_counter(), size, fails))
 
 
 def test_work_that_outlives_its_request_uses_capacity_until_it_ends():
@@ -34,7 +35,7 @@ def test_work_that_outlives_its_request_uses_capacity_until_it_ends():
 
     async def run():
         with pytest.raises(ApiError) as caught:
-            await pool.run(100, ended.wait)
+            await pool.run(perf_counter(), 100, ended.wait)
         taken = pool.capacity.in_use
         ended.set()
         for _ in range(200):
@@ -44,6 +45,18 @@ def test_work_that_outlives_its_request_uses_capacity_until_it_ends():
         return caught.value.status, taken, pool.capacity.in_use
 
     assert asyncio.run(run()) == (504, 1, 0)
+
+
+def test_all_steps_of_a_request_share_one_time_limit():
+    pool = executor(seconds=10)
+
+    async def status(started):
+        with pytest.raises(ApiError) as caught:
+            await pool.run(started, 100, threading.Event().wait, 1)
+        return caught.value.status
+
+    assert asyncio.run(status(perf_counter() - 9.95)) == 504
+    assert asyncio.run(status(perf_counter() - 10)) == 504
 
 
 def test_at_full_capacity_the_next_request_gets_503_with_retry_after():

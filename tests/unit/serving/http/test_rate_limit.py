@@ -74,6 +74,34 @@ def test_customers_have_their_own_limit():
     assert asyncio.run(run()) == 429
 
 
+def test_a_rejected_batch_is_not_counted():
+    limiter = limits(rows="1000/hour")
+
+    async def run():
+        await limiter.count_rows(scope(), 900)
+        for _ in range(3):
+            with pytest.raises(ApiError) as caught:
+                await limiter.count_rows(scope(), 101)
+            assert caught.value.status == 429
+        await limiter.count_rows(scope(), 100)
+        with pytest.raises(ApiError):
+            await limiter.count_rows(scope(), 1)
+
+    asyncio.run(run())
+
+
+def test_more_customers_than_the_limit_ever_admits_are_413_and_not_counted():
+    limiter = limits(rows="1000/hour")
+
+    async def run():
+        with pytest.raises(ApiError, match="1001 customers exceed") as caught:
+            await limiter.count_rows(scope(), 1001)
+        assert caught.value.status == 413
+        await limiter.count_rows(scope(), 1000)
+
+    asyncio.run(run())
+
+
 def test_exempt_routes_are_not_counted():
     limiter = limits("1/minute")
     assert handled_requests(limiter, [scope()] * 3, ["/predict"])[0] == [True] * 3

@@ -1,0 +1,84 @@
+"""CSV bodies, read as batch scoring reads CSV files: cells are parsed as the schema declares them.
+
+The reader is Python's own in strict mode, because others accept a quotation mark that is never
+closed, and so merge several customers into one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from churn_model.errors import FieldError, InvalidRecords
+from churn_model.schema import RecordSchema
+from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.texts import check_texts
+from churn_model.validation import Checked
+from serving.api.requests import too_many_customers
+from serving.api.table_columns import find_columns
+from serving.http.errors import ApiError
+
+_LONGEST_LINE = 2**20
+"""Characters per line. A line of 16 MiB may have 16 million cells, which take 128 MiB."""
+
+_UNEVEN = ("csv_row", "has more or fewer cells than the header")
+
+
+def read_csv(body: bytes, schema: RecordSchema, max_rows: int) -> Checked:
+    """The checked customers (n) of a CSV body with a header, in UTF-8.
+
+    Raises ApiError 400 for a body that is not CSV or lacks a column, and 413 for more than
+    ``max_rows`` customers; InvalidRecords for a row with more or fewer cells than the header.
+    """
+    reader = csv.reader(_lines(body), strict=True)
+    try:
+        header = next(filter(None, reader), None)
+        if header is None:
+            raise ApiError(400, "the CSV has no header")
+        positions = find_columns(header, schema)
+        columns = _read_columns(reader, len(header), list(positions.values()), max_rows)
+    except UnicodeDecodeError:
+        raise ApiError(400, "the CSV must be encoded in UTF-8") from None
+    except csv.Error as error:
+        raise ApiError(400, f"the CSV is invalid in line {reader.line_num}: {error}") from None
+    cells = dict(zip(positions, map(_to_series, columns), strict=True))
+    checked, _ = check_texts(cells, schema, TableDescriptor.plain(schema))
+    return checked
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    """The lines with their ends, which are a line feed, a carriage return or both."""
+    for line in io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline=""):
+        if len(line) > _LONGEST_LINE:
+            raise ApiError(400, f"the CSV has a line of more than {_LONGEST_LINE} characters")
+        yield line
+
+
+def _read_columns(
+    reader: Iterator[list[str]], width: int, positions: list[int], max_rows: int
+) -> list[tuple[str, ...]]:
+    """The cells (n,) of the columns at these positions; empty lines are skipped."""
+    select: Any = itemgetter(*positions)
+    rows: list[Any] = []
+    for row in reader:
+        if len(row) != width:
+            if not row:
+                continue
+            raise InvalidRecords([FieldError(len(rows), "", *_UNEVEN)])
+        if len(rows) == max_rows:
+            raise too_many_customers(max_rows)
+        rows.append(select(row))
+    if len(positions) == 1:
+        return [tuple(rows)]
+    return list(zip(*rows, strict=True)) if rows else [()] * len(positions)
+
+
+def _to_series(cells: tuple[str, ...]) -> pd.Series[Any]:
+    texts = pd.array(pa.array(cells, pa.string()), dtype=pd.StringDtype("pyarrow"))
+    return pd.Series(texts)

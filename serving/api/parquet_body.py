@@ -1,0 +1,161 @@
+"""Parquet bodies, read as batch scoring reads Parquet files: by the types of their columns."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from churn_model.schema import RecordSchema
+from churn_model.tables.typed import plain, to_series
+from churn_model.validation import Checked, check_frame
+from serving.api.requests import too_many_customers
+from serving.api.table_columns import describe_columns, find_columns
+from serving.http.errors import ApiError
+
+_BATCH_ROWS = 8192
+
+_LARGEST_FOOTER = 2**20
+"""Bytes. A footer takes about 100 bytes per column and row group, and ten times that in memory."""
+
+_EXPANDING = "DELTA_BYTE_ARRAY"
+"""An encoding that shares prefixes between strings, so that its size says little about theirs."""
+
+
+def read_parquet(body: bytes, schema: RecordSchema, max_rows: int, max_bytes: int) -> Checked:
+    """The checked customers (n) of a Parquet body; only the model's columns are read.
+
+    Raises ApiError 400 for a body that is not Parquet, lacks a column or has a nested one, and 413
+    for more than ``max_rows`` customers or ``max_bytes`` of decoded values. What the footer claims
+    is checked before anything is decoded, and what was decoded after each batch.
+    """
+    _check_footer(body)
+    try:
+        file = pyarrow.parquet.ParquetFile(pa.BufferReader(body))
+        names = file.schema_arrow.names
+    except (pa.ArrowException, OSError, ValueError):
+        raise ApiError(400, "the body is not a Parquet file") from None
+    columns = {field: names[position] for field, position in find_columns(names, schema).items()}
+    for field, name in columns.items():
+        _check_type(field, file.schema_arrow.field(name).type, schema)
+    try:
+        _check_sizes(file, list(columns.values()), max_rows, max_bytes)
+        arrays = _read_arrays(body, file, list(columns.values()), max_rows, max_bytes)
+    except (pa.ArrowException, OSError, ValueError):
+        raise ApiError(400, "the Parquet file is damaged") from None
+    frame = pd.DataFrame(
+        {field: to_series(array) for field, array in zip(columns, arrays, strict=True)}
+    )
+    return check_frame(frame, schema)
+
+
+def _check_type(field: str, found: pa.DataType, schema: RecordSchema) -> None:
+    """Raise ApiError 400 unless a column has numbers, booleans, strings, dates or only nulls."""
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    if not any(is_type(found) for is_type in _TYPES):
+        raise ApiError(
+            400,
+            f"the column {field!r} must have numbers, booleans, strings or dates. "
+            f"{describe_columns(schema)}",
+        )
+
+
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_TYPES = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_boolean,
+    pa.types.is_date,
+    pa.types.is_timestamp,
+    pa.types.is_null,
+    *_TEXTS,
+)
+
+
+def _check_footer(body: bytes) -> None:
+    """Raise ApiError for a body without a footer, or with one that takes too much memory."""
+    if len(body) < 12 or body[-4:] != b"PAR1":
+        raise ApiError(400, "the body is not a Parquet file")
+    if int.from_bytes(body[-8:-4], "little") > _LARGEST_FOOTER:
+        raise ApiError(
+            413,
+            f"the Parquet file has a footer of more than {_LARGEST_FOOTER} bytes; send fewer "
+            "columns and row groups",
+        )
+
+
+def _check_sizes(
+    file: pyarrow.parquet.ParquetFile, columns: list[str], max_rows: int, max_bytes: int
+) -> None:
+    """Raise ApiError if the row groups have too many rows, or the columns too many bytes."""
+    metadata = file.metadata
+    leaves = [i for i in range(len(file.schema)) if file.schema.column(i).path in columns]
+    rows = size = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        rows += group.num_rows
+        for leaf in leaves:
+            chunk = group.column(leaf)
+            size += chunk.total_uncompressed_size
+            if _EXPANDING in chunk.encodings:
+                raise ApiError(
+                    400,
+                    f"the column {chunk.path_in_schema!r} has the encoding {_EXPANDING}, which is "
+                    "not accepted; write the file with PLAIN or dictionary encoding",
+                )
+    if rows > max_rows:
+        raise too_many_customers(max_rows)
+    if size > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> ApiError:
+    return ApiError(
+        413, f"the model's columns take more than {max_bytes} bytes decoded; send fewer customers"
+    )
+
+
+def _read_arrays(
+    body: bytes,
+    file: pyarrow.parquet.ParquetFile,
+    columns: list[str],
+    max_rows: int,
+    max_bytes: int,
+) -> list[pa.Array]:
+    """The columns (n,), in the order given; rows and bytes are counted as they are read.
+
+    Strings are read as dictionaries, which take no more memory than in the file: a long string may
+    occur once there and in every row of the column.
+    """
+    types = {name: file.schema_arrow.field(name).type for name in columns}
+    texts = [name for name in columns if _is_text(types[name])]
+    reader = pyarrow.parquet.ParquetFile(
+        pa.BufferReader(body), metadata=file.metadata, read_dictionary=texts
+    )
+    batches: list[list[pa.Array]] = []
+    rows = size = 0
+    for batch in reader.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
+        rows += batch.num_rows
+        size += sum(_decoded_size(batch.column(name)) for name in columns)
+        if rows > max_rows:
+            raise too_many_customers(max_rows)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        batches.append([plain(batch.column(name)) for name in columns])
+    if not batches:
+        return [plain(pa.array([], types[name])) for name in columns]
+    return [pa.concat_arrays(arrays) for arrays in zip(*batches, strict=True)]
+
+
+def _is_text(found: pa.DataType) -> bool:
+    return any(is_type(found) for is_type in _TEXTS)
+
+
+def _decoded_size(array: pa.Array) -> int:
+    """The bytes of a column (n,) without dictionary."""
+    if not pa.types.is_dictionary(array.type) or not _is_text(array.type.value_type):
+        return int(array.nbytes)
+    lengths = pc.binary_length(array.dictionary).take(array.indices)
+    return int(array.indices.nbytes) + int(pc.sum(lengths).as_py() or 0)

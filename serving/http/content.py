@@ -1,0 +1,59 @@
+"""Media type and encoding of a request body."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from email.message import Message
+
+from serving.http.errors import ApiError, too_large
+from serving.http.request_context import RequestContext
+
+
+def media_type(context: RequestContext) -> str:
+    """The media type of the body, in lower case and without parameters.
+
+    Raises ApiError 415 if the parameter ``charset`` is not UTF-8; other parameters are ignored.
+    """
+    content_type = context.headers.get(b"content-type", b"")
+    if content_type == b"application/json":
+        return "application/json"  # nearly all requests
+    header = Message()
+    header["content-type"] = content_type.decode("latin-1")
+    charset = header.get_content_charset("utf-8")
+    if charset not in ("utf-8", "utf8"):
+        raise ApiError(415, "the body must be encoded in UTF-8")
+    return header.get_content_type()
+
+
+def is_gzip(context: RequestContext) -> bool:
+    """Whether the body is compressed with gzip. Raises ApiError 415 for any other encoding."""
+    encoding = context.headers.get(b"content-encoding")
+    if encoding is None:
+        return False  # nearly all requests
+    encoding = encoding.strip().lower()
+    if encoding in (b"gzip", b"x-gzip"):
+        return True
+    if encoding in (b"", b"identity"):
+        return False
+    raise ApiError(
+        415,
+        "the only Content-Encoding accepted is gzip",
+        headers=[(b"accept-encoding", b"gzip")],
+    )
+
+
+def decompress(body: bytes, max_bytes: int) -> bytes:
+    """The content of a gzip body; at most ``max_bytes`` (and a buffer) are decompressed.
+
+    Raises ApiError 413 for more, and 400 for a body that is not gzip or is cut off.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            content = file.read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error):
+        raise ApiError(400, "the body is not valid gzip, as its Content-Encoding says") from None
+    if len(content) > max_bytes:
+        raise too_large(max_bytes)
+    return content
