@@ -105,6 +105,13 @@ def test_each_metric_and_each_gate_is_in_the_glossary():
         assert f"`{name}`" in GLOSSARY
 
 
+def test_each_test_that_the_security_page_names_exists():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text()))
+    assert len(named) > 15
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
 def test_the_architecture_page_names_files_and_folders_that_exist():
     text = (DOCS / "architecture.md").read_text()
     existing = [
