@@ -45,13 +45,19 @@ def test_the_guide_describes_every_status():
 
 
 def test_the_configuration_files_use_settings_and_routes_that_exist():
-    deployment, service = yaml.safe_load_all((DOCS / "operating" / "kubernetes.yaml").read_text())
-    pod = deployment["spec"]["template"]
+    text = (DOCS / "operating" / "kubernetes.yaml").read_text()
+    kinds = {document["kind"]: document["spec"] for document in yaml.safe_load_all(text)}
+    pod = kinds["Deployment"]["template"]
+    labels = pod["metadata"]["labels"]
+    for kind in ("PodDisruptionBudget", "Deployment"):
+        assert kinds[kind]["selector"]["matchLabels"] == labels
+    assert kinds["NetworkPolicy"]["podSelector"]["matchLabels"] == labels
     container = pod["spec"]["containers"][0]
     names = [entry["name"] for entry in container["env"] if entry["name"].startswith(PREFIX)]
     assert {name.removeprefix(PREFIX).lower() for name in names} <= set(Settings.model_fields)
     assert container["readinessProbe"]["httpGet"]["path"] == "/ping"
-    assert service["spec"]["selector"] == pod["metadata"]["labels"]
+    assert kinds["Service"]["selector"] == labels
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["spec"]["terminationGracePeriodSeconds"] > Settings().grace
     unit = (DOCS / "operating" / "churn.service").read_text()
     flags = re.findall(r" --([a-z-]+)", re.search(r"ExecStart=(.*\\\n.*)", unit)[1])
