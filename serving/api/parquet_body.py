@@ -10,25 +10,25 @@ import pyarrow.parquet
 from churn_model.schema import RecordSchema
 from churn_model.tables.typed import plain, to_series
 from churn_model.validation import Checked, check_frame
+from serving.api.parquet_pages import MAX_FOOTER, footer_size, row_groups
 from serving.api.requests import too_many_customers
 from serving.api.table_columns import describe_columns, find_columns
+from serving.api.thrift import Damaged
 from serving.http.errors import ApiError
 
 _BATCH_ROWS = 8192
 
-_LARGEST_FOOTER = 2**20
-"""Bytes. A footer takes about 100 bytes per column and row group, and ten times that in memory."""
-
-_EXPANDING = "DELTA_BYTE_ARRAY"
-"""An encoding that shares prefixes between strings, so that its size says little about theirs."""
+_EXPANDING = 7
+"""The number of the encoding DELTA_BYTE_ARRAY. Its strings share prefixes, so the size of a page
+says little about theirs."""
 
 
 def read_parquet(body: bytes, schema: RecordSchema, max_rows: int, max_bytes: int) -> Checked:
     """The checked customers (n) of a Parquet body; only the model's columns are read.
 
     Raises ApiError 400 for a body that is not Parquet, lacks a column or has a nested one, and 413
-    for more than ``max_rows`` customers or ``max_bytes`` of decoded values. What the footer claims
-    is checked before anything is decoded, and what was decoded after each batch.
+    for more than ``max_rows`` customers or ``max_bytes`` of decoded values. What footer and page
+    headers claim is checked before anything is decoded, and what was decoded after each batch.
     """
     _check_footer(body)
     try:
@@ -40,7 +40,7 @@ def read_parquet(body: bytes, schema: RecordSchema, max_rows: int, max_bytes: in
     for field, name in columns.items():
         _check_type(field, file.schema_arrow.field(name).type, schema)
     try:
-        _check_sizes(file, list(columns.values()), max_rows, max_bytes)
+        _check_sizes(body, file, list(columns.values()), max_rows, max_bytes)
         arrays = _read_arrays(body, file, list(columns.values()), max_rows, max_bytes)
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the Parquet file is damaged") from None
@@ -77,38 +77,42 @@ _TYPES = (
 
 def _check_footer(body: bytes) -> None:
     """Raise ApiError for a body without a footer, or with one that takes too much memory."""
-    if len(body) < 12 or body[-4:] != b"PAR1":
-        raise ApiError(400, "the body is not a Parquet file")
-    if int.from_bytes(body[-8:-4], "little") > _LARGEST_FOOTER:
+    try:
+        size = footer_size(body)
+    except Damaged:
+        raise ApiError(400, "the body is not a Parquet file") from None
+    if size > MAX_FOOTER:
         raise ApiError(
             413,
-            f"the Parquet file has a footer of more than {_LARGEST_FOOTER} bytes; send fewer "
-            "columns and row groups",
+            f"the Parquet file has a footer of more than {MAX_FOOTER} bytes; send fewer columns "
+            "and row groups",
         )
 
 
 def _check_sizes(
-    file: pyarrow.parquet.ParquetFile, columns: list[str], max_rows: int, max_bytes: int
+    body: bytes,
+    file: pyarrow.parquet.ParquetFile,
+    columns: list[str],
+    max_rows: int,
+    max_bytes: int,
 ) -> None:
-    """Raise ApiError if the row groups have too many rows, or the columns too many bytes."""
-    metadata = file.metadata
+    """Raise ApiError if the file has too many rows, or the columns too many bytes."""
     leaves = [i for i in range(len(file.schema)) if file.schema.column(i).path in columns]
     rows = size = 0
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        rows += group.num_rows
-        for leaf in leaves:
-            chunk = group.column(leaf)
-            size += chunk.total_uncompressed_size
-            if _EXPANDING in chunk.encodings:
+    for group in row_groups(body, leaves):
+        rows += group.rows
+        if rows > max_rows:
+            raise too_many_customers(max_rows)
+        for page in group.pages:
+            size += page.size
+            if page.encoding == _EXPANDING:
                 raise ApiError(
                     400,
-                    f"the column {chunk.path_in_schema!r} has the encoding {_EXPANDING}, which is "
-                    "not accepted; write the file with PLAIN or dictionary encoding",
+                    "the Parquet file uses the encoding DELTA_BYTE_ARRAY, which is not accepted; "
+                    "write it with PLAIN or dictionary encoding",
                 )
-    if rows > max_rows:
-        raise too_many_customers(max_rows)
-    if size > max_bytes:
-        raise _too_large(max_bytes)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
 
 
 def _too_large(max_bytes: int) -> ApiError:

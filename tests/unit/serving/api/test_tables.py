@@ -17,6 +17,7 @@ from churn_model.errors import InvalidRecords
 from churn_model.schema import CUSTOMER_SCHEMA
 from serving.api.csv_body import read_csv
 from serving.api.parquet_body import read_parquet
+from serving.api.parquet_pages import row_groups
 from serving.http.errors import ApiError
 from training.data.simulator import simulate
 
@@ -241,6 +242,58 @@ def test_a_column_that_is_too_large_by_the_footer_is_rejected():
     assert_too_large(table_of(100, customer_id=ids), compression="zstd", use_dictionary=False)
 
 
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_the_size_of_a_page_is_not_taken_from_the_footer(version):
+    ids = [f"{'x' * 100_000}{i}" for i in range(100)]
+    options = {"compression": "zstd", "use_dictionary": False, "data_page_version": version}
+    body = write(table_of(100, customer_id=ids), **options)
+    claimed = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0).column(0)
+    real = varint(2 * claimed.total_uncompressed_size)
+    assert body.count(real) == 1
+    forged = body.replace(real, b"\x80" * (len(real) - 1) + b"\x00")  # zero in as many bytes
+    chunk = pq.ParquetFile(io.BytesIO(forged)).metadata.row_group(0).column(0)
+    assert chunk.total_uncompressed_size == 0
+    with pytest.raises(ApiError) as caught:
+        read_parquet(forged, CUSTOMER_SCHEMA, 100, MIB)
+    assert caught.value.status == 413
+    assert read_parquet(body, CUSTOMER_SCHEMA, 100, 16 * MIB).n == 100
+
+
+def varint(value):
+    parts = []
+    while value > 127:
+        parts.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*parts, value])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "gzip", "write_page_checksum": True},
+        {"compression": "brotli", "data_page_version": "2.0"},
+        {"data_page_size": 100, "use_dictionary": False},
+        {"row_group_size": 7, "write_statistics": False},
+        {"version": "1.0", "use_byte_stream_split": ["monthly_charges"], "use_dictionary": False},
+    ],
+    ids=str,
+)
+def test_the_pages_of_all_kinds_of_files_are_found(options):
+    table = pa.Table.from_pandas(simulate(500, seed=4).customers)
+    body = write(table, **options)
+    checked = read_parquet(body, CUSTOMER_SCHEMA, 500, MIB)
+    assert list(checked.identifiers["customer_id"]) == table["customer_id"].to_pylist()
+    metadata = pq.ParquetFile(io.BytesIO(body)).metadata
+    found = list(row_groups(body, range(metadata.num_columns)))
+    assert sum(group.rows for group in found) == 500
+    for i, group in enumerate(found):
+        pages = list(group.pages)
+        chunks = [metadata.row_group(i).column(leaf) for leaf in range(metadata.num_columns)]
+        claimed = sum(chunk.total_uncompressed_size for chunk in chunks)
+        # the footer's total includes the headers
+        assert 0 <= claimed - sum(page.size for page in pages) < 100 * len(pages)
+
+
 def test_a_string_that_is_long_in_every_row_is_rejected_although_it_is_stored_once():
     assert_too_large(table_of(1000, customer_id=["x" * 10_000] * 1000))
     category = pa.array(["x" * 10_000] * 1000).dictionary_encode()
@@ -283,7 +336,7 @@ def test_damaged_files_are_rejected_or_read(data):
     body = bytearray(write(table_of(3), compression="NONE"))
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    with suppress(ApiError):
+    with suppress(ApiError):  # pyarrow's objects for column chunks would end the process
         read_parquet(bytes(body), CUSTOMER_SCHEMA, 50, MIB)
 
 
