@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
-from batch.output import REJECTED, SCORED, LocalStore, OutputFolder, not_writable
+from batch.output import REJECTED, SCORED, check_separate, not_writable
+from batch.output_folder import OutputFolder
 from batch.progress import row_counter
 from batch.reading import read
 from batch.row_checker import ERROR, RULES, CheckedRows
+from batch.stores import LocalStore
 from batch.writing import Writer
 from churn_model.errors import TableError
 
@@ -33,7 +35,10 @@ def run(job: Job, output: str, mode: Mode) -> dict[str, Any]:
 
     Raises BatchError or TableError; then no output was written.
     """
-    destination = OutputFolder(LocalStore(), output.rstrip("/"), job.run, mode)
+    store = LocalStore()
+    destination = OutputFolder(store, store.absolute(output), job.run, mode)
+    if "://" not in job.source.removeprefix("file://"):
+        check_separate([store.absolute(job.source)], destination.base)
     with _write_errors(output):
         return score_and_publish(job, destination, lambda: _score_all(job, destination))
 

@@ -14,7 +14,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
-from batch.output import REJECTED, SCORED, Destination, OutputFolder
+from batch.output import REJECTED, SCORED, Destination, check_separate
+from batch.output_folder import OutputFolder
 from batch.progress import polled
 from batch.row_checker import CORRUPT, ERROR, RULES
 from batch.spark_errors import one_line_errors
@@ -30,13 +31,23 @@ def run(spark: SparkSession, job: Job, output: str, mode: Mode) -> dict[str, Any
 
     Raises BatchError or TableError; then no output was written.
     """
-    destination: Destination
-    if job.target_format == "table":
-        destination = OutputTables(spark, output, mode)
-    else:
-        destination = OutputFolder(HadoopStore(spark), output.rstrip("/"), job.run, mode)
     with one_line_errors(job.source, output), polled("tasks", lambda: _task_counts(spark)):
+        destination = _destination(spark, job, output, mode)
         return score_and_publish(job, destination, lambda: _score(spark, job, destination))
+
+
+def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Destination:
+    """Where the results go. Raises BatchError if that overlaps with the input."""
+    if job.target_format == "table":
+        tables = OutputTables(spark, output, mode)
+        if job.source_format == "table":
+            tables.check_separate(job.source)
+        return tables
+    store = HadoopStore(spark)
+    folder = OutputFolder(store, store.absolute(output), job.run, mode)
+    if job.source_format != "table":
+        check_separate(store.matches(job.source), folder.base)
+    return folder
 
 
 def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts:

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from batch.options import Mode
 from batch.output import REJECTED, SCORED, output_exists
+from churn_model.errors import BatchError
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class OutputTables:
             if self.mode == "error" and self.spark.catalog.tableExists(f"{self.base}_{kind}"):
                 raise output_exists(f"{self.base}_{kind}")
         self.discard()
+
+    def check_separate(self, source: str) -> None:
+        """Raise BatchError if a table of the output is the input."""
+        for kind in (SCORED, REJECTED):
+            name = f"{self.base}_{kind}"
+            if self.spark.catalog.tableExists(name) and self._key(name) == self._key(source):
+                raise BatchError(f"{name}: is the input; choose another --output")
+
+    def _key(self, name: str) -> tuple[str, ...]:
+        table = self.spark.catalog.getTable(name)
+        return (table.catalog or "", *(table.namespace or []), table.name)
 
     def publish(self, summary: dict[str, Any]) -> None:
         """Rename the tables, or append their rows."""

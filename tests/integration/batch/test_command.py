@@ -131,6 +131,43 @@ def test_the_mode_says_whether_an_output_is_kept_appended_to_or_overwritten(
     assert not list(tmp_path.glob("out.partial*"))
 
 
+@pytest.mark.parametrize("place", ["the input", "inside the input", "around the input"])
+def test_an_output_that_overlaps_with_the_input_is_rejected(
+    engine, source, tmp_path, capsys, place
+):
+    outputs = {
+        "the input": source,
+        "inside the input": source / "out",
+        "around the input": tmp_path,
+    }
+    out = outputs[place]
+    (tmp_path / "link").symlink_to(source)
+    for mode in ("append", "overwrite"):
+        code, _, stderr = command(engine, capsys, tmp_path / "link", out, "--mode", mode)
+        assert code == 1
+        assert_one_line(stderr)
+        assert "overlaps with the input" in stderr
+    assert {path.name for path in source.iterdir()} == {"a.parquet", "b.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "link"}
+
+
+def test_only_what_the_command_wrote_is_overwritten(engine, source, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert command(engine, capsys, source, out)[0] == 0
+    (out / "scored" / "notes.txt").write_text("mine")
+    code, _, stderr = command(engine, capsys, source, out, "--mode", "overwrite")
+    assert code == 1
+    assert_one_line(stderr)
+    assert "contains scored/notes.txt" in stderr
+    assert (out / "scored" / "notes.txt").read_text() == "mine"
+    (out / "scored" / "notes.txt").unlink()
+    # each engine may replace what the other one wrote, with Hadoop's checksums
+    assert command("local", capsys, source / "b.parquet", out, "--mode", "overwrite")[0] == 0
+    assert len(rows(out, "scored")) == 100
+    assert command(engine, capsys, source, out, "--mode", "overwrite")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
 def test_the_exit_code_is_2_if_too_many_rows_or_all_were_rejected(engine, tmp_path, capsys):
     frame = simulate(10, seed=1).customers
     frame["age"] = 300
