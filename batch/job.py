@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from batch.options import Format
 from batch.output import Destination, discarded_on_error
 from batch.row_checker import RowChecker
-from churn_model.errors import BatchError
+from churn_model.errors import BatchError, TableError
 from pyfunc.loaded_version import LoadedVersion
 
 
@@ -34,6 +34,17 @@ class Job:
     partition_by: tuple[str, ...] = ()
     explain: bool = False
     threshold: float | None = None
+
+    @property
+    def text_partitions(self) -> tuple[str, ...]:
+        """The partition columns that become folder names; a table keeps the columns' types."""
+        return () if self.target_format == "table" else self.partition_by
+
+    def check_partition_columns(self, names: Sequence[str]) -> None:
+        """Raise TableError unless the input's columns contain those of ``partition_by``."""
+        for name in self.partition_by:
+            if name not in names:
+                raise TableError(f"--partition-by {name}: the input has no such column")
 
     def version_columns(self) -> dict[str, str]:
         """The columns of each scored row that name the model version."""

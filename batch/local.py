@@ -23,7 +23,6 @@ from batch.reading import read
 from batch.row_checker import ERROR, RULES, CheckedRows
 from batch.stores import LocalStore
 from batch.writing import Writer
-from churn_model.errors import TableError
 
 _REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])
@@ -74,6 +73,7 @@ def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
 
 def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Split a batch into its scored and its rejected rows."""
+    job.check_partition_columns(batch.schema.names)
     checked_rows = job.checker(batch)
     return _scored(job, batch, checked_rows), _rejected(batch, checked_rows)
 
@@ -95,7 +95,7 @@ def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.Re
         reasons = [_with_text_values(scores.reasons[row]) for row in np.flatnonzero(valid).tolist()]
         columns["reasons"] = pa.array(reasons, _REASONS)
     for name in job.partition_by:
-        columns[name] = _column(batch, name).filter(checked_rows.valid)
+        columns[name] = batch.column(name).filter(checked_rows.valid)
     n = len(columns["churn_prediction"])
     for name, text in job.version_columns().items():
         columns[name] = pa.repeat(pa.scalar(text), n)
@@ -113,9 +113,3 @@ def _rejected(batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatc
 def _with_text_values(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Reasons whose values are strings, because an Arrow column has a single type."""
     return [{**r, "value": None if r["value"] is None else str(r["value"])} for r in reasons]
-
-
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    if name not in batch.schema.names:
-        raise TableError(f"--partition-by {name}: the input has no such column")
-    return batch.column(name)

@@ -16,6 +16,7 @@ from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
 from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
+from batch.partitions import as_partition_texts
 from batch.progress import polled
 from batch.row_checker import CORRUPT, ERROR, RULES
 from batch.spark_errors import one_line_errors
@@ -52,13 +53,14 @@ def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Dest
 
 def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts:
     raw = read(spark, job)
+    job.check_partition_columns(raw.columns)
     read_rows, scored_rows = Observation("read"), Observation("scored")
     observed = raw.observe(read_rows, _row_count())
     scored = _scored(spark, job, observed).observe(scored_rows, _row_count())
     write(scored, job, destination.folder(SCORED))
     counts = RowCounts(read=read_rows.get["n"], scored=scored_rows.get["n"])
     if counts.read == counts.scored:
-        nothing = spark.createDataFrame([], _rejected_schema(raw))
+        nothing = spark.createDataFrame([], _rejected_schema(job, raw))
         write(nothing, job, destination.folder(REJECTED))
         return counts
     rejected_rows = Observation("rejected")
@@ -116,14 +118,18 @@ def _valid(job: Job, raw: DataFrame) -> DataFrame:
     elif CORRUPT in raw.columns:
         names.append(CORRUPT)
     output_schema: Any = signature(checker.schema).inputs.as_spark_schema()
+    texts = job.text_partitions
     for name in partition_by:
-        output_schema = output_schema.add(raw.schema[name])
+        field = StructField(name, StringType()) if name in texts else raw.schema[name]
+        output_schema = output_schema.add(field)
 
     def keep_valid(rows: pa.RecordBatch) -> pa.RecordBatch:
         checked_rows = checker(rows)
         valid = checked_rows.accepted(checker.schema)
         for name in partition_by:
-            valid = valid.append_column(name, rows.column(name).filter(checked_rows.valid))
+            column = rows.column(name)
+            column = as_partition_texts(name, column) if name in texts else column
+            valid = valid.append_column(name, column.filter(checked_rows.valid))
         return valid
 
     return _map_batches(keep_valid, raw, list(dict.fromkeys(names)), output_schema)
@@ -133,19 +139,25 @@ def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The invalid rows, unchanged, and why each was rejected."""
     checker = job.checker
     names = [name for name in raw.columns if name not in (ERROR, RULES)]
+    texts = job.text_partitions
 
     def keep_rejected(rows: pa.RecordBatch) -> pa.RecordBatch:
         checked_rows = checker(rows)
+        for name in texts:
+            index = rows.schema.get_field_index(name)
+            rows = rows.set_column(index, name, as_partition_texts(name, rows.column(index)))
         rows = rows.append_column(ERROR, checked_rows.error)
         rows = rows.append_column(RULES, checked_rows.rules)
         return rows.filter(pc.invert(checked_rows.valid))
 
-    return _map_batches(keep_rejected, raw, names, _rejected_schema(raw))
+    return _map_batches(keep_rejected, raw, names, _rejected_schema(job, raw))
 
 
-def _rejected_schema(raw: DataFrame) -> StructType:
+def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
     fields = [field for field in raw.schema.fields if field.name not in (ERROR, RULES)]
-    return StructType([*fields, *(StructField(name, StringType()) for name in (ERROR, RULES))])
+    fields += [StructField(name, StringType()) for name in (ERROR, RULES)]
+    texts = job.text_partitions
+    return StructType([StructField(f.name, StringType()) if f.name in texts else f for f in fields])
 
 
 def _map_batches(

@@ -114,6 +114,52 @@ def test_results_are_partitioned_by_columns_of_the_input(engine, source, tmp_pat
     assert "x" in stderr
 
 
+def test_partitions_are_named_as_hive_names_them(engine, customers, tmp_path, capsys):
+    """The names are written out here, so that both engines have the same ones."""
+    values = {
+        "x/../../../../evil/pwned": "x%2F..%2F..%2F..%2F..%2Fevil%2Fpwned",
+        "EU/West": "EU%2FWest",
+        "a=b%": "a%3Db%25",
+        "..": "..",
+        "a b'\"#:?*\\{}[]^\n\x7f": "a b%27%22%23%3A%3F%2A%5C%7B}%5B%5D%5E%0A%7F",
+        "客户🙂": "客户🙂",
+        "": "__HIVE_DEFAULT_PARTITION__",
+        None: "__HIVE_DEFAULT_PARTITION__",
+    }
+    numbers = {0.5: "0.5", 1e20: "1e+20", float("nan"): "NaN", float("-inf"): "-Infinity"}
+    n = len(values)
+    table = pa.Table.from_pandas(customers[:n].drop(columns="region"), preserve_index=False)
+    table = table.append_column("k/", pa.array(values, pa.string()))
+    floats = pa.array([*numbers, *numbers], pa.float64())
+    pyarrow.parquet.write_table(table.append_column("f", floats), tmp_path / "t.parquet")
+    out = tmp_path / "a" / "b" / "c" / "d" / "out"
+    code, summary, _ = command(
+        engine, capsys, tmp_path / "t.parquet", out, "--partition-by", "k/,f"
+    )
+    assert (code, summary["scored"]) == (0, n)
+    run = next((out / "scored").iterdir())
+    folders = {path.relative_to(run).parent.as_posix() for path in run.rglob("*.parquet")}
+    pairs = zip(values.values(), [*numbers.values(), *numbers.values()], strict=True)
+    assert folders == {f"k%2F={k}/f={f}" for k, f in pairs}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "t.parquet"}
+    schema = pa.schema([("k/", pa.string()), ("f", pa.string())])
+    partitioning = ds.partitioning(schema, flavor="hive")
+    read = ds.dataset(run, partitioning=partitioning).to_table().to_pylist()
+    ids = customers["customer_id"].tolist()
+    wanted = dict(zip(ids, [value or None for value in values], strict=False))
+    assert {row["customer_id"]: row["k/"] for row in read} == wanted
+
+
+@pytest.mark.parametrize("names", ["run", "_a", "a,a", "rules"])
+def test_results_that_could_not_be_read_again_are_not_written(
+    source, registry, tmp_path, capsys, names
+):
+    code, _, stderr = command("local", capsys, source, tmp_path / "out", "--partition-by", names)
+    assert code == 1
+    assert_one_line(stderr)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_mode_says_whether_an_output_is_kept_appended_to_or_overwritten(
     engine, source, tmp_path, capsys
 ):
