@@ -18,6 +18,12 @@ class Destination(Protocol):
     ``kind`` is SCORED or REJECTED.
     """
 
+    def reserve(self) -> None:
+        """Lock the output for this run. Raises BatchError if another run is writing to it."""
+
+    def release(self) -> None:
+        """End the lock."""
+
     def prepare(self) -> None:
         """Check that results can be written. Raises BatchError."""
 
@@ -33,13 +39,16 @@ class Destination(Protocol):
 
 @contextmanager
 def discarded_on_error(destination: Destination) -> Iterator[None]:
-    """Prepare the destination; if the block fails, discard what it wrote."""
-    destination.prepare()
+    """Reserve and prepare the destination; if the block fails, discard what it wrote."""
+    destination.reserve()
     try:
+        destination.prepare()
         yield
     except BaseException:
         destination.discard()
         raise
+    finally:
+        destination.release()
 
 
 def output_exists(name: str) -> BatchError:

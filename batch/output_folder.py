@@ -11,18 +11,21 @@ A run that is killed leaves at most ``OUT.partial-<id>``, which the next run rem
 output as ``OUT.replaced-<id>``, which the next run restores. Readers of ``OUT/scored`` see all rows
 of a run or none of them: its folder is moved there in one step.
 
-Only files that a ``_files-<id>.json`` lists are ever deleted.
+Only files that a ``_files-<id>.json`` lists are ever deleted, and the unfinished results of another
+run only while this one holds the lock on the output.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from batch.options import Mode
 from batch.output import REJECTED, SCORED, not_writable, output_exists
+from batch.output_lock import OutputLock
 from batch.stores import Store
 from churn_model.errors import BatchError
 
@@ -31,7 +34,7 @@ _BEING_REMOVED = "_being_removed"
 """A file in a replaced output whose removal has begun."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class OutputFolder:
     """The results of one run in a folder. ``base``: the folder's absolute name."""
 
@@ -39,6 +42,8 @@ class OutputFolder:
     base: str
     run: str
     mode: Mode
+    _lock: OutputLock | None = field(default=None, init=False, repr=False)
+    _made: list[str] = field(default_factory=list, init=False, repr=False)
 
     @property
     def partial(self) -> str:
@@ -53,6 +58,34 @@ class OutputFolder:
     def folder(self, kind: str) -> str:
         """The folder to write rows of this kind to."""
         return f"{self.partial}/{kind}/run={self.run}"
+
+    def reserve(self) -> None:
+        """Lock the output for this run, and create the folders above it.
+
+        Raises BatchError if another run is writing to it, or if it cannot be written.
+        """
+        parent = self._parent
+        while parent.strip("/") and not self.store.exists(parent):
+            self._made.append(parent)
+            parent = parent.rpartition("/")[0]
+        try:
+            if self._made:
+                self.store.make_folder(self._parent)
+            self._lock = self.store.lock(self.base)
+        except BaseException as error:
+            self.release()
+            if isinstance(error, OSError):
+                raise not_writable(self.base, error) from None
+            raise
+
+    def release(self) -> None:
+        """End the lock, and remove the folders above the output if they remained empty."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        for folder in self._made:
+            if self.store.exists(folder) and not self.store.remove_if_empty(folder):
+                break
 
     def prepare(self) -> None:
         """Check that the output can be written, and undo what earlier runs left unfinished.
@@ -175,23 +208,35 @@ class OutputFolder:
     # --- recovery ---------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        """Finish or undo what runs that were killed have begun."""
+        """Finish or undo what runs that were killed have begun.
+
+        Without a lock, another run may be alive; then nothing is removed.
+        """
         for folder, run in self._siblings("replaced"):
             if not self._runs(folder):
                 continue
             being_removed = self.store.exists(f"{folder}/{_BEING_REMOVED}")
             if being_removed or self.store.exists(f"{self.base}/{_list(run)}"):
-                self._remove_replaced(folder)
+                if self._is_dead(folder):
+                    self._remove_replaced(folder)
             elif not self.store.exists(self.base):
                 self.store.move(folder, self.base)
         for folder, run in self._siblings("partial"):
-            self._finish_append(folder, run)
-            if any(self.store.exists(f"{where}/{_list(run)}") for where in (folder, self.base)):
+            if run not in (*self._runs(folder), *self._runs(self.base)):
+                if self._lock is not None:
+                    self.store.remove_if_empty(folder)
+            elif self._is_dead(folder):
+                self._finish_append(folder, run)
                 self._remove(folder)
-            else:
-                self.store.remove_if_empty(folder)
-        for run in self._runs(self.base):
-            self._undo_append(run)
+        if self._lock is not None:
+            for run in self._runs(self.base):
+                self._undo_append(run)
+
+    def _is_dead(self, folder: str) -> bool:
+        """Whether the run that left a folder has ended; prints a note if that is unknown."""
+        if self._lock is None:
+            print(f"{folder}: from another run; remove it if that has ended", file=sys.stderr)
+        return self._lock is not None
 
     def _finish_append(self, folder: str, run: str) -> None:
         """Move the summary of a run whose scored rows are in the output."""
@@ -220,10 +265,13 @@ class OutputFolder:
 
     def _siblings(self, kind: str) -> list[tuple[str, str]]:
         """Folders next to the output that other runs left, and the ids of these runs."""
-        parent, slash, own = self.base.rpartition("/")
-        start = f"{own}.{kind}-"
-        names = self.store.children(parent or slash or ".")
-        return [(parent + slash + n, n[len(start) :]) for n in names if n.startswith(start)]
+        start = f"{self.base.rpartition('/')[2]}.{kind}-"
+        names = [name for name in self.store.children(self._parent) if name.startswith(start)]
+        return [(f"{self._parent.rstrip('/')}/{name}", name[len(start) :]) for name in names]
+
+    @property
+    def _parent(self) -> str:
+        return self.base.rpartition("/")[0] or "/"
 
 
 def _list(run: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from batch.output_lock import OutputLock
 from churn_model.errors import BatchError
 
 
@@ -39,6 +40,13 @@ class HadoopStore:
         system, path = self._path(pattern)
         found = system.globStatus(path) or []
         return [self.absolute(status.getPath().toString()) for status in found]
+
+    def lock(self, output: str) -> OutputLock | None:
+        """Lock an output on this machine. Raises BatchError if another run has locked it."""
+        system, path = self._path(output)
+        if system.makeQualified(path).toUri().getScheme() != "file":
+            return None
+        return OutputLock.acquire(path.toUri().getPath())
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from batch.output_lock import OutputLock
 from churn_model.errors import BatchError
 
 
@@ -16,6 +17,12 @@ class Store(Protocol):
 
     def absolute(self, name: str) -> str:
         """The one name of a file or folder: absolute, without symbolic links or a last slash."""
+
+    def lock(self, output: str) -> OutputLock | None:
+        """Lock an output for this process; None if the file system has no such locks.
+
+        Raises BatchError if another run has locked it.
+        """
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""
@@ -57,6 +64,10 @@ class LocalStore:
         if "://" in path:
             raise BatchError(f"{name}: --engine local writes only to files of this machine")
         return os.path.realpath(path)
+
+    def lock(self, output: str) -> OutputLock:
+        """Lock an output for this process. Raises BatchError if another run has locked it."""
+        return OutputLock.acquire(output)
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""

@@ -1,19 +1,28 @@
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
 from batch.output import REJECTED, SCORED, check_separate, discarded_on_error
 from batch.output_folder import OutputFolder
+from batch.output_lock import OutputLock
 from batch.stores import LocalStore
 from churn_model.errors import BatchError
 
 
 @pytest.fixture
 def begin(tmp_path):
+    """Write the results of a run; its lock has ended, as if its process had been killed."""
+
     def begin(run, mode="error"):
         output = OutputFolder(LocalStore(), str(tmp_path / "out"), run, mode)
-        output.prepare()
+        output.reserve()
+        try:
+            output.prepare()
+        finally:
+            output.release()
         for kind in (SCORED, REJECTED):
             output.store.write(f"{output.folder(kind)}/part.txt", run)
         return output
@@ -101,11 +110,25 @@ def test_a_failed_block_leaves_no_results(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failed_run_removes_the_folders_that_it_created_above_its_output(tmp_path):
+    (tmp_path / "a").mkdir()
+    output = OutputFolder(LocalStore(), str(tmp_path / "a" / "b" / "c" / "out"), "r1", "error")
+
+    def fail():
+        with discarded_on_error(output):
+            assert (tmp_path / "a" / "b" / "c").exists()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
 def test_an_output_below_a_file_is_rejected_before_anything_is_read(tmp_path):
     (tmp_path / "file").touch()
     output = OutputFolder(LocalStore(), str(tmp_path / "file" / "out"), "r1", "error")
     with pytest.raises(BatchError, match=r"file/out: cannot be written \(Not a directory\)"):
-        output.prepare()
+        output.reserve()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -229,6 +252,70 @@ def test_input_and_output_must_not_overlap(source, output, overlaps):
         check_separate([source], output)
 
 
+# --- several runs at a time -----------------------------------------------------------------------
+
+
+def test_a_second_run_on_an_output_is_rejected_and_changes_nothing(tmp_path):
+    first, second = (
+        OutputFolder(LocalStore(), str(tmp_path / "out"), run, "append") for run in ("r1", "r2")
+    )
+    with discarded_on_error(first):
+        first.store.write(f"{first.folder(SCORED)}/part.txt", "r1")
+        with pytest.raises(BatchError, match="another run is writing"), discarded_on_error(second):
+            pass
+        first.store.write(f"{first.folder(REJECTED)}/part.txt", "r1")
+        first.publish({})
+    assert published(tmp_path) == published(tmp_path, REJECTED) == ["r1"]
+    with discarded_on_error(second):
+        for kind in (SCORED, REJECTED):
+            second.store.write(f"{second.folder(kind)}/part.txt", "r2")
+        second.publish({})
+    assert published(tmp_path) == ["r1", "r2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_lock_ends_with_its_process(tmp_path):
+    holder = (
+        "import sys, time; from batch.output_lock import OutputLock;"
+        "OutputLock.acquire(sys.argv[1]); print('locked', flush=True); time.sleep(600)"
+    )
+    arguments = [sys.executable, "-c", holder, str(tmp_path / "out")]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"locked\n"
+        with pytest.raises(BatchError, match="another run"):
+            OutputLock.acquire(str(tmp_path / "out"))
+        process.kill()
+        process.wait()
+        OutputLock.acquire(str(tmp_path / "out")).release()
+    assert list(tmp_path.iterdir()) == []
+
+
+class Unlocked(LocalStore):
+    """A file system without locks."""
+
+    def lock(self, output):
+        return None
+
+
+def test_without_locks_nothing_of_another_run_is_removed(tmp_path, begin, capsys):
+    begin("r1").publish({})
+    alive = OutputFolder(Unlocked(), str(tmp_path / "out"), "r2", "append")
+    with discarded_on_error(alive):
+        for kind in (SCORED, REJECTED):
+            alive.store.write(f"{alive.folder(kind)}/part.txt", "r2")
+        other = OutputFolder(Unlocked(), str(tmp_path / "out"), "r3", "append")
+        with discarded_on_error(other):
+            for kind in (SCORED, REJECTED):
+                other.store.write(f"{other.folder(kind)}/part.txt", "r3")
+            other.publish({})
+        assert "out.partial-r2: from another run" in capsys.readouterr().err
+        alive.publish({})
+    assert published(tmp_path) == published(tmp_path, REJECTED) == ["r1", "r2", "r3"]
+
+
+# --- killed runs ----------------------------------------------------------------------------------
+
+
 class Killed(BaseException):
     """The process ended; nothing was cleaned up."""
 
@@ -268,6 +355,7 @@ class KilledStore(LocalStore):
 def killed_run(tmp_path, mode, changes):
     """Run r2, and kill it before a change; returns whether it was killed."""
     output = OutputFolder(KilledStore(changes), str(tmp_path / "out"), "r2", mode)
+    output._lock = LocalStore().lock(output.base)
     try:
         output.prepare()
         for kind in (SCORED, REJECTED):
@@ -275,6 +363,8 @@ def killed_run(tmp_path, mode, changes):
         output.publish({})
     except Killed:
         return True
+    finally:
+        output._lock.release()
     return False
 
 
