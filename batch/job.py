@@ -56,7 +56,10 @@ class Job:
 
 @dataclass
 class RowCounts:
-    """Row counts of a run; ``reasons`` counts the broken rules, by ``field:rule``."""
+    """Row counts of a run: rows that were read, and rows in the files or tables that were written.
+
+    ``reasons`` counts the broken rules, by ``field:rule``.
+    """
 
     read: int = 0
     scored: int = 0
@@ -68,7 +71,7 @@ class RowCounts:
         if self.read != self.scored + self.rejected:
             raise BatchError(
                 f"{self.read} rows were read, but {self.scored} scored and {self.rejected} "
-                "rejected: the input changed during the run; run the command again"
+                "rejected rows were written: did the input change? Run the command again"
             )
 
     def summary(self, job: Job, seconds: float) -> dict[str, Any]:

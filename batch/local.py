@@ -62,11 +62,10 @@ def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
             scored.write(good)
             rejected.write(bad)
             counts.read += batch.num_rows
-            counts.scored += good.num_rows
-            counts.rejected += bad.num_rows
             for rules in bad.column(RULES).to_pylist():
                 reasons.update(rules.split(";"))
             bar.update(batch.num_rows)
+    counts.scored, counts.rejected = scored.rows, rejected.rows
     counts.reasons = dict(reasons)
     return counts
 

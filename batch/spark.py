@@ -8,7 +8,7 @@ from typing import Any
 import mlflow
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -20,7 +20,7 @@ from batch.partitions import as_partition_texts
 from batch.progress import polled
 from batch.row_checker import CORRUPT, ERROR, RULES
 from batch.spark_errors import one_line_errors
-from batch.spark_files import column_of, read, rejected_rules, write
+from batch.spark_files import column_of, read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
 from pyfunc.signature import signature
@@ -54,21 +54,29 @@ def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Dest
 def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts:
     raw = read(spark, job)
     job.check_partition_columns(raw.columns)
-    read_rows, scored_rows = Observation("read"), Observation("scored")
-    observed = raw.observe(read_rows, _row_count())
-    scored = _scored(spark, job, observed).observe(scored_rows, _row_count())
-    write(scored, job, destination.folder(SCORED))
-    counts = RowCounts(read=read_rows.get["n"], scored=scored_rows.get["n"])
+    read_rows = Observation("read")
+    observed = raw.observe(read_rows, F.count(F.lit(1)).alias("n"))
+    counts = RowCounts()
+    counts.scored = _write(spark, job, destination, SCORED, _scored(spark, job, observed))
+    counts.read = read_rows.get["n"]
     if counts.read == counts.scored:
         nothing = spark.createDataFrame([], _rejected_schema(job, raw))
         write(nothing, job, destination.folder(REJECTED))
         return counts
-    rejected_rows = Observation("rejected")
-    rejected = _rejected(job, raw).observe(rejected_rows, _row_count())
-    write(rejected, job, destination.folder(REJECTED))
-    counts.rejected = rejected_rows.get["n"]
-    counts.reasons = rejected_rules(spark, job, destination.folder(REJECTED))
+    rejected = _rejected(job, raw)
+    counts.rejected = _write(spark, job, destination, REJECTED, rejected)
+    folder = destination.folder(REJECTED)
+    counts.reasons = rejected_rules(spark, job, folder, rejected.schema)
     return counts
+
+
+def _write(
+    spark: SparkSession, job: Job, destination: Destination, kind: str, frame: DataFrame
+) -> int:
+    """Write rows; returns how many were written."""
+    target = destination.folder(kind)
+    write(frame, job, target)
+    return written_rows(spark, job, target, frame.schema).count()
 
 
 def _task_counts(spark: SparkSession) -> tuple[int, int]:
@@ -79,10 +87,6 @@ def _task_counts(spark: SparkSession) -> tuple[int, int]:
         sum(stage.numCompletedTasks for stage in stages if stage),
         sum(stage.numTasks for stage in stages if stage),
     )
-
-
-def _row_count() -> Column:
-    return F.count(F.lit(1)).alias("n")
 
 
 def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:

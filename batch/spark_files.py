@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
-from pyspark.sql.types import StringType, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from batch.job import Job
 from batch.row_checker import CORRUPT, RULES
@@ -60,15 +60,25 @@ def write(frame: DataFrame, job: Job, target: str) -> None:
         writer.format(kind).save(target)
 
 
-def rejected_rules(spark: SparkSession, job: Job, target: str) -> dict[str, int]:
-    """How often each rule was broken, counted in the rejected rows that were written."""
+def written_rows(spark: SparkSession, job: Job, target: str, schema: StructType) -> DataFrame:
+    """The rows of a folder or table that was written, without the partition columns of a folder."""
     kind = job.target_format
     if kind == "table":
-        rows = spark.table(target)
-    elif kind == "csv":
-        rows = spark.read.options(header="true", **_QUOTES).csv(target)
-    else:
-        rows = spark.read.format(kind).load(target)
+        return spark.table(target)
+    columns = [field for field in schema.fields if field.name not in job.partition_by]
+    if kind == "csv":
+        columns = [StructField(field.name, StringType()) for field in columns]
+    reader = spark.read.schema(StructType(columns)).option("recursiveFileLookup", "true")
+    if kind == "csv":
+        reader = reader.options(header="true", **_QUOTES)
+    return reader.format(kind).load(target)
+
+
+def rejected_rules(
+    spark: SparkSession, job: Job, target: str, schema: StructType
+) -> dict[str, int]:
+    """How often each rule was broken, counted in the rejected rows that were written."""
+    rows = written_rows(spark, job, target, schema)
     rules = rows.select(F.explode(F.split(RULES, ";")).alias("rule")).groupBy("rule").count()
     return {row["rule"]: row["count"] for row in rules.collect()}
 

@@ -22,6 +22,8 @@ _FLUSH_BYTES = 1 << 24
 class Writer:
     """Writes batches of one schema; without rows it writes one empty file.
 
+    ``rows``: how many rows are in the files that were written.
+
     Raises BatchError if the format cannot hold the columns, and OSError.
     """
 
@@ -29,6 +31,7 @@ class Writer:
         self.folder = Path(folder)
         self.kind = kind
         self.partition_by = partition_by
+        self.rows = 0
         self._schema: pa.Schema | None = None
         self._pending: list[pa.RecordBatch] = []
         self._bytes = 0
@@ -65,6 +68,7 @@ class Writer:
                     f"--output-format {self.kind} cannot hold these columns ({error}); choose "
                     "another format"
                 ) from None
+            self.rows += part.num_rows
         self._files += 1
 
 

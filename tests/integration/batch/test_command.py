@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 from pyspark.sql import functions as F  # noqa: N812
 
+from batch import writing
 from pyfunc import registry as models
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
@@ -148,6 +149,16 @@ def test_partitions_are_named_as_hive_names_them(engine, customers, tmp_path, ca
     ids = customers["customer_id"].tolist()
     wanted = dict(zip(ids, [value or None for value in values], strict=False))
     assert {row["customer_id"]: row["k/"] for row in read} == wanted
+
+
+def test_rows_that_were_not_written_are_an_error(registry, source, tmp_path, capsys, monkeypatch):
+    partitions = writing._partitions
+    monkeypatch.setattr(writing, "_partitions", lambda *given: list(partitions(*given))[1:])
+    code, _, stderr = command("local", capsys, source, tmp_path / "out", "--partition-by", "region")
+    assert code == 1
+    assert_one_line(stderr)
+    assert "300 rows were read, but " in stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("names", ["run", "_a", "a,a", "rules"])
