@@ -18,6 +18,7 @@ run only while this one holds the lock on the output.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from batch.output_lock import OutputLock
 from batch.stores import Store
 from churn_model.errors import BatchError
 
+_ROOT = re.compile(r"([\w+.-]+://[^/]*)?/*")
 _LIST, _END = "_files-", ".json"
 _BEING_REMOVED = "_being_removed"
 """A file in a replaced output whose removal has begun."""
@@ -36,12 +38,16 @@ _BEING_REMOVED = "_being_removed"
 
 @dataclass
 class OutputFolder:
-    """The results of one run in a folder. ``base``: the folder's absolute name."""
+    """The results of one run in a folder.
+
+    ``base``: the folder's absolute name. ``scheme``: what precedes it for the engine that writes.
+    """
 
     store: Store
     base: str
     run: str
     mode: Mode
+    scheme: str = ""
     _lock: OutputLock | None = field(default=None, init=False, repr=False)
     _made: list[str] = field(default_factory=list, init=False, repr=False)
 
@@ -57,7 +63,7 @@ class OutputFolder:
 
     def folder(self, kind: str) -> str:
         """The folder to write rows of this kind to."""
-        return f"{self.partial}/{kind}/run={self.run}"
+        return f"{self.scheme}{self.partial}/{kind}/run={self.run}"
 
     def reserve(self) -> None:
         """Lock the output for this run, and create the folders above it.
@@ -65,7 +71,7 @@ class OutputFolder:
         Raises BatchError if another run is writing to it, or if it cannot be written.
         """
         parent = self._parent
-        while parent.strip("/") and not self.store.exists(parent):
+        while not _ROOT.fullmatch(parent) and not self.store.exists(parent):
             self._made.append(parent)
             parent = parent.rpartition("/")[0]
         try:

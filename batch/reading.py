@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,15 @@ def read(job: Job) -> Iterator[pa.RecordBatch]:
 
 
 def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
-    yield from _fragments(job.source, "parquet", _dataset(job.source, "parquet"))
+    for batch in _fragments(job.source, "parquet", _dataset(job.source, "parquet")):
+        if batch.num_rows:
+            yield batch
 
 
 def _csv(job: Job) -> Iterator[pa.RecordBatch]:
     """All columns as bytes, because inferred types and encodings could change cells."""
     descriptor = job.checker.descriptor.csv
-    uneven: list[str] = []
+    uneven: deque[str] = deque()  # pyarrow parses in several threads; each operation is atomic
 
     def collect_uneven(row: pyarrow.csv.InvalidRow) -> str:
         uneven.append(row.text)
@@ -60,11 +63,13 @@ def _csv(job: Job) -> Iterator[pa.RecordBatch]:
     uneven.clear()  # opening the dataset, done twice above, parses the first rows
     schema = pa.schema([(name, pa.string()) for name in dataset.schema.names])
     for batch in _fragments(job.source, "csv", dataset):
-        rows, uneven[:] = list(uneven), []
-        yield _with_uneven(_decoded(batch, schema), rows)
-    if uneven:
-        empty = pa.RecordBatch.from_pylist([], schema=schema)
-        yield _with_uneven(empty, uneven)
+        yield from _with_uneven(_decoded(batch, schema), _taken(uneven))
+    yield from _with_uneven(pa.RecordBatch.from_pylist([], schema=schema), _taken(uneven))
+
+
+def _taken(rows: deque[str]) -> list[str]:
+    """Remove the rows that are there, while other threads may add more."""
+    return [rows.popleft() for _ in range(len(rows))]
 
 
 def _decoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -73,12 +78,14 @@ def _decoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _with_uneven(batch: pa.RecordBatch, rows: list[str]) -> pa.RecordBatch:
-    """A batch with the rows appended that have more or fewer cells than the header."""
+def _with_uneven(batch: pa.RecordBatch, rows: list[str]) -> Iterator[pa.RecordBatch]:
+    """A batch with the rows appended that have other numbers of cells than the header."""
+    if not batch.num_rows and not rows:
+        return
     arrays = [pa.concat_arrays([c, pa.nulls(len(rows), c.type)]) for c in batch.columns]
     whole_rows = pa.nulls(batch.num_rows, pa.string())
     corrupt = pa.concat_arrays([whole_rows, pa.array(rows, pa.string())])
-    return pa.RecordBatch.from_arrays([*arrays, corrupt], names=[*batch.schema.names, CORRUPT])
+    yield pa.RecordBatch.from_arrays([*arrays, corrupt], names=[*batch.schema.names, CORRUPT])
 
 
 def _dataset(source: str, kind: Any) -> ds.Dataset:
@@ -95,9 +102,7 @@ def _fragments(source: str, kind: str, dataset: ds.Dataset) -> Iterator[pa.Recor
     for fragment in fragments:
         try:
             rows = fragment.to_batches(schema=dataset.schema, batch_size=ROWS, **_READ_AHEAD)
-            for batch in rows:
-                if batch.num_rows:
-                    yield batch
+            yield from rows
         except (pa.ArrowException, OSError) as error:
             raise TableError(
                 f"{fragment.path}: cannot be read as {kind} ({_first_line(error)})"
@@ -120,11 +125,15 @@ def _lines(job: Job) -> Iterator[pa.RecordBatch]:
 
 
 def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
-    unfinished = b""
+    unfinished: list[bytes] = []  # the blocks of a line whose end has not been read
     while True:
         block: bytes = stream.read(1 << 23)
-        lines = (unfinished + block).split(b"\n")
-        unfinished = lines.pop() if block else b""
+        first, *others = block.split(b"\n")
+        unfinished.append(first)
+        if block and not others:
+            continue
+        lines = [b"".join(unfinished), *others]
+        unfinished = [lines.pop()] if block else []
         texts = [line.decode(errors="replace") for line in lines if line.strip()]
         if texts:
             yield pa.RecordBatch.from_pydict({LINE: pa.array(texts, pa.string())})

@@ -23,6 +23,7 @@ from batch.spark_errors import one_line_errors
 from batch.spark_files import column_of, read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
+from batch.stores import LocalStore
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
 
@@ -32,8 +33,9 @@ def run(spark: SparkSession, job: Job, output: str, mode: Mode) -> dict[str, Any
 
     Raises BatchError or TableError; then no output was written.
     """
-    with one_line_errors(job.source, output), polled("tasks", lambda: _task_counts(spark)):
+    with one_line_errors(output, output):
         destination = _destination(spark, job, output, mode)
+    with one_line_errors(job.source, output), polled("tasks", lambda: _task_counts(spark)):
         return score_and_publish(job, destination, lambda: _score(spark, job, destination))
 
 
@@ -44,11 +46,13 @@ def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Dest
         if job.source_format == "table":
             tables.check_separate(job.source)
         return tables
-    store = HadoopStore(spark)
-    folder = OutputFolder(store, store.absolute(output), job.run, mode)
+    hadoop = HadoopStore(spark)
+    base = hadoop.absolute(output)
     if job.source_format != "table":
-        check_separate(store.matches(job.source), folder.base)
-    return folder
+        check_separate(hadoop.matches(job.source), base)
+    if "://" in base:
+        return OutputFolder(hadoop, base, job.run, mode)
+    return OutputFolder(LocalStore(), base, job.run, mode, hadoop.scheme_of_paths())
 
 
 def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts:

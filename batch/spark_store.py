@@ -1,4 +1,4 @@
-"""The file system that Spark's Hadoop client reaches: HDFS, S3, ABFS, local, ..."""
+"""The file systems that Spark's Hadoop client reaches: HDFS, S3, ABFS, ..."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from churn_model.errors import BatchError
 
 
 class HadoopStore:
-    """The Hadoop client as a ``batch.stores.Store``."""
+    """The Hadoop client as a ``batch.stores.Store``, for other file systems than this machine's."""
 
     def __init__(self, spark: SparkSession) -> None:
         context: Any = spark.sparkContext
@@ -28,12 +28,15 @@ class HadoopStore:
     def absolute(self, name: str) -> str:
         """The qualified URI; for this machine's file system the path without symbolic links."""
         system, path = self._path(name)
-        qualified = system.makeQualified(path)
-        if qualified.toUri().getScheme() != "file":
-            return str(qualified.toString()).rstrip("/")
+        uri = system.makeQualified(path).toUri()
+        if uri.getScheme() == "file":
+            return str(os.path.realpath(uri.getPath()))
+        return str(system.makeQualified(path).toString()).rstrip("/")
+
+    def scheme_of_paths(self) -> str:
+        """What has to precede a path of this machine's file system."""
         default = self._jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(self._conf)
-        scheme = "" if default.getScheme() == "file" else "file://"
-        return scheme + str(os.path.realpath(qualified.toUri().getPath()))
+        return "" if default.getScheme() == "file" else "file://"
 
     def matches(self, pattern: str) -> list[str]:
         """The absolute names that a path with wildcards stands for."""
@@ -42,11 +45,8 @@ class HadoopStore:
         return [self.absolute(status.getPath().toString()) for status in found]
 
     def lock(self, output: str) -> OutputLock | None:
-        """Lock an output on this machine. Raises BatchError if another run has locked it."""
-        system, path = self._path(output)
-        if system.makeQualified(path).toUri().getScheme() != "file":
-            return None
-        return OutputLock.acquire(path.toUri().getPath())
+        """None: these file systems have no locks."""
+        return None
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +39,13 @@ class OutputTables:
         warehouse = store.absolute(
             self.spark.conf.get("spark.sql.warehouse.dir") or "spark-warehouse"
         )
+        if "://" in warehouse:
+            return
         try:
-            if not store.exists(warehouse):
-                store.make_folder(warehouse)
+            if not os.path.exists(warehouse):
+                os.makedirs(warehouse)
                 self._made = warehouse
-            self._lock = store.lock(f"{warehouse}/{self._qualified(self.base)}")
+            self._lock = OutputLock.acquire(f"{warehouse}/{self._qualified(self.base)}")
         except OSError as error:
             raise not_writable(self.base, error) from None
 
@@ -57,7 +61,8 @@ class OutputTables:
             self._lock.release()
             self._lock = None
         if self._made:
-            HadoopStore(self.spark).remove_if_empty(self._made)
+            with suppress(OSError):
+                os.rmdir(self._made)
 
     def prepare(self) -> None:
         """Check that the tables may be written, and drop what earlier runs left.
