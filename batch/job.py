@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -34,6 +34,10 @@ class Job:
     partition_by: tuple[str, ...] = ()
     explain: bool = False
     threshold: float | None = None
+
+    def with_folders(self, names: Sequence[str]) -> Job:
+        """The same job, for an input whose folders ``column=value`` name these columns."""
+        return replace(self, checker=self.checker.with_folders(names))
 
     @property
     def text_partitions(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from batch.options import Mode
 from batch.output import REJECTED, SCORED, check_separate, not_writable
 from batch.output_folder import OutputFolder
 from batch.progress import row_counter
-from batch.reading import read
+from batch.reading import folder_columns, read
 from batch.row_checker import ERROR, RULES, CheckedRows
 from batch.stores import LocalStore
 from batch.writing import Writer
@@ -52,6 +52,7 @@ def _write_errors(output: str) -> Iterator[None]:
 
 
 def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
+    job = job.with_folders(folder_columns(job))
     counts = RowCounts()
     reasons: Counter[str] = Counter()
     scored = Writer(destination.folder(SCORED), job.target_format, job.partition_by)

@@ -103,12 +103,30 @@ def arrow_schema(schema: RecordSchema) -> pa.Schema:
 
 @dataclass(frozen=True)
 class RowChecker:
-    """Checks the batches of one source. It can be pickled, because Spark sends it to executors."""
+    """Checks the batches of one source. It can be pickled, because Spark sends it to executors.
+
+    ``folders``: the columns whose values are names of folders (``column=value``), and are strings
+    also if the other columns have types.
+    """
 
     schema: RecordSchema
     descriptor: TableDescriptor
     form: Form
     source: str
+    folders: tuple[str, ...] = ()
+
+    def with_folders(self, names: Sequence[str]) -> RowChecker:
+        """The same for a source with these columns in the names of folders.
+
+        Raises TableError if JSON lines, which have no columns, would need one of them.
+        """
+        fields = sorted({*names} & {*self.descriptor.columns.values()})
+        if fields and self.form == "lines":
+            raise TableError(
+                f"{self.source}: folders are named {fields[0]}=..., but a field of JSON lines must "
+                "be in the lines; add it to them, or rename the folders"
+            )
+        return replace(self, folders=tuple(names))
 
     def columns(self, names: Sequence[str]) -> dict[str, str]:
         """The source's columns of the schema's fields: field -> column.
@@ -152,13 +170,20 @@ class RowChecker:
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
         arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        typed: dict[str, pd.Series[Any]] = {}
         if self.form == "typed":
-            frame = pd.DataFrame({field: _series(array) for field, array in arrays.items()})
-            checked = check_frame(frame, self.schema)
+            fields = [field for field, name in names.items() if name not in self.folders]
+            typed = {field: _series(arrays[field]) for field in fields}
+        if typed and len(typed) == len(arrays):
+            checked = check_frame(pd.DataFrame(typed), self.schema)
         else:
             kinds = {column.name: column.kind for column in self.schema}
-            cells = {field: self._cells(kinds[field], array) for field, array in arrays.items()}
-            checked, frame = check_texts(cells, self.schema, self.descriptor)
+            cells = {
+                field: self._cells(kinds[field], array)
+                for field, array in arrays.items()
+                if field not in typed
+            }
+            checked, _ = check_texts(cells, self.schema, self.descriptor, typed)
             if CORRUPT in batch.schema.names:
                 uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
                 checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)

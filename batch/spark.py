@@ -56,7 +56,8 @@ def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Dest
 
 
 def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts:
-    raw = read(spark, job)
+    raw, folders = read(spark, job)
+    job = job.with_folders(folders)
     job.check_partition_columns(raw.columns)
     read_rows = Observation("read")
     observed = raw.observe(read_rows, F.count(F.lit(1)).alias("n"))
@@ -122,7 +123,7 @@ def _valid(job: Job, raw: DataFrame) -> DataFrame:
     checker, partition_by = job.checker, job.partition_by
     names = [*checker.columns(raw.columns).values(), *partition_by]
     if checker.form == "lines":
-        names = raw.columns
+        names = raw.columns  # the checker has no columns to choose
     elif CORRUPT in raw.columns:
         names.append(CORRUPT)
     output_schema: Any = signature(checker.schema).inputs.as_spark_schema()

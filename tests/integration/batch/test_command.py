@@ -18,6 +18,7 @@ import pytest
 from pyspark.sql import functions as F  # noqa: N812
 
 from batch import writing
+from batch.partitions import folder_name
 from pyfunc import registry as models
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
@@ -169,6 +170,55 @@ def test_results_that_could_not_be_read_again_are_not_written(
     assert code == 1
     assert_one_line(stderr)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_folders_of_the_input_are_columns_that_are_read_like_csv_cells(
+    engine, customers, tmp_path, capsys, file_format
+):
+    frame = customers[:6].drop(columns="region")
+    frame["total_charges"] = ["846", "846.50", "", "1e2", "x", "007"]
+    frame["customer_id"] = ["007", "a/b=c%", "客户", "7", "e", "f"]
+    for row in frame.to_dict("records"):
+        names = (folder_name(name, row.pop(name)) for name in ("customer_id", "total_charges"))
+        folder = tmp_path.joinpath("in", *names)
+        folder.mkdir(parents=True)
+        if file_format == "csv":
+            extra = "only one cell\n" if folder.name.endswith("=846") else ""
+            lines = [",".join(row), ",".join(map(str, row.values())), extra]
+            (folder / "part.csv").write_text("\n".join(lines))
+        else:
+            pyarrow.parquet.write_table(pa.Table.from_pylist([row]), folder / "part.parquet")
+    flags = ["--format", file_format, "--output-format", "parquet", "--max-rejected", 1]
+    code, _, stderr = command(engine, capsys, tmp_path / "in", tmp_path / "out", *flags)
+    assert code == 0, stderr
+    frame["total_charges"] = [846.0, 846.5, None, 100.0, None, 7.0]
+    expected = models.load().predict(frame)
+    wanted = dict(zip(expected["customer_id"], expected["churn_probability"], strict=True))
+    del wanted["e"]
+    scored = rows(tmp_path / "out", "scored")
+    probabilities = {row["customer_id"]: row["churn_probability"] for row in scored}
+    assert probabilities == pytest.approx(wanted, abs=1e-12)
+    rejected = rows(tmp_path / "out", "rejected")
+    uneven = {"007": ":csv_row"} if file_format == "csv" else {}
+    rules = {row["customer_id"]: row["rules"] for row in rejected}
+    assert rules == {"e": "total_charges:float_parsing"} | uneven
+    assert {row["total_charges"] for row in rejected} == {"x"} | ({"846"} if uneven else set())
+
+
+def test_folders_of_json_lines_are_not_fields(engine, customers, tmp_path, capsys):
+    for name in ("month=1", "age=30"):
+        folder = tmp_path / name.partition("=")[0] / name
+        folder.mkdir(parents=True)
+        customers[:3].drop(columns="region").to_json(
+            folder / "a.json", orient="records", lines=True
+        )
+    flags = ["--format", "json"]
+    assert command(engine, capsys, tmp_path / "month", tmp_path / "out", *flags)[0] == 0
+    code, _, stderr = command(engine, capsys, tmp_path / "age", tmp_path / "out2", *flags)
+    assert code == 1
+    assert_one_line(stderr)
+    assert "folders are named age=" in stderr
 
 
 def test_the_mode_says_whether_an_output_is_kept_appended_to_or_overwritten(
