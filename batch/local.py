@@ -20,7 +20,7 @@ from batch.output import REJECTED, SCORED, check_separate, not_writable
 from batch.output_folder import OutputFolder
 from batch.progress import row_counter
 from batch.reading import folder_columns, read
-from batch.row_checker import ERROR, RULES, CheckedRows
+from batch.row_checker import ERROR, LINE, RULES, CheckedRows, as_text
 from batch.stores import LocalStore
 from batch.writing import Writer
 
@@ -75,7 +75,7 @@ def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBat
     """Split a batch into its scored and its rejected rows."""
     job.check_partition_columns(batch.schema.names)
     checked_rows = job.checker(batch)
-    return _scored(job, batch, checked_rows), _rejected(batch, checked_rows)
+    return _scored(job, batch, checked_rows), _rejected(job, batch, checked_rows)
 
 
 def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
@@ -103,9 +103,11 @@ def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.Re
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _rejected(batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
+def _rejected(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
     """The invalid rows, unchanged, and why each was rejected."""
     raw = {name: batch.column(name) for name in batch.schema.names if name not in (ERROR, RULES)}
+    if job.checker.form == "lines":
+        raw[LINE] = as_text(raw[LINE])
     columns = {**raw, ERROR: checked_rows.error, RULES: checked_rows.rules}
     return pa.RecordBatch.from_pydict(columns).filter(pc.invert(checked_rows.valid))
 

@@ -205,9 +205,9 @@ def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
             continue
         lines = [b"".join(unfinished), *others]
         unfinished = [lines.pop()] if block else []
-        texts = [line.decode(errors="replace") for line in lines if line.strip()]
-        if texts:
-            yield pa.RecordBatch.from_pydict({LINE: pa.array(texts, pa.string())})
+        lines = [line for line in lines if line.strip()]
+        if lines:
+            yield pa.RecordBatch.from_pydict({LINE: pa.array(lines, pa.binary())})
         if not block:
             return
 

@@ -28,7 +28,7 @@ ERROR, RULES = "error", "rules"
 """Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
 
 LINE = "value"
-"""The only column of a source with JSON lines."""
+"""The only column of a source with JSON lines: their bytes."""
 
 CORRUPT = "corrupt_line"
 """The column for CSV rows with more or fewer cells than the header: the unchanged row."""
@@ -42,6 +42,7 @@ _ARROW: dict[Kind, pa.DataType] = {
     "identifier": pa.string(),
 }
 _INVALID_JSON = FieldError(0, "", "json_invalid", "is not valid JSON")
+_NOT_UTF8 = FieldError(0, "", "string_unicode", "is not valid UTF-8")
 _UNEVEN = FieldError(0, "", "csv_row", "has more or fewer cells than the header")
 
 
@@ -184,15 +185,27 @@ class RowChecker:
                 if field not in typed
             }
             checked, _ = check_texts(cells, self.schema, self.descriptor, typed)
-            if CORRUPT in batch.schema.names:
-                uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
-                checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
+        checked = self._reject_undecoded(checked, batch, names)
+        if CORRUPT in batch.schema.names and self.form == "text":
+            uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
+            checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
         identifiers = {
             column.name: as_text(arrays[column.name])
             for column in self.schema.identifiers
             if column.name in arrays
         }
         return _checked_rows(checked, identifiers, self.schema)
+
+    def _reject_undecoded(
+        self, checked: Checked, batch: pa.RecordBatch, names: Mapping[str, str]
+    ) -> Checked:
+        """Reject the rows whose identifier is not valid UTF-8: two of them could look equal."""
+        for column in self.schema.identifiers:
+            array = batch.column(names[column.name]) if column.name in names else pa.nulls(0)
+            rows = _undecoded_rows(array)
+            reason = FieldError(0, column.name, "string_unicode", "must be valid Unicode")
+            checked = _reject_rows(checked, np.array(rows, dtype=np.int64), reason)
+        return checked
 
     def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
         """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
@@ -206,12 +219,16 @@ class RowChecker:
     def _check_lines(self, lines: Sequence[str | bytes | None]) -> CheckedRows:
         records: list[Any] = []
         broken: list[int] = []
+        undecoded: list[int] = []
         for row, line in enumerate(lines):
             try:
-                records.append(orjson.loads(line or b""))
+                record, decoded = _parse_line(line or b"")
             except orjson.JSONDecodeError:
-                records.append({})
+                record, decoded = {}, True
                 broken.append(row)
+            records.append(record)
+            if not decoded:
+                undecoded.append(row)
         columns = self.descriptor.columns
         if any(field != name for field, name in columns.items()):
             records = [
@@ -223,6 +240,9 @@ class RowChecker:
         checked = check_records(records, self.schema)
         if broken:
             checked = _reject_rows(checked, np.array(broken), _INVALID_JSON)
+        accepted = [row for row in undecoded if checked.valid[row]]
+        if accepted:
+            checked = _reject_rows(checked, np.array(accepted), _NOT_UTF8)
         identifiers = {
             name: pa.array(
                 [
@@ -234,6 +254,25 @@ class RowChecker:
             for name, values in checked.identifiers.items()
         }
         return _checked_rows(checked, identifiers, self.schema)
+
+
+def _parse_line(line: str | bytes) -> tuple[Any, bool]:
+    """The value of a JSON line, and whether the line is valid UTF-8.
+
+    If it is not, the strings at its top level that contain the invalid bytes are not valid Unicode,
+    so that no two of them become equal. Raises orjson.JSONDecodeError.
+    """
+    try:
+        text = line if isinstance(line, str) else line.decode()
+    except UnicodeDecodeError:
+        record = orjson.loads(line.decode(errors="replace"))  # type: ignore[union-attr]
+        if isinstance(record, dict):
+            record = {
+                name: value.replace("\ufffd", "\udcff") if isinstance(value, str) else value
+                for name, value in record.items()
+            }
+        return record, False
+    return orjson.loads(text), True
 
 
 def _reject_rows(checked: Checked, rows: npt.NDArray[Any], reason: FieldError) -> Checked:
@@ -263,10 +302,40 @@ def _checked_rows(
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """An array with strings of the type that all of pandas supports."""
+    """An array with valid strings of the type that all of pandas supports."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
+    if pa.types.is_string_view(array.type):
+        array = array.cast(pa.string())
+    return as_text(array.cast(pa.large_binary())) if _is_undecoded(array) else array
+
+
+def _is_undecoded(array: pa.Array) -> bool:
+    """Whether a column of strings contains invalid UTF-8, which Parquet files may do."""
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return False
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return True
+    return False
+
+
+def _undecoded_rows(array: pa.Array) -> list[int]:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not _is_undecoded(array):
+        return []
+    values = array.cast(pa.large_binary()).to_pylist()
+    return [row for row, value in enumerate(values) if value is not None and not _is_utf8(value)]
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _series(array: pa.Array) -> pd.Series[Any]:
@@ -282,7 +351,7 @@ def as_text(array: pa.Array) -> pa.Array:
         return array
     if pa.types.is_large_string(array.type):
         return array.cast(pa.string())
-    if not pa.types.is_binary(array.type):
+    if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
         return pa.nulls(len(array), pa.string())
     try:
         return array.cast(pa.string())

@@ -18,7 +18,7 @@ from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
 from batch.partitions import as_partition_texts
 from batch.progress import polled
-from batch.row_checker import CORRUPT, ERROR, RULES
+from batch.row_checker import CORRUPT, ERROR, LINE, RULES, as_text
 from batch.spark_errors import one_line_errors
 from batch.spark_files import column_of, read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
@@ -152,6 +152,8 @@ def _rejected(job: Job, raw: DataFrame) -> DataFrame:
 
     def keep_rejected(rows: pa.RecordBatch) -> pa.RecordBatch:
         checked_rows = checker(rows)
+        if checker.form == "lines":
+            rows = pa.RecordBatch.from_pydict({LINE: as_text(rows.column(LINE))})
         for name in texts:
             index = rows.schema.get_field_index(name)
             rows = rows.set_column(index, name, as_partition_texts(name, rows.column(index)))
@@ -165,7 +167,7 @@ def _rejected(job: Job, raw: DataFrame) -> DataFrame:
 def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
     fields = [field for field in raw.schema.fields if field.name not in (ERROR, RULES)]
     fields += [StructField(name, StringType()) for name in (ERROR, RULES)]
-    texts = job.text_partitions
+    texts = (*job.text_partitions, *([LINE] if job.checker.form == "lines" else []))
     return StructType([StructField(f.name, StringType()) if f.name in texts else f for f in fields])
 
 

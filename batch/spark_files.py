@@ -27,7 +27,8 @@ def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
     with _untyped_folders(spark):
         if job.source_format == "json":
             lines = spark.read.option("lineSep", "\n").text(job.source)
-            return lines.select(LINE).where(F.col(LINE).rlike(r"\S")), _folder_columns(lines)
+            filled = lines.where(F.col(LINE).rlike(r"\S"))  # of bytes, which need not be UTF-8
+            return filled.select(F.col(LINE).cast("binary").alias(LINE)), _folder_columns(lines)
         if job.source_format == "parquet":
             rows = spark.read.parquet(job.source)
             return rows, _folder_columns(rows)
