@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from batch.options import Format
 from batch.output import Destination, discarded_on_error
 from batch.row_checker import RowChecker
-from churn_model.errors import BatchError
+from churn_model.errors import BatchError, TableError
 from pyfunc.loaded_version import LoadedVersion
 
 
@@ -35,6 +35,21 @@ class Job:
     explain: bool = False
     threshold: float | None = None
 
+    def with_folders(self, names: Sequence[str]) -> Job:
+        """The same job, for an input whose folders ``column=value`` name these columns."""
+        return replace(self, checker=self.checker.with_folders(names))
+
+    @property
+    def text_partitions(self) -> tuple[str, ...]:
+        """The partition columns that become folder names; a table keeps the columns' types."""
+        return () if self.target_format == "table" else self.partition_by
+
+    def check_partition_columns(self, names: Sequence[str]) -> None:
+        """Raise TableError unless the input's columns contain those of ``partition_by``."""
+        for name in self.partition_by:
+            if name not in names:
+                raise TableError(f"--partition-by {name}: the input has no such column")
+
     def version_columns(self) -> dict[str, str]:
         """The columns of each scored row that name the model version."""
         return {
@@ -45,7 +60,10 @@ class Job:
 
 @dataclass
 class RowCounts:
-    """Row counts of a run; ``reasons`` counts the broken rules, by ``field:rule``."""
+    """Row counts of a run: rows that were read, and rows in the files or tables that were written.
+
+    ``reasons`` counts the broken rules, by ``field:rule``.
+    """
 
     read: int = 0
     scored: int = 0
@@ -57,7 +75,7 @@ class RowCounts:
         if self.read != self.scored + self.rejected:
             raise BatchError(
                 f"{self.read} rows were read, but {self.scored} scored and {self.rejected} "
-                "rejected: the input changed during the run; run the command again"
+                "rejected rows were written: did the input change? Run the command again"
             )
 
     def summary(self, job: Job, seconds: float) -> dict[str, Any]:

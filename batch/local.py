@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 
 from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
-from batch.output import REJECTED, SCORED, LocalStore, OutputFolder, not_writable
+from batch.output import REJECTED, SCORED, check_separate, not_writable
+from batch.output_folder import OutputFolder
 from batch.progress import row_counter
-from batch.reading import read
-from batch.row_checker import ERROR, RULES, CheckedRows
+from batch.reading import folder_columns, read
+from batch.row_checker import ERROR, LINE, RULES, CheckedRows, as_text
+from batch.stores import LocalStore
 from batch.writing import Writer
-from churn_model.errors import TableError
 
 _REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])
@@ -33,7 +34,10 @@ def run(job: Job, output: str, mode: Mode) -> dict[str, Any]:
 
     Raises BatchError or TableError; then no output was written.
     """
-    destination = OutputFolder(LocalStore(), output.rstrip("/"), job.run, mode)
+    store = LocalStore()
+    destination = OutputFolder(store, store.absolute(output), job.run, mode)
+    if "://" not in job.source.removeprefix("file://"):
+        check_separate([store.absolute(job.source)], destination.base)
     with _write_errors(output):
         return score_and_publish(job, destination, lambda: _score_all(job, destination))
 
@@ -48,6 +52,7 @@ def _write_errors(output: str) -> Iterator[None]:
 
 
 def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
+    job = job.with_folders(folder_columns(job))
     counts = RowCounts()
     reasons: Counter[str] = Counter()
     scored = Writer(destination.folder(SCORED), job.target_format, job.partition_by)
@@ -58,19 +63,19 @@ def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
             scored.write(good)
             rejected.write(bad)
             counts.read += batch.num_rows
-            counts.scored += good.num_rows
-            counts.rejected += bad.num_rows
             for rules in bad.column(RULES).to_pylist():
                 reasons.update(rules.split(";"))
             bar.update(batch.num_rows)
+    counts.scored, counts.rejected = scored.rows, rejected.rows
     counts.reasons = dict(reasons)
     return counts
 
 
 def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Split a batch into its scored and its rejected rows."""
+    job.check_partition_columns(batch.schema.names)
     checked_rows = job.checker(batch)
-    return _scored(job, batch, checked_rows), _rejected(batch, checked_rows)
+    return _scored(job, batch, checked_rows), _rejected(job, batch, checked_rows)
 
 
 def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
@@ -90,7 +95,7 @@ def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.Re
         reasons = [_with_text_values(scores.reasons[row]) for row in np.flatnonzero(valid).tolist()]
         columns["reasons"] = pa.array(reasons, _REASONS)
     for name in job.partition_by:
-        columns[name] = _column(batch, name).filter(checked_rows.valid)
+        columns[name] = batch.column(name).filter(checked_rows.valid)
     n = len(columns["churn_prediction"])
     for name, text in job.version_columns().items():
         columns[name] = pa.repeat(pa.scalar(text), n)
@@ -98,9 +103,11 @@ def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.Re
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _rejected(batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
+def _rejected(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
     """The invalid rows, unchanged, and why each was rejected."""
     raw = {name: batch.column(name) for name in batch.schema.names if name not in (ERROR, RULES)}
+    if job.checker.form == "lines":
+        raw[LINE] = as_text(raw[LINE])
     columns = {**raw, ERROR: checked_rows.error, RULES: checked_rows.rules}
     return pa.RecordBatch.from_pydict(columns).filter(pc.invert(checked_rows.valid))
 
@@ -108,9 +115,3 @@ def _rejected(batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatc
 def _with_text_values(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Reasons whose values are strings, because an Arrow column has a single type."""
     return [{**r, "value": None if r["value"] is None else str(r["value"])} for r in reasons]
-
-
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    if name not in batch.schema.names:
-        raise TableError(f"--partition-by {name}: the input has no such column")
-    return batch.column(name)

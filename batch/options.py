@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from churn_model.errors import BatchError
@@ -15,6 +16,11 @@ Format = Literal["parquet", "csv", "json", "table"]
 Mode = Literal["error", "overwrite", "append"]
 
 _FORMATS: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+_UNDECODED = re.compile("[\ud800-\udfff]")
+"""Stands for bytes of the command line that are not valid UTF-8."""
+
+_COMPRESSIONS = (".gz", ".bz2", ".zst", ".zstd", ".lz4", ".snappy", ".xz", ".deflate", ".br")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,8 @@ class ScoreOptions:
         for flag in ("input", "output"):
             if not vars(self)[flag]:
                 raise BatchError(f"--{flag} is empty; name a file, a folder or a table")
+            if _UNDECODED.search(vars(self)[flag]):
+                raise BatchError(f"--{flag}: {vars(self)[flag]!a} is not valid Unicode; rename it")
         if self.engine == "local" and "table" in (self.source_format, self.target_format):
             raise BatchError("catalog tables (--format table) need --engine spark")
         if self.partition_by and self.source_format == "json":
@@ -65,6 +73,8 @@ class ScoreOptions:
 
 
 def _format_of(name: str) -> Format:
-    """The format that a file name implies, also when it is compressed: ``customers.csv.gz``."""
-    end = name[-12:]  # long enough for ".ndjson.zstd"
-    return next((kind for suffix, kind in _FORMATS.items() if suffix in end), "parquet")
+    """The format that the last suffix of a name implies, before that of a compression."""
+    path = PurePosixPath(name.rstrip("/").lower())
+    if path.suffix in _COMPRESSIONS:
+        path = path.with_suffix("")
+    return _FORMATS.get(path.suffix, "parquet")

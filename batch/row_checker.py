@@ -31,7 +31,7 @@ ERROR, RULES = "error", "rules"
 """Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
 
 LINE = "value"
-"""The only column of a source with JSON lines."""
+"""The only column of a source with JSON lines: their bytes."""
 
 CORRUPT = "corrupt_line"
 """The column for CSV rows with more or fewer cells than the header: the unchanged row."""
@@ -45,6 +45,8 @@ _ARROW: dict[Kind, pa.DataType] = {
     "identifier": pa.string(),
 }
 _INVALID_JSON: Rule = ("json_invalid", "is not valid JSON")
+_NOT_UTF8: Rule = ("string_unicode", "is not valid UTF-8")
+_NOT_UNICODE: Rule = ("string_unicode", "must be valid Unicode")
 _UNEVEN: Rule = ("csv_row", "has more or fewer cells than the header")
 
 
@@ -106,12 +108,30 @@ def arrow_schema(schema: RecordSchema) -> pa.Schema:
 
 @dataclass(frozen=True)
 class RowChecker:
-    """Checks the batches of one source. It can be pickled, because Spark sends it to executors."""
+    """Checks the batches of one source. It can be pickled, because Spark sends it to executors.
+
+    ``folders``: the columns whose values are names of folders (``column=value``), and are strings
+    also if the other columns have types.
+    """
 
     schema: RecordSchema
     descriptor: TableDescriptor
     form: Form
     source: str
+    folders: tuple[str, ...] = ()
+
+    def with_folders(self, names: Sequence[str]) -> RowChecker:
+        """The same for a source with these columns in the names of folders.
+
+        Raises TableError if JSON lines, which have no columns, would need one of them.
+        """
+        fields = sorted({*names} & {*self.descriptor.columns.values()})
+        if fields and self.form == "lines":
+            raise TableError(
+                f"{self.source}: folders are named {fields[0]}=..., but a field of JSON lines must "
+                "be in the lines; add it to them, or rename the folders"
+            )
+        return replace(self, folders=tuple(names))
 
     def columns(self, names: Sequence[str]) -> dict[str, str]:
         """The source's columns of the schema's fields: field -> column.
@@ -154,23 +174,42 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
-        arrays = {field: plain(batch.column(name)) for field, name in names.items()}
+        arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        typed: dict[str, pd.Series[Any]] = {}
         if self.form == "typed":
-            frame = pd.DataFrame({field: to_series(array) for field, array in arrays.items()})
-            checked = check_frame(frame, self.schema)
+            fields = [field for field, name in names.items() if name not in self.folders]
+            typed = {field: to_series(arrays[field]) for field in fields}
+        if typed and len(typed) == len(arrays):
+            checked = check_frame(pd.DataFrame(typed), self.schema)
         else:
             kinds = {column.name: column.kind for column in self.schema}
-            cells = {field: self._cells(kinds[field], array) for field, array in arrays.items()}
-            checked, frame = check_texts(cells, self.schema, self.descriptor)
-            if CORRUPT in batch.schema.names:
-                uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
-                checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
+            cells = {
+                field: self._cells(kinds[field], array)
+                for field, array in arrays.items()
+                if field not in typed
+            }
+            checked, _ = check_texts(cells, self.schema, self.descriptor, typed)
+        checked = self._reject_undecoded(checked, batch, names)
+        if CORRUPT in batch.schema.names and self.form == "text":
+            uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
+            checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
         identifiers = {
             column.name: as_text(arrays[column.name])
             for column in self.schema.identifiers
             if column.name in arrays
         }
         return _checked_rows(checked, identifiers, self.schema)
+
+    def _reject_undecoded(
+        self, checked: Checked, batch: pa.RecordBatch, names: Mapping[str, str]
+    ) -> Checked:
+        """Reject the rows whose identifier is not valid UTF-8: two of them could look equal."""
+        for column in self.schema.identifiers:
+            array = batch.column(names[column.name]) if column.name in names else pa.nulls(0)
+            rows = _undecoded_rows(array)
+            rejected = np.array(rows, dtype=np.intp)
+            checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
+        return checked
 
     def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
         """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
@@ -184,12 +223,16 @@ class RowChecker:
     def _check_lines(self, lines: Sequence[str | bytes | None]) -> CheckedRows:
         records: list[Any] = []
         broken: list[int] = []
+        undecoded: list[int] = []
         for row, line in enumerate(lines):
             try:
-                records.append(orjson.loads(line or b""))
+                record, decoded = _parse_line(line or b"")
             except orjson.JSONDecodeError:
-                records.append({})
+                record, decoded = {}, True
                 broken.append(row)
+            records.append(record)
+            if not decoded:
+                undecoded.append(row)
         columns = self.descriptor.columns
         if any(field != name for field, name in columns.items()):
             records = [
@@ -201,6 +244,9 @@ class RowChecker:
         checked = check_records(records, self.schema)
         if broken:
             checked = _reject_rows(checked, np.array(broken), _INVALID_JSON)
+        accepted = [row for row in undecoded if checked.valid[row]]
+        if accepted:
+            checked = _reject_rows(checked, np.array(accepted), _NOT_UTF8)
         identifiers = {
             name: pa.array(
                 [
@@ -214,14 +260,35 @@ class RowChecker:
         return _checked_rows(checked, identifiers, self.schema)
 
 
-def _reject_rows(checked: Checked, rows: npt.NDArray[Any], reason: Rule) -> Checked:
+def _parse_line(line: str | bytes) -> tuple[Any, bool]:
+    """The value of a JSON line, and whether the line is valid UTF-8.
+
+    If it is not, the strings at its top level that contain the invalid bytes are not valid Unicode,
+    so that no two of them become equal. Raises orjson.JSONDecodeError.
+    """
+    try:
+        text = line if isinstance(line, str) else line.decode()
+    except UnicodeDecodeError:
+        record = orjson.loads(line.decode(errors="replace"))  # type: ignore[union-attr]
+        if isinstance(record, dict):
+            record = {
+                name: value.replace("\ufffd", "\udcff") if isinstance(value, str) else value
+                for name, value in record.items()
+            }
+        return record, False
+    return orjson.loads(text), True
+
+
+def _reject_rows(
+    checked: Checked, rows: npt.NDArray[Any], reason: Rule, field: str = ""
+) -> Checked:
     """Reject whole rows: the reason replaces the errors of their cells."""
     if not len(rows):
         return checked
     others = checked.errors.without_rows(rows, checked.n)
     valid = checked.valid.copy()
     valid[rows] = False
-    errors = FieldErrors([ErrorGroup("", *reason, np.sort(rows)), *others.groups])
+    errors = FieldErrors([ErrorGroup(field, *reason, np.sort(rows)), *others.groups])
     return replace(checked, valid=valid, errors=errors)
 
 
@@ -239,13 +306,46 @@ def _checked_rows(
     return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
 
 
+def _plain(array: pa.Array) -> pa.Array:
+    """A plain column with valid strings."""
+    array = plain(array)
+    return as_text(array.cast(pa.large_binary())) if _is_undecoded(array) else array
+
+
+def _is_undecoded(array: pa.Array) -> bool:
+    """Whether a column of strings contains invalid UTF-8, which Parquet files may do."""
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return False
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return True
+    return False
+
+
+def _undecoded_rows(array: pa.Array) -> list[int]:
+    array = plain(array)
+    if not _is_undecoded(array):
+        return []
+    values = array.cast(pa.large_binary()).to_pylist()
+    return [row for row, value in enumerate(values) if value is not None and not _is_utf8(value)]
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def as_text(array: pa.Array) -> pa.Array:
     """A column as strings (n,): invalid UTF-8 becomes U+FFFD, values of other types become null."""
     if array.type == pa.string():
         return array
     if pa.types.is_large_string(array.type):
         return array.cast(pa.string())
-    if not pa.types.is_binary(array.type):
+    if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
         return pa.nulls(len(array), pa.string())
     try:
         return array.cast(pa.string())

@@ -9,7 +9,7 @@ from typing import Any
 from batch.job import Job
 from batch.options import Format, ScoreOptions
 from batch.progress import stage
-from batch.row_checker import Form, RowChecker
+from batch.row_checker import CORRUPT, RULES, Form, RowChecker
 from churn_model.errors import BatchError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import OUTPUT_COLUMNS
@@ -18,6 +18,9 @@ from pyfunc.environment import quiet_mlflow
 from pyfunc.loaded_version import LoadedVersion, read_version
 
 _FORMS: dict[Format, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
+
+_OTHER_COLUMNS = ("run", "scored_at", RULES, CORRUPT)
+"""Columns of results besides identifiers, scores and version; ``run`` is in folder names."""
 
 
 def score_table(options: ScoreOptions) -> dict[str, Any]:
@@ -68,9 +71,18 @@ def _descriptor(options: ScoreOptions, schema: RecordSchema) -> TableDescriptor:
 
 
 def _check_partitions(job: Job) -> None:
-    """Raise BatchError if a partition has the name of a result column."""
+    """Raise BatchError if results cannot be partitioned by these columns."""
+    names = job.partition_by
     identifiers = {column.name for column in job.checker.schema.identifiers}
-    results = {*identifiers, *OUTPUT_COLUMNS, *job.version_columns()}
-    duplicates = sorted(results & set(job.partition_by))
+    results = {*identifiers, *OUTPUT_COLUMNS, *job.version_columns(), *_OTHER_COLUMNS}
+    duplicates = sorted(results & set(names))
     if duplicates:
         raise BatchError(f"--partition-by {','.join(duplicates)}: the results have such a column")
+    if len(set(names)) < len(names):
+        raise BatchError(f"--partition-by {','.join(names)}: names a column twice")
+    for name in names:
+        if name.startswith(("_", ".")):
+            raise BatchError(
+                f"--partition-by {name}: folders whose names begin with {name[0]!r} are ignored by "
+                "most readers; rename the column"
+            )

@@ -8,19 +8,22 @@ from typing import Any
 import mlflow
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import StringType, StructField, StructType
 
 from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
-from batch.output import REJECTED, SCORED, Destination, OutputFolder
+from batch.output import REJECTED, SCORED, Destination, check_separate
+from batch.output_folder import OutputFolder
+from batch.partitions import as_partition_texts
 from batch.progress import polled
-from batch.row_checker import CORRUPT, ERROR, RULES
+from batch.row_checker import CORRUPT, ERROR, LINE, RULES, as_text
 from batch.spark_errors import one_line_errors
-from batch.spark_files import column_of, read, rejected_rules, write
+from batch.spark_files import column_of, read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
+from batch.stores import LocalStore
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
 
@@ -30,32 +33,55 @@ def run(spark: SparkSession, job: Job, output: str, mode: Mode) -> dict[str, Any
 
     Raises BatchError or TableError; then no output was written.
     """
-    destination: Destination
-    if job.target_format == "table":
-        destination = OutputTables(spark, output, mode)
-    else:
-        destination = OutputFolder(HadoopStore(spark), output.rstrip("/"), job.run, mode)
+    with one_line_errors(output, output):
+        destination = _destination(spark, job, output, mode)
     with one_line_errors(job.source, output), polled("tasks", lambda: _task_counts(spark)):
         return score_and_publish(job, destination, lambda: _score(spark, job, destination))
 
 
+def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Destination:
+    """Where the results go. Raises BatchError if that overlaps with the input."""
+    if job.target_format == "table":
+        tables = OutputTables(spark, output, mode)
+        if job.source_format == "table":
+            tables.check_separate(job.source)
+        return tables
+    hadoop = HadoopStore(spark)
+    base = hadoop.absolute(output)
+    if job.source_format != "table":
+        check_separate(hadoop.matches(job.source), base)
+    if "://" in base:
+        return OutputFolder(hadoop, base, job.run, mode)
+    return OutputFolder(LocalStore(), base, job.run, mode, hadoop.scheme_of_paths())
+
+
 def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts:
-    raw = read(spark, job)
-    read_rows, scored_rows = Observation("read"), Observation("scored")
-    observed = raw.observe(read_rows, _row_count())
-    scored = _scored(spark, job, observed).observe(scored_rows, _row_count())
-    write(scored, job, destination.folder(SCORED))
-    counts = RowCounts(read=read_rows.get["n"], scored=scored_rows.get["n"])
+    raw, folders = read(spark, job)
+    job = job.with_folders(folders)
+    job.check_partition_columns(raw.columns)
+    read_rows = Observation("read")
+    observed = raw.observe(read_rows, F.count(F.lit(1)).alias("n"))
+    counts = RowCounts()
+    counts.scored = _write(spark, job, destination, SCORED, _scored(spark, job, observed))
+    counts.read = read_rows.get["n"]
     if counts.read == counts.scored:
-        nothing = spark.createDataFrame([], _rejected_schema(raw))
+        nothing = spark.createDataFrame([], _rejected_schema(job, raw))
         write(nothing, job, destination.folder(REJECTED))
         return counts
-    rejected_rows = Observation("rejected")
-    rejected = _rejected(job, raw).observe(rejected_rows, _row_count())
-    write(rejected, job, destination.folder(REJECTED))
-    counts.rejected = rejected_rows.get["n"]
-    counts.reasons = rejected_rules(spark, job, destination.folder(REJECTED))
+    rejected = _rejected(job, raw)
+    counts.rejected = _write(spark, job, destination, REJECTED, rejected)
+    folder = destination.folder(REJECTED)
+    counts.reasons = rejected_rules(spark, job, folder, rejected.schema)
     return counts
+
+
+def _write(
+    spark: SparkSession, job: Job, destination: Destination, kind: str, frame: DataFrame
+) -> int:
+    """Write rows; returns how many were written."""
+    target = destination.folder(kind)
+    write(frame, job, target)
+    return written_rows(spark, job, target, frame.schema).count()
 
 
 def _task_counts(spark: SparkSession) -> tuple[int, int]:
@@ -66,10 +92,6 @@ def _task_counts(spark: SparkSession) -> tuple[int, int]:
         sum(stage.numCompletedTasks for stage in stages if stage),
         sum(stage.numTasks for stage in stages if stage),
     )
-
-
-def _row_count() -> Column:
-    return F.count(F.lit(1)).alias("n")
 
 
 def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
@@ -101,18 +123,22 @@ def _valid(job: Job, raw: DataFrame) -> DataFrame:
     checker, partition_by = job.checker, job.partition_by
     names = [*checker.columns(raw.columns).values(), *partition_by]
     if checker.form == "lines":
-        names = raw.columns
+        names = raw.columns  # the checker has no columns to choose
     elif CORRUPT in raw.columns:
         names.append(CORRUPT)
     output_schema: Any = signature(checker.schema).inputs.as_spark_schema()
+    texts = job.text_partitions
     for name in partition_by:
-        output_schema = output_schema.add(raw.schema[name])
+        field = StructField(name, StringType()) if name in texts else raw.schema[name]
+        output_schema = output_schema.add(field)
 
     def keep_valid(rows: pa.RecordBatch) -> pa.RecordBatch:
         checked_rows = checker(rows)
         valid = checked_rows.accepted(checker.schema)
         for name in partition_by:
-            valid = valid.append_column(name, rows.column(name).filter(checked_rows.valid))
+            column = rows.column(name)
+            column = as_partition_texts(name, column) if name in texts else column
+            valid = valid.append_column(name, column.filter(checked_rows.valid))
         return valid
 
     return _map_batches(keep_valid, raw, list(dict.fromkeys(names)), output_schema)
@@ -122,19 +148,27 @@ def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The invalid rows, unchanged, and why each was rejected."""
     checker = job.checker
     names = [name for name in raw.columns if name not in (ERROR, RULES)]
+    texts = job.text_partitions
 
     def keep_rejected(rows: pa.RecordBatch) -> pa.RecordBatch:
         checked_rows = checker(rows)
+        if checker.form == "lines":
+            rows = pa.RecordBatch.from_pydict({LINE: as_text(rows.column(LINE))})
+        for name in texts:
+            index = rows.schema.get_field_index(name)
+            rows = rows.set_column(index, name, as_partition_texts(name, rows.column(index)))
         rows = rows.append_column(ERROR, checked_rows.error)
         rows = rows.append_column(RULES, checked_rows.rules)
         return rows.filter(pc.invert(checked_rows.valid))
 
-    return _map_batches(keep_rejected, raw, names, _rejected_schema(raw))
+    return _map_batches(keep_rejected, raw, names, _rejected_schema(job, raw))
 
 
-def _rejected_schema(raw: DataFrame) -> StructType:
+def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
     fields = [field for field in raw.schema.fields if field.name not in (ERROR, RULES)]
-    return StructType([*fields, *(StructField(name, StringType()) for name in (ERROR, RULES))])
+    fields += [StructField(name, StringType()) for name in (ERROR, RULES)]
+    texts = (*job.text_partitions, *([LINE] if job.checker.form == "lines" else []))
+    return StructType([StructField(f.name, StringType()) if f.name in texts else f for f in fields])
 
 
 def _map_batches(

@@ -35,6 +35,8 @@ def one_line_errors(source: str, output: str) -> Iterator[None]:
         if write_error and _READING not in text:
             raise not_writable(output, write_error[0]) from None
         raise BatchError(f"{source}: {redact(cause(text))}") from None
+    except OSError as error:  # of Python, which only writes
+        raise not_writable(output, error) from None
 
 
 def cause(text: str) -> str:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
 from batch.options import Format
+from batch.partitions import as_partition_texts, folder_name
 from churn_model.errors import BatchError
 
 _FLUSH_BYTES = 1 << 24
-_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 class Writer:
     """Writes batches of one schema; without rows it writes one empty file.
+
+    ``rows``: how many rows are in the files that were written.
 
     Raises BatchError if the format cannot hold the columns, and OSError.
     """
@@ -29,6 +31,7 @@ class Writer:
         self.folder = Path(folder)
         self.kind = kind
         self.partition_by = partition_by
+        self.rows = 0
         self._schema: pa.Schema | None = None
         self._pending: list[pa.RecordBatch] = []
         self._bytes = 0
@@ -65,6 +68,7 @@ class Writer:
                     f"--output-format {self.kind} cannot hold these columns ({error}); choose "
                     "another format"
                 ) from None
+            self.rows += part.num_rows
         self._files += 1
 
 
@@ -89,26 +93,29 @@ def _write_lines(table: pa.Table, file: Path) -> None:
 def _partitions(
     table: pa.Table, folder: Path, by: tuple[str, ...]
 ) -> Iterator[tuple[Path, pa.Table]]:
-    """The folder and the rows of each partition, named as Hive names them."""
+    """The folder and the rows of each partition; the rows keep their order."""
     if not by:
         yield folder, table
         return
-    keys = table.select(list(by)).group_by(list(by)).aggregate([]).to_pylist()
-    other_columns = [name for name in table.schema.names if name not in by]
-    for key in keys:
-        names = [f"{k}={_NULL if v is None else v}" for k, v in key.items()]
+    texts = [as_partition_texts(name, table.column(name).combine_chunks()) for name in by]
+    other_columns = table.drop_columns(list(by))
+    for rows in _equal_rows(texts):
+        names = (
+            folder_name(*pair) for pair in zip(by, (t[rows[0]].as_py() for t in texts), strict=True)
+        )
         subfolder = folder.joinpath(*names)
         subfolder.mkdir(parents=True, exist_ok=True)
-        yield subfolder, table.filter(_rows_with(table, key)).select(other_columns)
+        yield subfolder, other_columns.take(pa.array(rows))
 
 
-def _rows_with(table: pa.Table, key: dict[str, Any]) -> Any:
-    """Which rows have these values, as a mask (n,)."""
-    mask: Any = True
-    for name, value in key.items():
-        column = table.column(name)
-        mask = pc.and_(mask, pc.is_null(column) if value is None else pc.equal(column, value))
-    return mask
+def _equal_rows(columns: list[pa.Array]) -> list[npt.NDArray[np.int64]]:
+    """The numbers of the rows with equal values, for each combination of values that occurs."""
+    group = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        codes = column.dictionary_encode(null_encoding="encode").indices.to_numpy()
+        _, group = np.unique(group * (len(codes) + 1) + codes, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
 
 
 _WRITERS: dict[str, tuple[Callable[[pa.Table, Path], None], str]] = {

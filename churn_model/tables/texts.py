@@ -30,16 +30,21 @@ _NO_ROWS: npt.NDArray[np.intp] = np.array([], dtype=np.intp)
 
 
 def check_texts(
-    cells: Mapping[str, pd.Series[Any]], schema: RecordSchema, descriptor: TableDescriptor
+    cells: Mapping[str, pd.Series[Any]],
+    schema: RecordSchema,
+    descriptor: TableDescriptor,
+    typed: Mapping[str, pd.Series[Any]] | None = None,
 ) -> tuple[Checked, pd.DataFrame]:
     """Parse and check a table's columns (field -> n cells); return the result and the parsed table.
 
-    A column that is numerical already (n,) is checked only.
+    A column that is numerical already (n,) is checked only, and so are all columns of ``typed``.
     """
     frame = pd.DataFrame(index=next(iter(cells.values())).index)
     unparsed: list[ErrorGroup] = []
     for column in schema:
-        if column.name in cells:
+        if typed and column.name in typed:
+            frame[column.name] = typed[column.name]
+        elif column.name in cells:
             frame[column.name], rows = _parse(column, cells[column.name], descriptor)
             if len(rows):
                 unparsed.append(ErrorGroup(column.name, *PARSING_ERRORS[column.kind], rows))

@@ -56,6 +56,21 @@ def test_json_lines_are_scored_and_rejected_like_the_pyfunc(engine, model, tmp_p
     assert rejected <= {json.dumps(customer) for customer in customers}
 
 
+def test_json_lines_with_invalid_utf8_are_rejected(engine, registry, tmp_path, capsys):
+    lines = [json.dumps(awkward.GOOD | {"customer_id": "c@"}).encode() for _ in range(3)]
+    bad = [
+        line.replace(b"@", byte) for line, byte in zip(lines, (b"1", b"\xff", b"\xfe"), strict=True)
+    ]
+    (tmp_path / "customers.json").write_bytes(b"\n".join(bad))
+    flags = ["--output-format", "parquet", "--max-rejected", 1]
+    source, out = tmp_path / "customers.json", tmp_path / "out"
+    code, summary, stderr = command(engine, capsys, source, out, *flags)
+    assert code == 0, stderr
+    assert [row["customer_id"] for row in rows(out, "scored")] == ["c1"]
+    assert summary["reasons"] == {"customer_id:string_unicode": 2}
+    assert {row["value"] for row in rows(out, "rejected")} == {bad[1].decode(errors="replace")}
+
+
 def test_the_server_scores_and_rejects_each_row_like_the_pyfunc(registry, model):
     customers = awkward.json_customers()
     expected = reported(model, pd.DataFrame(customers, dtype=object))

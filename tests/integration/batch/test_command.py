@@ -17,6 +17,8 @@ import pyarrow.parquet
 import pytest
 from pyspark.sql import functions as F  # noqa: N812
 
+from batch import writing
+from batch.partitions import folder_name
 from pyfunc import registry as models
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
@@ -114,6 +116,111 @@ def test_results_are_partitioned_by_columns_of_the_input(engine, source, tmp_pat
     assert "x" in stderr
 
 
+def test_partitions_are_named_as_hive_names_them(engine, customers, tmp_path, capsys):
+    """The names are written out here, so that both engines have the same ones."""
+    values = {
+        "x/../../../../evil/pwned": "x%2F..%2F..%2F..%2F..%2Fevil%2Fpwned",
+        "EU/West": "EU%2FWest",
+        "a=b%": "a%3Db%25",
+        "..": "..",
+        "a b'\"#:?*\\{}[]^\n\x7f": "a b%27%22%23%3A%3F%2A%5C%7B}%5B%5D%5E%0A%7F",
+        "客户🙂": "客户🙂",
+        "": "__HIVE_DEFAULT_PARTITION__",
+        None: "__HIVE_DEFAULT_PARTITION__",
+    }
+    numbers = {0.5: "0.5", 1e20: "1e+20", float("nan"): "NaN", float("-inf"): "-Infinity"}
+    n = len(values)
+    table = pa.Table.from_pandas(customers[:n].drop(columns="region"), preserve_index=False)
+    table = table.append_column("k/", pa.array(values, pa.string()))
+    floats = pa.array([*numbers, *numbers], pa.float64())
+    pyarrow.parquet.write_table(table.append_column("f", floats), tmp_path / "t.parquet")
+    out = tmp_path / "a" / "b" / "c" / "d" / "out"
+    code, summary, _ = command(
+        engine, capsys, tmp_path / "t.parquet", out, "--partition-by", "k/,f"
+    )
+    assert (code, summary["scored"]) == (0, n)
+    run = next((out / "scored").iterdir())
+    folders = {path.relative_to(run).parent.as_posix() for path in run.rglob("*.parquet")}
+    pairs = zip(values.values(), [*numbers.values(), *numbers.values()], strict=True)
+    assert folders == {f"k%2F={k}/f={f}" for k, f in pairs}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "t.parquet"}
+    schema = pa.schema([("k/", pa.string()), ("f", pa.string())])
+    partitioning = ds.partitioning(schema, flavor="hive")
+    read = ds.dataset(run, partitioning=partitioning).to_table().to_pylist()
+    ids = customers["customer_id"].tolist()
+    wanted = dict(zip(ids, [value or None for value in values], strict=False))
+    assert {row["customer_id"]: row["k/"] for row in read} == wanted
+
+
+def test_rows_that_were_not_written_are_an_error(registry, source, tmp_path, capsys, monkeypatch):
+    partitions = writing._partitions
+    monkeypatch.setattr(writing, "_partitions", lambda *given: list(partitions(*given))[1:])
+    code, _, stderr = command("local", capsys, source, tmp_path / "out", "--partition-by", "region")
+    assert code == 1
+    assert_one_line(stderr)
+    assert "300 rows were read, but " in stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("names", ["run", "_a", "a,a", "rules"])
+def test_results_that_could_not_be_read_again_are_not_written(
+    source, registry, tmp_path, capsys, names
+):
+    code, _, stderr = command("local", capsys, source, tmp_path / "out", "--partition-by", names)
+    assert code == 1
+    assert_one_line(stderr)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_folders_of_the_input_are_columns_that_are_read_like_csv_cells(
+    engine, customers, tmp_path, capsys, file_format
+):
+    frame = customers[:6].drop(columns="region")
+    frame["total_charges"] = ["846", "846.50", "", "1e2", "x", "007"]
+    frame["customer_id"] = ["007", "a/b=c%", "客户", "7", "e", "f"]
+    for row in frame.to_dict("records"):
+        names = (folder_name(name, row.pop(name)) for name in ("customer_id", "total_charges"))
+        folder = tmp_path.joinpath("in", *names)
+        folder.mkdir(parents=True)
+        if file_format == "csv":
+            extra = "only one cell\n" if folder.name.endswith("=846") else ""
+            lines = [",".join(row), ",".join(map(str, row.values())), extra]
+            (folder / "part.csv").write_text("\n".join(lines))
+        else:
+            pyarrow.parquet.write_table(pa.Table.from_pylist([row]), folder / "part.parquet")
+    flags = ["--format", file_format, "--output-format", "parquet", "--max-rejected", 1]
+    code, _, stderr = command(engine, capsys, tmp_path / "in", tmp_path / "out", *flags)
+    assert code == 0, stderr
+    frame["total_charges"] = [846.0, 846.5, None, 100.0, None, 7.0]
+    expected = models.load().predict(frame)
+    wanted = dict(zip(expected["customer_id"], expected["churn_probability"], strict=True))
+    del wanted["e"]
+    scored = rows(tmp_path / "out", "scored")
+    probabilities = {row["customer_id"]: row["churn_probability"] for row in scored}
+    assert probabilities == pytest.approx(wanted, abs=1e-12)
+    rejected = rows(tmp_path / "out", "rejected")
+    uneven = {"007": ":csv_row"} if file_format == "csv" else {}
+    rules = {row["customer_id"]: row["rules"] for row in rejected}
+    assert rules == {"e": "total_charges:float_parsing"} | uneven
+    assert {row["total_charges"] for row in rejected} == {"x"} | ({"846"} if uneven else set())
+
+
+def test_folders_of_json_lines_are_not_fields(engine, customers, tmp_path, capsys):
+    for name in ("month=1", "age=30"):
+        folder = tmp_path / name.partition("=")[0] / name
+        folder.mkdir(parents=True)
+        customers[:3].drop(columns="region").to_json(
+            folder / "a.json", orient="records", lines=True
+        )
+    flags = ["--format", "json"]
+    assert command(engine, capsys, tmp_path / "month", tmp_path / "out", *flags)[0] == 0
+    code, _, stderr = command(engine, capsys, tmp_path / "age", tmp_path / "out2", *flags)
+    assert code == 1
+    assert_one_line(stderr)
+    assert "folders are named age=" in stderr
+
+
 def test_the_mode_says_whether_an_output_is_kept_appended_to_or_overwritten(
     engine, source, tmp_path, capsys
 ):
@@ -129,6 +236,43 @@ def test_the_mode_says_whether_an_output_is_kept_appended_to_or_overwritten(
     assert command(engine, capsys, source / "b.parquet", out, "--mode", "overwrite")[0] == 0
     assert len(rows(out, "scored")) == 100
     assert not list(tmp_path.glob("out.partial*"))
+
+
+@pytest.mark.parametrize("place", ["the input", "inside the input", "around the input"])
+def test_an_output_that_overlaps_with_the_input_is_rejected(
+    engine, source, tmp_path, capsys, place
+):
+    outputs = {
+        "the input": source,
+        "inside the input": source / "out",
+        "around the input": tmp_path,
+    }
+    out = outputs[place]
+    (tmp_path / "link").symlink_to(source)
+    for mode in ("append", "overwrite"):
+        code, _, stderr = command(engine, capsys, tmp_path / "link", out, "--mode", mode)
+        assert code == 1
+        assert_one_line(stderr)
+        assert "overlaps with the input" in stderr
+    assert {path.name for path in source.iterdir()} == {"a.parquet", "b.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "link"}
+
+
+def test_only_what_the_command_wrote_is_overwritten(engine, source, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert command(engine, capsys, source, out)[0] == 0
+    (out / "scored" / "notes.txt").write_text("mine")
+    code, _, stderr = command(engine, capsys, source, out, "--mode", "overwrite")
+    assert code == 1
+    assert_one_line(stderr)
+    assert "contains scored/notes.txt" in stderr
+    assert (out / "scored" / "notes.txt").read_text() == "mine"
+    (out / "scored" / "notes.txt").unlink()
+    # each engine may replace what the other one wrote, with Hadoop's checksums
+    assert command("local", capsys, source / "b.parquet", out, "--mode", "overwrite")[0] == 0
+    assert len(rows(out, "scored")) == 100
+    assert command(engine, capsys, source, out, "--mode", "overwrite")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
 def test_the_exit_code_is_2_if_too_many_rows_or_all_were_rejected(engine, tmp_path, capsys):

@@ -52,6 +52,13 @@ def test_every_flag_reaches_its_option():
         ("customers.jsonl.bz2", "json"),
         ("customers.parquet", "parquet"),
         ("csv/customers", "parquet"),
+        ("d.csv.parquet", "parquet"),
+        ("d.json.csv", "csv"),
+        ("customers.csv/", "csv"),
+        ("CUSTOMERS.CSV.GZ", "csv"),
+        ("folder.csv/part-0", "parquet"),
+        ("hdfs://host/in/*.ndjson", "json"),
+        ("catalog.schema.csv_table", "parquet"),
     ],
 )
 def test_the_inputs_name_implies_its_format(name, expected):
@@ -80,6 +87,7 @@ def test_wrong_usage_is_1_because_2_means_rejected(capsys, flags, complaint):
     ("flags", "complaint"),
     [
         (["--input="], "--input is empty"),
+        (["--output=\udcff"], "--output: '.udcff' is not valid Unicode"),
         (["--engine", "local", "--format", "table"], "need --engine spark"),
         (["--format", "json", "--partition-by", "plan"], "JSON lines have none"),
     ],

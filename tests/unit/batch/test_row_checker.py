@@ -95,6 +95,32 @@ def test_only_the_line_that_is_not_valid_json_is_rejected(customer):
     assert all(":dict_type" in rule for rule in rules[2:4])
 
 
+def test_a_json_line_that_is_not_valid_utf8_is_rejected(customer):
+    lines = [json.dumps(customer | {"customer_id": "c@"}).encode() for _ in range(4)]
+    lines[0] = lines[0].replace(b"@", b"\xff")
+    lines[1] = lines[1].replace(b"@", b"\xfe")
+    lines[2] = lines[2].replace(b"}", b', "note": "\xff"}')
+    lines[3] = lines[3].replace(b"@", "\ufffd".encode())
+    batch = pa.RecordBatch.from_pydict({LINE: pa.array([*lines, b"\xff{"], pa.binary())})
+    checked_rows = checker("lines")(batch)
+    unicode = "customer_id:string_unicode"
+    rules = [unicode, unicode, ":string_unicode", None, ":json_invalid"]
+    assert checked_rows.rules.to_pylist() == rules
+    identifiers = checked_rows.accepted(CUSTOMER_SCHEMA).column("customer_id").to_pylist()
+    assert identifiers == ["c\ufffd"], "as it is in the line"
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_an_identifier_of_a_typed_column_that_is_not_valid_utf8_is_rejected(customer, kind):
+    binary = pa.binary() if kind == pa.string() else pa.large_binary()
+    identifiers = pa.array([b"c\xff", b"c\xfe", b"c"], binary).view(kind)
+    table = {name: pa.array([value] * 3) for name, value in customer.items()}
+    batch = pa.RecordBatch.from_pydict(table | {"customer_id": identifiers})
+    checked_rows = checker("typed")(batch)
+    assert checked_rows.rules.to_pylist() == ["customer_id:string_unicode"] * 2 + [None]
+    assert checked_rows.accepted(CUSTOMER_SCHEMA).column("customer_id").to_pylist() == ["c"]
+
+
 def test_large_integers_are_not_changed(customer):
     largest = 2.0**63 - 1024  # the largest double below 2**63
     rows = [customer | {"tenure": tenure} for tenure in (largest, None, 3.0, 1e300)]
