@@ -59,18 +59,21 @@ class ScoringExecutor:
         """The result of ``function``, run in a thread whatever the size of the body.
 
         Raises ApiError 504 if it does not end in the request's time, which its body and its
-        previous steps have used a part of. A thread cannot be stopped, so its work continues and
-        counts towards the capacity until it ends; timed-out work therefore cannot pile up.
+        previous steps have used a part of. Work that has not begun is dropped. A thread cannot be
+        stopped, so work that has begun counts towards the capacity until it ends; timed-out work
+        therefore cannot pile up.
         """
         remaining = started + self.seconds - perf_counter()
         if remaining <= 0:
             raise self._timed_out()
-        future = asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
+        work = self.pool.submit(function, *arguments)
+        future = asyncio.wrap_future(work)
         try:
             return await asyncio.wait_for(asyncio.shield(future), remaining)
         except asyncio.TimeoutError:
-            self.capacity.in_use += 1
-            future.add_done_callback(self.capacity.release)
+            if not work.cancel():
+                self.capacity.in_use += 1
+                future.add_done_callback(self.capacity.release)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise self._timed_out() from None
 

@@ -47,6 +47,26 @@ def test_work_that_outlives_its_request_uses_capacity_until_it_ends():
     assert asyncio.run(run()) == (504, 1, 0)
 
 
+def test_work_that_has_not_begun_when_its_request_ends_is_dropped():
+    ended, begun = threading.Event(), []
+    pool = executor()
+
+    async def run():
+        first = asyncio.create_task(pool.run(perf_counter(), 100, ended.wait))
+        await asyncio.sleep(0)
+        with pytest.raises(ApiError):
+            await pool.run(perf_counter(), 100, begun.append, 1)
+        with pytest.raises(ApiError):
+            await first
+        taken = pool.capacity.in_use
+        ended.set()
+        return taken
+
+    assert asyncio.run(run()) == 1
+    pool.pool.shutdown()
+    assert begun == []
+
+
 def test_all_steps_of_a_request_share_one_time_limit():
     pool = executor(seconds=10)
 
