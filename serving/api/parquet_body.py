@@ -147,10 +147,19 @@ def _read_arrays(
             raise too_many_customers(max_rows)
         if size > max_bytes:
             raise _too_large(max_bytes)
-        batches.append([plain(batch.column(name)) for name in columns])
+        batches.append([_valid(name, plain(batch.column(name))) for name in columns])
     if not batches:
         return [plain(pa.array([], types[name])) for name in columns]
     return [pa.concat_arrays(arrays) for arrays in zip(*batches, strict=True)]
+
+
+def _valid(name: str, array: pa.Array) -> pa.Array:
+    """The column, unless it has strings that are not valid UTF-8. Raises ApiError 400."""
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        raise ApiError(400, f"the column {name!r} has strings that are not UTF-8") from None
+    return array
 
 
 def _is_text(found: pa.DataType) -> bool:

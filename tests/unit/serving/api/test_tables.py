@@ -206,6 +206,19 @@ def claim_rows(body, rows, claimed):
     return body[: -8 - length] + changed + body[-8:]
 
 
+def test_identifiers_that_are_not_utf_8_are_rejected(post):
+    valid = pa.array([b"C\xff", b"C2"])
+    undecoded = pa.Array.from_buffers(pa.string(), 2, valid.buffers())
+    table = pa.Table.from_pandas(FRAME.head(2)).set_column(0, "customer_id", undecoded)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    status, reply = post(buffer.getvalue(), PARQUET)
+    assert (status, reply["message"]) == (
+        400,
+        "the column 'customer_id' has strings that are not UTF-8",
+    )
+
+
 def test_the_rows_of_a_parquet_file_are_counted_as_they_are_read():
     body = claim_rows(write(table_of(50)), 50, 1)
     assert pq.ParquetFile(io.BytesIO(body)).metadata.num_rows == 1
