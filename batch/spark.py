@@ -42,7 +42,7 @@ def run(spark: SparkSession, job: Job, output: str, mode: Mode) -> dict[str, Any
 def _destination(spark: SparkSession, job: Job, output: str, mode: Mode) -> Destination:
     """Where the results go. Raises BatchError if that overlaps with the input."""
     if job.target_format == "table":
-        tables = OutputTables(spark, output, mode)
+        tables = OutputTables(spark, output, mode, job.run)
         if job.source_format == "table":
             tables.check_separate(job.source)
         return tables

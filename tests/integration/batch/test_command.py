@@ -19,6 +19,8 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch import writing
 from batch.partitions import folder_name
+from batch.spark_tables import OutputTables
+from churn_model.errors import BatchError
 from pyfunc import registry as models
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
@@ -426,6 +428,71 @@ def test_catalog_tables_are_scored_into_catalog_tables(spark, source, tmp_path, 
         for name in ("people", "results_scored", "results_rejected"):
             spark.sql(f"DROP TABLE IF EXISTS {name}")
     assert command("local", capsys, "people", tmp_path / "o", *flags)[0] == 1
+
+
+class Killed(BaseException):
+    """The process ended; nothing was cleaned up."""
+
+
+class KilledTables(OutputTables):
+    """Tables whose process is killed before the n-th change of the catalog."""
+
+    changes = 0
+
+    def _sql(self, statement):
+        if statement.startswith(("ALTER", "DROP")):
+            self.changes -= 1
+            if self.changes < 0:
+                raise Killed
+        return super()._sql(statement)
+
+
+def write_tables(spark, kind, mode, run, changes=100):
+    """Publish two tables whose only row is the run; returns whether the run was killed."""
+    tables = kind(spark, "kill", mode, run)
+    tables.changes = changes
+    tables.reserve()
+    try:
+        tables.prepare()
+        for part in ("scored", "rejected"):
+            frame = spark.createDataFrame([(run,)], "run string")
+            frame.write.saveAsTable(tables.folder(part))
+        tables.publish({})
+    except Killed:
+        return True
+    finally:
+        tables.release()
+    return False
+
+
+def test_whenever_an_overwrite_of_tables_is_killed_no_results_are_lost(spark):
+    def kill_tables():
+        return [t.name for t in spark.catalog.listTables() if t.name.startswith("kill")]
+
+    def content():
+        names = ("kill_scored", "kill_rejected")
+        return [row["run"] for name in names for row in spark.table(name).collect()]
+
+    try:
+        changes, killed = 0, True
+        while killed:
+            write_tables(spark, OutputTables, "overwrite", "old")
+            killed = write_tables(spark, KilledTables, "overwrite", "new", changes)
+            with pytest.raises(BatchError, match="exists already"):
+                write_tables(spark, OutputTables, "error", "next")
+            assert content() in (["old"] * 2, ["new"] * 2)
+            assert sorted(kill_tables()) == ["kill_rejected", "kill_scored"]
+            changes += 1
+        assert content() == ["new"] * 2
+        assert changes > 6
+        spark.sql("DROP TABLE kill_scored")
+        spark.range(1).write.saveAsTable("kill_scored")
+        with pytest.raises(BatchError, match="churn score did not write"):
+            write_tables(spark, OutputTables, "overwrite", "next")
+        assert spark.table("kill_scored").count() == 1
+    finally:
+        for name in kill_tables():
+            spark.sql(f"DROP TABLE {name}")
 
 
 def test_a_killed_run_leaves_no_output_and_the_next_run_cleans_up(
