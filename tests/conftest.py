@@ -31,6 +31,7 @@ class _WholeFiles(LoadFileScheduling):
         return "spark" if nodeid.startswith(_SPARK) else super()._split_scope(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # also without pytest-xdist
 def pytest_xdist_make_scheduler(config, log):
     """How tests are distributed over several workers (``pytest -n 2``)."""
     return _WholeFiles(config, log)
