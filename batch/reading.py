@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,7 @@ def _csv(job: Job) -> Iterator[pa.RecordBatch]:
         "read_options": pyarrow.csv.ReadOptions(encoding=encoding),
     }
     names = _dataset(job.source, ds.CsvFileFormat(**options)).schema.names
+    check_reserved(job.source, names)
     conversion = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.binary()),
         strings_can_be_null=False,
@@ -130,6 +131,12 @@ def _csv(job: Job) -> Iterator[pa.RecordBatch]:
         nothing = pa.RecordBatch.from_pylist([], schema=schema)
         for rows in _with_uneven(nothing, _taken(uneven)):
             yield _with_folders(rows, values)
+
+
+def check_reserved(source: str, names: Sequence[str]) -> None:
+    """Raise TableError for a CSV table with the column in which corrupt rows are kept."""
+    if CORRUPT in names:
+        raise TableError(f"{source}: column {CORRUPT!r} is reserved for corrupt rows; rename it")
 
 
 def _taken(rows: deque[str]) -> list[str]:

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import StringType, StructField, StructType
 
 from batch.job import Job
+from batch.reading import check_reserved
 from batch.row_checker import CORRUPT, LINE, RULES
-from churn_model.errors import TableError
 
 _QUOTES = {"quote": '"', "escape": '"', "multiLine": "true"}
 
@@ -60,10 +60,7 @@ def _read_csv(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]
     )
     plain = reader.csv(job.source)
     names, folders = plain.columns, _folder_columns(plain)
-    if CORRUPT in names:
-        raise TableError(
-            f"{job.source}: column {CORRUPT!r} is reserved for corrupt rows; rename it"
-        )
+    check_reserved(job.source, names)
     schema = StructType()
     for name in (*names, CORRUPT):
         schema = schema.add(name, StringType())

@@ -158,6 +158,7 @@ class Routes:
         body = await self.body_reader.read_body(context, receive, max_bytes)
         if compressed:
             body = await self.executor.run_in_thread(context.started, decompress, body, max_bytes)
+            self.body_reader.budget.take(context, len(body))
         return served, body
 
     async def _admit(self, scope: Scope, rows: int) -> None:

@@ -89,7 +89,7 @@ def _digest(name: str, stored: StoredKey) -> bytes:
 
 def _end(expires: date | None) -> float:
     """The first second at which the key is invalid."""
-    if expires is None:
+    if expires is None or expires == date.max:
         return float("inf")
     midnight = datetime(expires.year, expires.month, expires.day, tzinfo=timezone.utc)
     return (midnight + timedelta(days=1)).timestamp()
@@ -141,8 +141,9 @@ class ReloadedKeys:
             try:
                 self.current = load_keys(self._file, self._pairs)
                 _logger.info("the API keys were read again from %s", self._file)
-            except InvalidParameter as error:
-                _logger.warning("the API keys were not read again: %s", error)
+            except Exception as error:  # whatever is in the file, the next version is read again
+                reason = error if isinstance(error, InvalidParameter) else type(error).__name__
+                _logger.warning("the API keys were not read again: %s", reason)
                 on_failure()
 
     def _file_state(self) -> tuple[int, int, int] | None:

@@ -44,11 +44,19 @@ def is_gzip(context: RequestContext) -> bool:
     )
 
 
+_MAGIC = b"\x1f\x8b\x08"
+_MOST_PARTS = 100
+_BYTES_PER_CHANCE = 2**20  # compressed data contains the magic number by chance, every 16 MiB
+
+
 def decompress(body: bytes, max_bytes: int) -> bytes:
     """The content of a gzip body; at most ``max_bytes`` (and a buffer) are decompressed.
 
-    Raises ApiError 413 for more, and 400 for a body that is not gzip or is cut off.
+    Raises ApiError 413 for more, and 400 for a body that is not gzip, is cut off, or may have more
+    than a hundred parts: each part of a gzip file, even an empty one, takes time.
     """
+    if body.count(_MAGIC) > _MOST_PARTS + len(body) // _BYTES_PER_CHANCE:
+        raise ApiError(400, "the gzip body has too many parts; compress it as one")
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
             content = file.read(max_bytes + 1)

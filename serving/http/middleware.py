@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 
@@ -10,7 +11,7 @@ from serving.http import errors
 from serving.http.api_keys import ReloadedKeys
 from serving.http.asgi import App, Message, Receive, Scope, Send, reply
 from serving.http.body_reader import BodyBudget, Disconnected
-from serving.http.errors import ApiError
+from serving.http.errors import ApiError, unavailable
 from serving.http.executor import Capacity
 from serving.http.rate_limit import RateLimiter
 from serving.http.request_context import RequestContext
@@ -63,6 +64,8 @@ class RequestContextMiddleware:
             rejection = errors.to_api_error(error)
             if rejection.status == 500:
                 self._log_exception(context)
+        except asyncio.CancelledError:  # the server does not wait any longer
+            rejection = unavailable("the server is shutting down")
         except Exception:
             rejection = ApiError(500, "internal error")
             self._log_exception(context)

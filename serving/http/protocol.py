@@ -35,7 +35,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.waiting_since: float | None = None
         self.has_part = False
         self.has_served = False
-        self._in_head = False
+        self._in_head = self._in_body = self._has_progress = False
         self._head_bytes = self._unreported_bytes = 0
         self._rejection: ApiError | None = None
         self._is_upgrade = False
@@ -53,9 +53,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.waiting_since is not None and not self.has_part:
             self.has_part = True
             self.waiting_since = self.loop.time()
-        was_in_head = self._in_head
+        self._has_progress = False
         self._feed(data)
-        if was_in_head and self._in_head:  # the parser reports a header when it is complete
+        if self._has_progress:
+            self._unreported_bytes = 0
+        else:  # the parser keeps a header or trailer in memory until it is complete
             self._unreported_bytes += len(data)
             if self._unreported_bytes > self.watch.limits.head_bytes:
                 self._close_with(self._head_too_large())
@@ -87,7 +89,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head = True
+        self._in_head = self._has_progress = True
         self._head_bytes = self._unreported_bytes = 0
         super().on_message_begin()
 
@@ -97,13 +99,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header has arrived."""
+        """A header has arrived, or a trailer after a chunked body, which is ignored."""
         self._count_head(len(name) + len(value))
-        super().on_header(name, value)
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The request can be handled."""
         self._in_head = False
+        self._has_progress = self._in_body = True
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             return
@@ -115,11 +119,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""
+        self._has_progress = True
         if not self._is_upgrade:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is complete."""
+        self._has_progress = True
+        self._in_body = False
         if not self._is_upgrade:
             super().on_message_complete()
 
@@ -128,7 +135,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.has_served = True
         if not self.pipeline:
             self.waiting_since = self.loop.time()
-            self.has_part = self._in_head
+            self.has_part = self._in_head or self._in_body
         super().on_response_complete()
 
     def _count_head(self, size: int) -> None:
@@ -167,8 +174,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _close_with(self, error: ApiError) -> None:
-        """Reply with an error and close, unless the reply to an earlier request is not complete."""
-        if self.cycle is None or self.cycle.response_complete:
+        """Close; reply with an error first, unless it would be taken for the reply to a request."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if is_answered and not self._in_body:
             self.transport.write(_whole_reply(error))
         self.transport.close()
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import select
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
 from serving.http import connections
+from serving.http.api_keys import add
 from tests.integration.serving.conftest import CUSTOMER, server_thread, until
 
 BODY = json.dumps(CUSTOMER).encode()
@@ -78,6 +81,55 @@ def test_a_body_of_an_upgrade_is_never_read_as_a_request(served):
     assert replies.count(b"HTTP/1.1") == 1
     assert replies.startswith(b"HTTP/1.1 400")
     assert b"churn_requests" not in replies
+
+
+def chunked(trailer: bytes, *headers: bytes) -> bytes:
+    lines = [b"POST /predict/single HTTP/1.1", b"Host: x", *headers, b"Transfer-Encoding: chunked"]
+    return b"\r\n".join(lines) + b"\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(BODY), BODY) + trailer
+
+
+def test_trailers_are_no_headers(served, tmp_path):
+    key = add(tmp_path / "keys.toml", "a").encode()
+    trailer = b"X-API-Key: " + key + b"\r\nX-Request-ID: trailer\r\n\r\n"
+    headers = [b"Content-Type: application/json", b"Connection: close"]
+    with server_thread(served, keys_file=tmp_path / "keys.toml") as server:
+        with connect(server, chunked(trailer, *headers)) as connection:
+            assert read_all(connection).startswith(b"HTTP/1.1 401 ")
+        request = chunked(trailer, *headers, b"X-API-Key: " + key)
+        with connect(server, request) as connection:
+            reply = read_all(connection)
+        assert reply.startswith(b"HTTP/1.1 200 ")
+        assert b"x-request-id: trailer" not in reply
+
+
+def test_an_endless_trailer_ends_the_connection(served):
+    with server_thread(served, max_headers=2000) as server:
+        start = chunked(b"X-Trailer: ", b"Content-Type: application/json")
+        with connect(server, start) as connection, suppress(OSError):
+            for _ in range(100):
+                connection.sendall(b"x" * 500)
+                time.sleep(0.01)
+            raise AssertionError("the trailer was accepted")
+
+
+def test_an_answered_request_whose_body_does_not_end_gets_no_second_reply(served):
+    request = post(body=b"x" * 500, path=b"/nowhere")[:-400]
+    with (
+        server_thread(served, header_timeout=0.2) as server,
+        connect(server, request) as connection,
+    ):
+        replies = read_all(connection)
+    assert replies.count(b"HTTP/1.1") == 1
+    assert replies.startswith(b"HTTP/1.1 404 ")
+
+
+def test_decompressed_bodies_are_bounded_together(served):
+    body = gzip.compress(b'{"customers":[' + b" " * 900_000 + b"]}")
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with server_thread(served, max_bodies=800_000) as server:
+        assert server.post("/predict", data=body, headers=headers).status_code == 503
+    with server_thread(served) as server:
+        assert server.post("/predict", data=body, headers=headers).status_code == 200
 
 
 def test_connect_is_rejected(served):

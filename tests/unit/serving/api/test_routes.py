@@ -155,8 +155,9 @@ def test_a_gzip_body_is_decompressed(application, path, body, content_type, enco
         (b"{}", 400),
         (b"", 400),
         (zlib.compress(b"{}"), 400),
+        (gzip.compress(b"") * 200 + gzip.compress(b"{}"), 400),
     ],
-    ids=["large", "bomb", "blank", "cut off", "more", "plain", "empty", "zlib"],
+    ids=["large", "bomb", "blank", "cut off", "more", "plain", "empty", "zlib", "parts"],
 )
 @pytest.mark.parametrize("path", [path for path, _ in ROUTES])
 def test_a_gzip_body_is_limited_as_any_other(application, path, body, status):

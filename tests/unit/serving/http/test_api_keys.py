@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,8 @@ def test_a_key_is_valid_until_the_end_of_its_last_day(tmp_path):
     assert not keys.has_expired(made["after"].encode())
     assert not keys.has_expired(b"churn_unknown")
     assert keys.client(lasting.encode()) == "before"
+    forever = add(file, "after", date.max)
+    assert load_keys(file).client(forever.encode()) == "after"
 
 
 def test_a_changed_file_is_read_again_and_an_invalid_one_is_reported_once(
@@ -103,8 +105,10 @@ def test_a_changed_file_is_read_again_and_an_invalid_one_is_reported_once(
         await until(lambda: keys.current.client(second.encode()) == "b")
         file.write_text("[keys")
         await until(lambda: failures)
-        file.unlink()
+        file.write_text("a = " + "[" * 5000)
         await until(lambda: len(failures) == 2)
+        file.unlink()
+        await until(lambda: len(failures) == 3)
         await asyncio.sleep(0.05)
         assert keys.current.client(first.encode()) == "a"
         third = add(file, "c")
@@ -113,9 +117,9 @@ def test_a_changed_file_is_read_again_and_an_invalid_one_is_reported_once(
         watch.cancel()
 
     asyncio.run(run())
-    assert len(failures) == 2
+    assert len(failures) == 3
     reported = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert [text.startswith("the API keys were not read again") for text in reported] == [True] * 2
+    assert [text.startswith("the API keys were not read again") for text in reported] == [True] * 3
 
 
 def test_the_command_prints_the_key_alone_on_stdout(capsys):
