@@ -198,8 +198,10 @@ def _lines(job: Job) -> Iterator[pa.RecordBatch]:
 
 def _line_files(source: str) -> list[Path]:
     path = Path(source)
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
-    return [file for file in files if file.is_file() and not file.name.startswith(("_", "."))]
+    if path.is_file():
+        return [path]
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return [path / name for name in names if not _IGNORED.search(name)]
 
 
 def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:

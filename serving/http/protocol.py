@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.http import errors
@@ -32,6 +33,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *, watch: ConnectionWatch, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.watch = watch
+        self._most_head_bytes = watch.limits.head_bytes
         self.waiting_since: float | None = None
         self.has_part = False
         self.has_served = False
@@ -59,7 +61,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._unreported_bytes = 0
         else:  # the parser keeps a header or trailer in memory until it is complete
             self._unreported_bytes += len(data)
-            if self._unreported_bytes > self.watch.limits.head_bytes:
+            if self._unreported_bytes > self._most_head_bytes:
                 self._close_with(self._head_too_large())
 
     def _feed(self, data: bytes) -> None:
@@ -85,7 +87,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if rest and not self.transport.is_closing():
             self._feed(rest)
 
-    # --- called by the parser -------------------------------------------------------------------
+    # --- called by the parser: the hot path, so these repeat uvicorn's few lines -----------------
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -95,14 +97,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the request line has arrived."""
-        self._count_head(len(url))
-        super().on_url(url)
+        self._head_bytes += len(url)
+        if self._head_bytes > self._most_head_bytes:
+            self._reject(self._head_too_large())
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header has arrived, or a trailer after a chunked body, which is ignored."""
-        self._count_head(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > self._most_head_bytes:
+            self._reject(self._head_too_large())
         if self._in_head:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The request can be handled."""
@@ -120,15 +129,22 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""
         self._has_progress = True
-        if not self._is_upgrade:
-            super().on_body(body)
+        cycle = self.cycle
+        if self._is_upgrade or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The body is complete."""
         self._has_progress = True
         self._in_body = False
-        if not self._is_upgrade:
-            super().on_message_complete()
+        if self._is_upgrade or self.cycle.response_complete:
+            return
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """A reply was written."""
@@ -138,14 +154,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.has_part = self._in_head or self._in_body
         super().on_response_complete()
 
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.watch.limits.head_bytes:
-            self._reject(self._head_too_large())
-
     def _head_too_large(self) -> ApiError:
-        limit = self.watch.limits.head_bytes
-        return ApiError(431, f"the headers are larger than {limit} bytes")
+        return ApiError(431, f"the headers are larger than {self._most_head_bytes} bytes")
 
     def _reject(self, error: ApiError) -> None:
         """Stop parsing; ``_feed`` then replies with the error."""
