@@ -15,22 +15,33 @@ class Disconnected(Exception):
     """The client disconnected before it had sent the whole request."""
 
 
+_NOT_COUNTED = 65_536
+"""Bytes of each body, which the limit of connections bounds already."""
+
+
 class BodyBudget:
-    """Limits the bytes of all request bodies that are in memory at once."""
+    """Limits the bytes of all request bodies that are in memory at once.
+
+    The first 64 KiB of a body do not count, so that small requests are answered while others take
+    all of the budget.
+    """
 
     def __init__(self, limit: int) -> None:
         self._free = limit
 
     def take(self, context: RequestContext, size: int) -> None:
         """Count ``size`` more bytes of a request. Raises ApiError 503 if they do not fit."""
-        if size > self._free:
-            raise unavailable("the server is receiving too much data; try again in a moment")
-        self._free -= size
-        context.body_bytes += size
+        total = context.body_bytes + size
+        if total > _NOT_COUNTED:
+            counted = total - max(context.body_bytes, _NOT_COUNTED)
+            if counted > self._free:
+                raise unavailable("the server is receiving too much data; try again in a moment")
+            self._free -= counted
+        context.body_bytes = total
 
     def release(self, context: RequestContext) -> None:
         """Give back the bytes of a request that has ended."""
-        self._free += context.body_bytes
+        self._free += max(0, context.body_bytes - _NOT_COUNTED)
         context.body_bytes = 0
 
 
