@@ -57,7 +57,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.waiting_since = self.loop.time()
         self._has_progress = False
         self._feed(data)
-        if self._has_progress:
+        is_head_only = self._in_head and self.waiting_since is not None
+        if self._has_progress and not is_head_only:
             self._unreported_bytes = 0
         else:  # the parser keeps a header or trailer in memory until it is complete
             self._unreported_bytes += len(data)
