@@ -43,6 +43,13 @@ def to_day(value: date) -> int:
     return value.toordinal() - _EPOCH
 
 
+def day_numbers(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
+    """The day numbers (n,) of numpy days, NaN for NaT."""
+    numbers = days.astype("datetime64[D]").astype(np.int64).astype(np.float64)
+    numbers[np.isnat(days)] = np.nan
+    return numbers
+
+
 def iso_dates(days: npt.NDArray[Any]) -> list[str | None]:
     """Day numbers (n,), NaN for missing, as ISO strings."""
     return [None if day != day else _iso_date(int(day)) for day in days.tolist()]
@@ -71,7 +78,7 @@ def days_of_times(
     """
     dates = times.astype("datetime64[D]")
     missing = np.isnat(dates)
-    days = dates.astype(np.int64).astype(np.float64)
+    days = day_numbers(dates)
     invalid = ~missing & ((dates.astype(times.dtype) != times) | (days < FIRST) | (days > LAST))
     days[missing | invalid] = np.nan
     return days, invalid

@@ -6,6 +6,7 @@ MLproject passes parameters that were not given as empty strings.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -41,6 +42,23 @@ def day(text: str) -> date | None:
         return parse_date(text) if text else None
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def day_or_column(text: str) -> date | str | None:
+    """A date such as 2026-01-31, or the name of a column; None if empty."""
+    if re.fullmatch(r"\d+-\d+-\d+", text.strip()):
+        return day(text.strip())
+    return text.strip() or None
+
+
+def days(text: str) -> int:
+    """A number of days such as 60D; 0 if empty."""
+    if not text:
+        return 0
+    match = re.fullmatch(r"([0-9]{1,5})[dD]?", text.strip())
+    if match is None or not int(match[1]):
+        raise argparse.ArgumentTypeError("must be a number of days such as 60D")
+    return int(match[1])
 
 
 def number(text: str) -> float | None:

@@ -15,14 +15,18 @@ from training.evaluation.offer import Offer
 class ColumnOptions:
     """What the columns of a table mean.
 
-    ``target``: ``column=value`` for each value that means churned. ``as_of``: the snapshot
-    date of the table, on which the ages of dates are computed.
+    ``target``: ``column=value`` for each value that means churned. ``as_of``: the day on which the
+    rows were observed, or the column with each row's day; the ages of dates are computed on it.
+    ``window``: the days after the observation that the label covers; 0 if labels are final.
+    ``known_until``: the day up to which churn is recorded; None for the last observation date.
     """
 
     id: str = ""
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    as_of: date | None = None
+    as_of: date | str | None = None
+    window: int = 0
+    known_until: date | None = None
 
     def __post_init__(self) -> None:
         labels = {each.partition("=")[0] for each in self.target}
@@ -31,6 +35,21 @@ class ColumnOptions:
                 raise TrainingError(f"{name!r} is named by {flag} and by --exclude; use only one")
         if self.id in labels:
             raise TrainingError(f"{self.id!r} is named by --id and by --target; use only one")
+        if self.window and self.as_of is None:
+            raise TrainingError(
+                "--window counts from the day on which a row was observed; name the column with "
+                "that day: --as-of COLUMN"
+            )
+        if self.known_until is not None and not self.window:
+            raise TrainingError(
+                "--known-until says which labels are known already; name the days that a label "
+                "covers, too: --window 60D"
+            )
+        if self.window and isinstance(self.as_of, date) and self.known_until is None:
+            raise TrainingError(
+                f"all rows were observed on {self.as_of}; name the day up to which churn is "
+                "recorded: --known-until DAY"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +106,8 @@ class TableOptions(ColumnOptions):
 
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
-        for name in ("target", "schema", "dataset", "id", "weight", "split_by", "prior"):
+        columns = ("target", "schema", "dataset", "id", "weight", "split_by", "prior", "window")
+        for name in (*columns, *(["as_of"] if isinstance(self.as_of, str) else [])):
             if vars(self)[name]:
                 flag = name.replace("_", "-")
                 raise TrainingError(f"--{flag} describes a table; name the table with --data")

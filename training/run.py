@@ -18,7 +18,7 @@ from training.data.column_names import suggest
 from training.data.table import Table
 from training.evaluation.alarms import Alarm, alarms
 from training.evaluation.economics import Economics, economics, empc
-from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores, summarise
+from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores
 from training.evaluation.gates import (
     GateResult,
     Gates,
@@ -30,8 +30,9 @@ from training.evaluation.importance import importances
 from training.evaluation.offer import Offer
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
+from training.fitting.date_splits import DatedRows, by_date
 from training.fitting.fit import FitSettings, Fitted, fit
-from training.fitting.splits import Splits, by_date, by_folds
+from training.fitting.splits import Splits, by_folds
 from training.progress import Stage, in_progress, run_stages
 from training.registration import Registration, register_trained
 from training.reporting.findings import Findings
@@ -149,6 +150,7 @@ class _TrainingRun:
             self.feature_schema,
             self.splits.development,
             plan.seed,
+            customers_of_rows=table.customers_of_rows,
         )
         self.held_out = HeldOutScores(
             table.customers,
@@ -157,6 +159,7 @@ class _TrainingRun:
             self.feature_schema,
             self.splits,
             plan.seed,
+            customers_of_rows=table.customers_of_rows,
         )
 
     def stages(self) -> list[Stage]:
@@ -192,7 +195,7 @@ class _TrainingRun:
         self.held_out.score(fold, self.settings)
 
     def _summarise(self) -> None:
-        self.evaluation = summarise(self.held_out.result(), self.splits.text, self.plan.seed)
+        self.evaluation = self.held_out.evaluation()
 
     def _fit(self) -> None:
         table = self.table
@@ -203,6 +206,7 @@ class _TrainingRun:
             self.plan.seed,
             weights=table.weights,
             settings=self.settings,
+            customers_of_rows=table.customers_of_rows,
         )
 
     def _describe(self) -> None:
@@ -227,6 +231,7 @@ class _TrainingRun:
             ),
             scorecard=scorecard,
             standard_deviations=self.fitted.standard_deviations,
+            converged=self.fitted.converged,
             importance=importances(scorecard, self.feature_schema, table.customers),
             candidates=self.compared,
             empc=empc(evaluation.held_out),
@@ -262,8 +267,8 @@ class _TrainingRun:
 
 
 def _check_labels(table: Table, folds: int) -> None:
-    churned = int(table.churned.sum())
-    stayed = len(table.churned) - churned
+    codes = table.customers_of_rows.code
+    churned, stayed = (len(np.unique(codes[table.churned == label])) for label in (1, 0))
     fewest = max(folds, _FEWEST_OF_A_CLASS)
     if min(churned, stayed) < fewest:
         raise TrainingError(
@@ -307,6 +312,10 @@ def _revenue(schema: RecordSchema, plan: Plan) -> str | None:
 
 
 def _splits(table: Table, plan: Plan) -> Splits:
+    churned, customers = table.churned, table.customers_of_rows
     if table.dates is not None:
-        return by_date(table.churned, table.dates, table.split_by)
-    return by_folds(table.churned, folds=plan.folds, repeats=plan.repeats, seed=plan.seed)
+        rows = DatedRows(churned, customers, table.dates, table.split_by)
+        return by_date(rows, window=table.observation.window, folds=plan.folds, seed=plan.seed)
+    return by_folds(
+        churned, folds=plan.folds, repeats=plan.repeats, seed=plan.seed, customers=customers
+    )

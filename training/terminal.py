@@ -27,7 +27,7 @@ def name_flag(name: str) -> str:
 def promote_command(options: TableOptions, name: str) -> str:
     """The command that compares the challenger with the champion, with the flags of ``options``.
 
-    The user replaces ``FRESH.csv`` by a table of fresh customers, and ``DAY`` by its day. Columns
+    The user replaces ``FRESH.csv`` by a table of fresh customers, and ``DAY`` by its days. Columns
     that were excluded are not: the champion may need them.
     """
     words = ["churn", "promote"]
@@ -36,7 +36,19 @@ def promote_command(options: TableOptions, name: str) -> str:
         words += ["--dataset", str(options.dataset)] if options.dataset else []
         words += ["--id", options.id] if options.id else []
         words += [word for value in options.target for word in ("--target", value)]
-        words += ["--as-of", "DAY"] if options.as_of else []
+        words += _observation_flags(options)
         if options.max_rejected != TableOptions.max_rejected:
             words += ["--max-rejected", f"{options.max_rejected:g}"]
     return shlex.join(words) + name_flag(name)
+
+
+def _observation_flags(options: TableOptions) -> list[str]:
+    """The flags that say when the rows of a fresh table were observed."""
+    words: list[str] = []
+    if options.as_of is not None:
+        words += ["--as-of", options.as_of if isinstance(options.as_of, str) else "DAY"]
+    if options.window:
+        words += ["--window", f"{options.window}D"]
+    if options.known_until is not None:
+        words += ["--known-until", "DAY"]
+    return words

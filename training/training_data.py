@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
 from training.data.files import read_file
+from training.data.observations import ObservationOptions
 from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
@@ -97,7 +99,8 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
                 "simulated customers have only the fields of CustomerRecord, and the model has "
                 "others; name a table with --data"
             )
-        return simulated_table(options.rows, options.seed, options.as_of)
+        day = options.as_of if isinstance(options.as_of, date) else None
+        return simulated_table(options.rows, options.seed, day)
     checks = _check_options(options)
     with in_progress(f"reading and checking {options.data}"):
         if options.dataset is not None:
@@ -147,7 +150,7 @@ def named_columns(options: ColumnOptions) -> NamedColumns:
         target=options.target,
         identifier=options.id,
         exclude=[name.strip() for name in options.exclude],
-        as_of=options.as_of,
+        observation=_observation(options),
         **row_columns,
     )
 
@@ -169,8 +172,12 @@ def _check_options(options: TableOptions) -> dict[str, Any]:
         "max_rejected": options.max_rejected,
         "weight": options.weight,
         "split_by": options.split_by,
-        "as_of": options.as_of,
+        "observation": _observation(options),
     }
+
+
+def _observation(options: ColumnOptions) -> ObservationOptions:
+    return ObservationOptions(options.as_of, options.window, options.known_until)
 
 
 def _renamed_columns(table: Table) -> str:

@@ -1,17 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA
 from training.data.simulator import simulate
 from training.evaluation.evaluation import SCORECARD, evaluate
 from training.evaluation.intervals import Interval
 from training.evaluation.metrics import METRICS
 from training.fitting.fit import FitSettings, fit
-from training.fitting.splits import by_date, by_folds
+from training.fitting.splits import by_folds
 from training.reporting.effect_figures import effect_figures, pair_figures
 from training.reporting.evaluation_figures import evaluation_figures
 
@@ -93,24 +91,6 @@ def test_large_tables_are_evaluated_on_one_fifth(simulation):
     assert churned[test].mean() == pytest.approx(churned.mean(), abs=1e-4)
     assert len(by_folds(churned[:50_000], folds=5, repeats=None, seed=0).pairs) == 5
     assert len(by_folds(churned[:20_000], folds=5, repeats=None, seed=0).pairs) == 10
-
-
-def test_a_split_by_date_holds_out_the_latest_customers_and_splits_no_day():
-    dates = pd.Series(pd.date_range("2026-01-01", periods=100, tz="UTC").repeat(10))
-    dates = dates.sample(frac=1, random_state=0).reset_index(drop=True)
-    churned = np.tile([0, 1], 500)
-    splits = by_date(churned, dates, "Signed")
-    ((earlier, later),) = splits.pairs
-    assert dates[earlier].max() < dates[later].min()
-    assert len(later) == 200
-    assert (splits.development == earlier).all()
-    assert "2026-03-22" in splits.text
-
-
-def test_a_split_by_date_without_churners_on_one_side_is_rejected():
-    dates = pd.Series(pd.date_range("2026-01-01", periods=100, tz="UTC"))
-    with pytest.raises(TrainingError, match="all of one class"):
-        by_date((np.arange(100) < 50).astype(np.int64), dates, "Signed")
 
 
 def test_every_curve_feature_and_pair_has_a_figure(evaluation, simulation, tmp_path):

@@ -14,6 +14,7 @@ from pyfunc.input_example import cast_to_signature
 from tests.unit.training.schema_inference.test_proposal import NAMED, ROWS, base, drawn
 from training.data.csv_format import detect_csv_format
 from training.data.files import read_file
+from training.data.observations import ObservationOptions
 from training.data.table_reader import check_table
 from training.evaluation.alarms import alarms
 from training.fitting.fit import FitSettings, fit
@@ -31,7 +32,14 @@ def prepared(path):
     csv = detect_csv_format(path)
     raw = read_file(path, csv)
     found = propose(raw, csv, path.stem, NAMED)
-    table = check_table(raw, path, found.dataset, found.schema, 0.05, as_of=date(2026, 1, 31))
+    table = check_table(
+        raw,
+        path,
+        found.dataset,
+        found.schema,
+        0.05,
+        observation=ObservationOptions(date(2026, 1, 31)),
+    )
     return table, found
 
 

@@ -56,7 +56,9 @@ def test_a_calibration_errors_interval_is_corrected_for_sampling_noise(factor, f
             ranked.calibration_error(counts)
             for counts, _ in zip(resamples(1000, seed), range(200), strict=False)
         ]
-        low, high = noise_corrected(np.array(drawn), ranked.calibration_noise(np.ones(1000)))
+        low, high = noise_corrected(
+            np.array(drawn), ranked.calibration_noise(np.ones(1000), np.arange(1000))
+        )
         covered += low <= (0.0 if factor == 1 else true) <= high
     assert fewest <= covered <= most
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from churn_model.flag_types import AppendToTuple, at_least, day, path, share
+from churn_model.flag_types import AppendToTuple, at_least, day, day_or_column, days, path, share
 from pyfunc import MODEL_NAME
 from training.data import SIMULATED_ROWS
 
@@ -58,10 +58,25 @@ def add_named_columns(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--as-of",
+        type=day_or_column,
+        metavar="DAY|COLUMN",
+        help="the day on which the rows were observed, for example 2026-01-31, or the column with "
+        "each row's day; dates are scored by their age on that day, and a column also splits the "
+        "rows by date",
+    )
+    add(
+        "--window",
+        type=days,
+        default=0,
+        metavar="DAYS",
+        help="the label says whether the customer churned within this time after the observation, "
+        "for example 60D; rows whose window has not ended are left out",
+    )
+    add(
+        "--known-until",
         type=day,
         metavar="DAY",
-        help="the snapshot date of the table, for example 2026-01-31; dates are scored by their "
-        "age on that day",
+        help="the day up to which churn is recorded in the table (the last observation date)",
     )
 
 

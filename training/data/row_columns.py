@@ -1,4 +1,4 @@
-"""Columns that describe a row, not the customer: its sample weight, and its date for splitting."""
+"""Columns that describe a row, not the customer: its sample weight."""
 
 from __future__ import annotations
 
@@ -25,15 +25,3 @@ def read_weights(
     rows = np.flatnonzero(~(np.isfinite(weights) & (weights > 0))).tolist()
     reason = "is not a number above 0"
     return weights, [FieldError(row, WEIGHT, "weight", reason) for row in rows]
-
-
-def read_dates(
-    raw: pd.DataFrame, column: str
-) -> tuple[pd.Series[pd.Timestamp] | None, list[FieldError]]:
-    """The dates (n,), None without a column, and an error for each invalid cell."""
-    if not column:
-        return None, []
-    dates = pd.to_datetime(raw[column], errors="coerce", utc=True, format="ISO8601")
-    rows = np.flatnonzero(dates.isna()).tolist()
-    reason = "is not a date such as 2026-01-31"
-    return dates, [FieldError(row, SPLIT_BY, "date", reason) for row in rows]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.dates import iso_dates, to_day
+from churn_model.dates import day_numbers, iso_dates
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.validation import check_frame
+from training.data.customers import CustomersOfRows
 from training.data.dataset import Dataset
+from training.data.observations import Days, ObservationOptions
 from training.data.simulator import LAST_DAY, simulate
 
 REJECTED_COLUMNS = ("row", "field", "column", "rule", "reason", "cell")
@@ -25,12 +27,14 @@ _EXAMPLES = 5
 class Table:
     """A table ready to train on.
 
-    ``customers``: n rows with the schema's columns; dates are ages in days on ``as_of``.
+    ``customers``: n rows with the schema's columns; dates are ages in days on the observation date.
     ``churned`` (n,): 1 or 0. ``rejected``: one line per broken rule of each rejected row (its
     number in the file, counted from 0, field, column, rule, reason, cell). ``rows`` is the sum of
-    n, ``rejected_rows`` and ``unlabelled_rows``. ``weights`` (n,): sample weights, 1 by default.
-    ``dates`` (n,): the values of the column ``split_by``, which order the customers in time.
-    ``source``: the file; None for simulated customers.
+    n, ``rejected_rows``, ``unlabelled_rows`` and ``immature_rows``, whose label is not known yet.
+    ``weights`` (n,): sample weights, 1 by default. ``customers_of_rows``: which customer each row
+    belongs to. ``dates`` (n,): the days in the column ``split_by``, which order the rows in time.
+    ``observed`` (n,): the observation dates, as ``observation`` says. ``source``: the file; None
+    for simulated customers.
     """
 
     name: str
@@ -41,22 +45,26 @@ class Table:
     rejected_rows: int
     unlabelled_rows: int
     weights: npt.NDArray[np.float64]
+    customers_of_rows: CustomersOfRows
+    immature_rows: int = 0
     source: str | None = None
-    dates: pd.Series[pd.Timestamp] | None = None
+    dates: Days | None = None
     split_by: str = ""
     dataset: Dataset | None = None
-    as_of: date | None = None
+    observation: ObservationOptions = field(default_factory=ObservationOptions)
+    observed: Days | None = None
 
     def features(self, schema: RecordSchema) -> RecordSchema:
         """The schema of ``customers``: the record's schema with ages in place of dates."""
-        return schema.with_ages(f"days before {self.as_of}") if schema.dates else schema
+        return schema.with_ages(f"days before {self.observation.as_of}") if schema.dates else schema
 
     def as_sent(self, rows: int, schema: RecordSchema) -> pd.DataFrame:
         """The first customers in the form in which they are sent to be scored: dates as strings."""
         first = self.customers.head(rows).copy()
-        if self.as_of is not None:
+        if self.observed is not None:
+            days = day_numbers(self.observed[:rows])
             for column in schema.dates:
-                first[column.name] = iso_dates(to_day(self.as_of) - first[column.name].to_numpy())
+                first[column.name] = iso_dates(days - first[column.name].to_numpy())
         return first
 
     @property
@@ -78,10 +86,14 @@ class Table:
 
     def summary(self) -> str:
         """How many rows were read, used, rejected, and without a label."""
-        return (
+        customers = self.customers_of_rows
+        text = (
             f"{self.rows:,} rows, {len(self.churned):,} used ({self.churned.mean():.1%} churned), "
             f"{self.rejected_rows:,} rejected, {self.unlabelled_rows:,} without a label"
         )
+        if self.observation.window:
+            text += f", {self.immature_rows:,} whose window has not ended"
+        return f"{text}; {customers.n:,} customers" if customers.repeat else text
 
 
 def simulated_table(rows: int, seed: int, as_of: date | None = None) -> Table:
@@ -98,20 +110,30 @@ def simulated_table(rows: int, seed: int, as_of: date | None = None) -> Table:
         0,
         0,
         weights,
+        CustomersOfRows.one_per_row(rows),
     )
     if not CUSTOMER_SCHEMA.dates:
         return table
     day = as_of or date.fromisoformat(LAST_DAY)
+    observed = np.full(rows, np.datetime64(day, "D"))
     checked = check_frame(simulation.customers, CUSTOMER_SCHEMA)
-    ages = {c.name: to_day(day) - checked.values[c.name] for c in CUSTOMER_SCHEMA.dates}
-    return replace(table, customers=table.customers.assign(**ages), as_of=day)
+    ages = {
+        column.name: day_numbers(observed) - checked.values[column.name]
+        for column in CUSTOMER_SCHEMA.dates
+    }
+    return replace(
+        table,
+        customers=table.customers.assign(**ages),
+        observation=ObservationOptions(day),
+        observed=observed,
+    )
 
 
 def describe_rejected(table: Table) -> str:
     """Why rows were rejected: for each field and reason, the number of rows and some examples."""
     groups = table.rejected.groupby(["field", "column", "reason"], sort=False, dropna=False)["row"]
     parts = []
-    for (field, column, reason), rows in sorted(groups, key=lambda item: -len(item[1])):
+    for (name, column, reason), rows in sorted(groups, key=lambda item: -len(item[1])):
         examples = ", ".join(map(str, rows.head(_EXAMPLES)))
-        parts.append(f"{field} (column {column!r}) {reason}: {len(rows)} rows, e.g. {examples}")
+        parts.append(f"{name} (column {column!r}) {reason}: {len(rows)} rows, e.g. {examples}")
     return "; ".join(parts)

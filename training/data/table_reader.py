@@ -7,22 +7,30 @@ read that way is rejected.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from churn_model.dates import to_day
+from churn_model.dates import day_numbers
 from churn_model.errors import FieldError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.tables.texts import check_texts
 from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
+from training.data.customers import customers_of_rows
 from training.data.dataset import Dataset
 from training.data.files import read_file
-from training.data.row_columns import SPLIT_BY, WEIGHT, read_dates, read_weights
+from training.data.observations import (
+    AS_OF,
+    Days,
+    ObservationOptions,
+    Observations,
+    read_days,
+    read_observations,
+)
+from training.data.row_columns import SPLIT_BY, WEIGHT, read_weights
 from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
 from training.data.target import TARGET, UNLABELLED, label_errors, read_labels
 
@@ -49,29 +57,38 @@ def check_table(
     *,
     weight: str = "",
     split_by: str = "",
-    as_of: date | None = None,
+    observation: ObservationOptions | None = None,
 ) -> Table:
     """Check a table that ``read_file`` has read.
 
-    ``weight`` and ``split_by``: columns of the file with each row's sample weight and date.
-    ``as_of``: the snapshot date of the table; required if the schema has dates. Raises
-    TableError with one line for a missing column, a table without rows, or a share of invalid rows
-    above ``max_rejected`` (0..1, of the labelled rows).
+    ``weight`` and ``split_by``: columns of the file with each row's sample weight, and with the
+    date to split by (by default the observation date). ``observation``: when the rows were
+    observed; required if the schema has dates. Raises TableError with one line for a missing
+    column, a table without rows, or a share of invalid rows above ``max_rejected`` (0..1, of the
+    labelled rows).
     """
-    row_columns = {WEIGHT: weight.strip(), SPLIT_BY: split_by.strip()}
+    observation = observation or ObservationOptions()
+    row_columns = {
+        WEIGHT: weight.strip(),
+        SPLIT_BY: split_by.strip(),
+        AS_OF: observation.column,
+    }
     _check_layout(raw, path, dataset, row_columns)
-    _require_as_of(path, schema, as_of)
+    _require_as_of(path, schema, observation)
     labels = read_labels(raw, dataset.target)
-    customers, errors = _read_fields(raw, dataset, schema, as_of)
+    observed = read_observations(raw, observation)
+    customers, errors = _read_fields(raw, dataset, schema, observed)
     weights, weight_errors = read_weights(raw, row_columns[WEIGHT], dataset.csv.decimal)
-    dates, date_errors = read_dates(raw, row_columns[SPLIT_BY])
-    errors += [*label_errors(labels), *weight_errors, *date_errors]
+    dates, date_errors = _split_dates(raw, row_columns, observed)
+    errors += [*label_errors(labels), *weight_errors, *date_errors, *observed.errors]
     unlabelled = labels == UNLABELLED
+    immature = ~unlabelled & ~observed.mature
+    has_label = ~unlabelled & ~immature
     columns = {**dataset.columns, TARGET: dataset.target.column, **row_columns}
-    rejected = _rejected_rows(raw, columns, [e for e in errors if not unlabelled[e.row]])
+    rejected = _rejected_rows(raw, columns, [e for e in errors if has_label[e.row]])
     invalid = np.zeros(len(raw), dtype=bool)
     invalid[rejected["row"].to_numpy(dtype=np.intp)] = True
-    used = ~invalid & ~unlabelled
+    used = ~invalid & has_label
     table = Table(
         name=dataset.name,
         customers=_with_integers(customers[used].reset_index(drop=True), schema),
@@ -80,15 +97,28 @@ def check_table(
         rows=len(raw),
         rejected_rows=int(invalid.sum()),
         unlabelled_rows=int(unlabelled.sum()),
+        immature_rows=int(immature.sum()),
         weights=weights[used],
+        customers_of_rows=customers_of_rows(raw, customers, schema).take(np.flatnonzero(used)),
         source=str(path),
-        dates=None if dates is None else dates[used].reset_index(drop=True),
-        split_by=row_columns[SPLIT_BY],
+        dates=None if dates is None else dates[used],
+        split_by=row_columns[SPLIT_BY] or observation.column,
         dataset=dataset,
-        as_of=as_of if schema.dates else None,
+        observation=observation,
+        observed=None if observed.days is None else observed.days[used],
     )
+    _check_mature(path, table, observed)
     _check_rejected_share(path, table, max_rejected)
     return table
+
+
+def _split_dates(
+    raw: pd.DataFrame, row_columns: Mapping[str, str], observed: Observations
+) -> tuple[Days | None, list[FieldError]]:
+    """The dates (n,) to split by, None if there are none, and an error for each invalid cell."""
+    if row_columns[SPLIT_BY]:
+        return read_days(raw[row_columns[SPLIT_BY]], SPLIT_BY)
+    return (observed.days if row_columns[AS_OF] else None), []
 
 
 def _check_layout(
@@ -106,17 +136,17 @@ def _check_layout(
         raise TableError(f"{path}: has a header and no rows")
 
 
-def _require_as_of(path: str | Path, schema: RecordSchema, as_of: date | None) -> None:
-    if schema.dates and as_of is None:
+def _require_as_of(path: str | Path, schema: RecordSchema, observation: ObservationOptions) -> None:
+    if schema.dates and observation.as_of is None:
         names = ", ".join(column.name for column in schema.dates)
         raise TableError(
-            f"{path}: dates ({names}) are scored by their age; name the snapshot date of the "
-            "table, for example --as-of 2026-01-31"
+            f"{path}: dates ({names}) are scored by their age; name the day on which the rows were "
+            "observed, for example --as-of 2026-01-31, or the column with each row's day"
         )
 
 
 def _read_fields(
-    raw: pd.DataFrame, dataset: Dataset, schema: RecordSchema, as_of: date | None
+    raw: pd.DataFrame, dataset: Dataset, schema: RecordSchema, observed: Observations
 ) -> tuple[pd.DataFrame, list[FieldError]]:
     """The schema's columns, typed, with dates as ages, and at most one error per cell."""
     cells = {field: raw[name.strip()] for field, name in dataset.columns.items()}
@@ -124,8 +154,8 @@ def _read_fields(
     for column in schema:
         if column.name not in frame:
             frame[column.name] = np.nan if column.kind != "category" else None
-        elif column.kind == "date" and as_of is not None:
-            frame[column.name] = to_day(as_of) - checked.values[column.name]
+        elif column.kind == "date" and observed.days is not None:
+            frame[column.name] = day_numbers(observed.days) - checked.values[column.name]
     return frame[[column.name for column in schema]], list(checked.errors)
 
 
@@ -158,8 +188,17 @@ def _rejected_rows(
     return pd.DataFrame(lines, columns=list(REJECTED_COLUMNS))
 
 
+def _check_mature(path: str | Path, table: Table, observed: Observations) -> None:
+    if table.immature_rows == table.rows - table.unlabelled_rows and table.immature_rows:
+        raise TableError(
+            f"{path}: the window of {table.observation.window} days (--window) has not ended for "
+            f"any of its rows on {observed.known_until}; --known-until names the day up to which "
+            "churn is recorded"
+        )
+
+
 def _check_rejected_share(path: str | Path, table: Table, max_rejected: float) -> None:
-    labelled = table.rows - table.unlabelled_rows
+    labelled = table.rows - table.unlabelled_rows - table.immature_rows
     if not labelled:
         raise TableError(f"{path}: none of its {table.rows} rows has a label; check [target]")
     share = table.rejected_rows / labelled

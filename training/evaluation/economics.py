@@ -121,7 +121,7 @@ def _policy(contacted: npt.NDArray[np.bool_], profits: Floats, held_out: HeldOut
     weights = held_out.weights
     earned = np.where(contacted, profits, 0.0)
     mean = float(np.average(earned, weights=weights))
-    error = standard_error(earned - mean, weights, held_out.rows)
+    error = standard_error(earned - mean, weights, held_out.customers)
     return Policy(float(np.average(contacted, weights=weights)), mean, error)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
+from training.data.customers import CustomersOfRows
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
 from training.evaluation.metrics import Labels, RankedScores, skill
 from training.fitting.baselines import baselines
 from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
-from training.fitting.splits import Rows, Splits
+from training.fitting.splits import Period, Rows, Splits
 from training.fitting.threads import limited_threads
 
 SCORECARD = "scorecard"
@@ -22,14 +23,16 @@ SCORECARD = "scorecard"
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out scores: k scores of customers that were each scored at least once.
+    """Held-out scores: k scores of rows that were each scored at least once.
 
-    ``rows`` (k,): the customer's row. ``churned``, ``weights`` (k,): of that customer; with r
-    scores, each has the customer's weight divided by r. ``probabilities``: (k,) by model, from fits
-    that did not include the customer.
+    ``rows`` (k,): the scored row. ``customers`` (k,): a number for its customer, who may have
+    several rows. ``churned``, ``weights`` (k,): of that row; with r scores, each has the row's
+    weight divided by r. ``probabilities``: (k,) by model, from fits that did not include the
+    customer.
     """
 
     rows: Rows
+    customers: Rows
     churned: Labels
     weights: Floats
     probabilities: dict[str, Floats]
@@ -41,12 +44,28 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class PeriodMetrics:
+    """The scorecard's held-out metrics in one period of time, with 95 % intervals.
+
+    ``rows``, ``churn_rate`` (0..1): of the held-out rows.
+    """
+
+    period: Period
+    rows: int
+    churn_rate: float
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Results of each model on the same held-out customers.
 
     ``metrics`` and ``intervals`` (95 %): by model. ``gaps``: the scorecard's log loss minus each
     baseline's, with the paired interval of the difference. ``skill``: the share of the base rate's
     log loss that the scorecard removes. ``splits``: how customers were held out, as text.
+    ``over_time``: of splits by date, the scorecard's metrics in each period, earliest first; all
+    other results are those of the last period.
     """
 
     held_out: HeldOut
@@ -55,6 +74,7 @@ class Evaluation:
     gaps: dict[str, tuple[float, Interval]]
     skill: float
     splits: str
+    over_time: list[PeriodMetrics] = field(default_factory=list)
 
     @property
     def best_baseline(self) -> str:
@@ -93,8 +113,11 @@ class HeldOutScores:
         schema: RecordSchema,
         splits: Splits,
         seed: int = 0,
+        *,
+        customers_of_rows: CustomersOfRows | None = None,
     ) -> None:
         self._data = customers, churned, weights, schema
+        self._customers = customers_of_rows or CustomersOfRows.one_per_row(len(churned))
         self._features = feature_table(customers, schema)
         self._splits = splits
         self._seed = seed
@@ -106,7 +129,7 @@ class HeldOutScores:
         """Fit on the training rows of one split, and score its held-out rows."""
         _, churned, weights, schema = self._data
         train, test = split = self._splits.pairs[split_index]
-        probability = score_held_out(*self._data, split, settings, self._seed)
+        probability = score_held_out(*self._data, split, settings, self._seed, self._customers)
         self._scores[SCORECARD].append(probability)
         with limited_threads(len(train)):
             for name, model in baselines(schema, self._seed).items():
@@ -115,13 +138,41 @@ class HeldOutScores:
                 probability = model.predict_proba(self._features.iloc[test])[:, 1]
                 self._scores[name].append(probability)
 
-    def result(self) -> HeldOut:
-        """The scores of all splits, which must all have been scored in order."""
+    def evaluation(self) -> Evaluation:
+        """The metrics and intervals of all splits, which must all have been scored in order."""
+        splits = self._splits
+        over_time = [self._in_period(period) for period in splits.periods]
+        evaluation = summarise(self.held_out(splits.headline), splits.text, self._seed)
+        return replace(evaluation, over_time=over_time)
+
+    def held_out(self, splits: range) -> HeldOut:
+        """The scores of some of the splits."""
         _, churned, weights, _ = self._data
-        rows = np.concatenate([test for _, test in self._splits.pairs])
+        rows = np.concatenate([self._splits.pairs[split][1] for split in splits])
         times = np.bincount(rows, minlength=len(churned))
-        probabilities = {name: np.concatenate(parts) for name, parts in self._scores.items()}
-        return HeldOut(rows, churned[rows], weights[rows] / times[rows], probabilities)
+        probabilities = {
+            name: np.concatenate([parts[split] for split in splits])
+            for name, parts in self._scores.items()
+        }
+        return HeldOut(
+            rows,
+            self._customers.code[rows],
+            churned[rows],
+            weights[rows] / times[rows],
+            probabilities,
+        )
+
+    def _in_period(self, period: Period) -> PeriodMetrics:
+        held_out = self.held_out(period.splits)
+        ranked = {SCORECARD: RankedScores(held_out.churned, held_out.probability)}
+        drawn = _resampled_metrics(held_out, ranked, self._seed)
+        return PeriodMetrics(
+            period,
+            len(held_out.rows),
+            float(np.average(held_out.churned, weights=held_out.weights)),
+            ranked[SCORECARD].metrics(held_out.weights),
+            _intervals(held_out, ranked, drawn)[SCORECARD],
+        )
 
 
 def summarise(held_out: HeldOut, splits: str, seed: int = 0) -> Evaluation:
@@ -151,13 +202,16 @@ def evaluate(
     weights: Floats | None = None,
     settings: FitSettings = STANDARD,
     seed: int = 0,
+    customers_of_rows: CustomersOfRows | None = None,
 ) -> Evaluation:
     """Score all splits and summarise the scores."""
     equal = np.ones(len(churned)) if weights is None else weights
-    scores = HeldOutScores(customers, churned, equal, schema, splits, seed)
+    scores = HeldOutScores(
+        customers, churned, equal, schema, splits, seed, customers_of_rows=customers_of_rows
+    )
     for split_index in range(len(splits.pairs)):
         scores.score(split_index, settings)
-    return summarise(scores.result(), splits.text, seed)
+    return scores.evaluation()
 
 
 def _resampled_metrics(
@@ -175,8 +229,8 @@ def _resampled_metrics(
 
 
 def _resampled_weights(held_out: HeldOut, seed: int) -> Iterator[Floats]:
-    """Resample customers, not scores: all scores of a customer are drawn together."""
-    customers, position = np.unique(held_out.rows, return_inverse=True)
+    """Resample customers, not rows: all scores of a customer are drawn together."""
+    customers, position = np.unique(held_out.customers, return_inverse=True)
     for counts in resamples(len(customers), seed):
         yield held_out.weights * counts[position]
 
@@ -186,10 +240,8 @@ def _intervals(
     ranked: dict[str, RankedScores],
     resampled: dict[str, dict[str, Floats]],
 ) -> dict[str, dict[str, Interval]]:
-    # repeated scores of a customer add no information, so they do not reduce the noise
-    repeats = len(held_out.rows) / len(np.unique(held_out.rows))
     noise = {
-        name: np.sqrt(repeats) * scores.calibration_noise(held_out.weights)
+        name: scores.calibration_noise(held_out.weights, held_out.customers)
         for name, scores in ranked.items()
     }
     return {

@@ -35,12 +35,12 @@ def resamples(customers: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn, minlength=customers).astype(np.float64)
 
 
-def standard_error(deviations: Floats, weights: Floats, rows: npt.NDArray[np.intp]) -> float:
+def standard_error(deviations: Floats, weights: Floats, customers: npt.NDArray[np.intp]) -> float:
     """The standard error of a weighted mean of scores (k,), given their deviations from it.
 
-    ``rows`` (k,): the customer of each score; the scores of one customer are not independent.
+    ``customers`` (k,): a number for each score's customer, whose scores are not independent.
     """
-    by_customer = np.bincount(rows, weights * deviations)
+    by_customer = np.bincount(customers, weights * deviations)
     return float(np.sqrt(np.sum(by_customer**2)) / weights.sum())
 
 

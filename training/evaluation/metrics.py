@@ -102,11 +102,20 @@ class RankedScores:
         errors = ordered * (self._probability - self._churned)
         return float(np.abs(np.add.reduceat(errors, self._bin_starts)).sum() / ordered.sum())
 
-    def calibration_noise(self, weights: Floats) -> float:
-        """The calibration error that sampling noise alone gives a perfectly calibrated model."""
+    def calibration_noise(self, weights: Floats, customers: npt.NDArray[np.intp]) -> float:
+        """The calibration error that sampling noise alone gives a perfectly calibrated model.
+
+        ``customers`` (n,): a number for each score's customer. The errors of one customer are not
+        independent, so they are added before they are squared.
+        """
         ordered = weights[self._order]
+        errors = ordered * (self._probability - self._churned)
+        sizes = np.diff(np.append(self._bin_starts, len(errors)))
+        bins = np.repeat(np.arange(len(sizes)), sizes)
+        n_customers = int(customers.max()) + 1
+        cells, cell = np.unique(bins * n_customers + customers[self._order], return_inverse=True)
         # squared errors instead of p(1 - p), because weights may depend on the label (--prior)
-        variances = np.add.reduceat(ordered**2 * self._squared_errors, self._bin_starts)
+        variances = np.bincount(cells // n_customers, np.bincount(cell, errors) ** 2)
         mean_absolute = np.sqrt(2.0 / np.pi)  # of a standard normal variable
         return float(mean_absolute * np.sqrt(variances).sum() / ordered.sum())
 

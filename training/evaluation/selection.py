@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.model_selection import train_test_split
 
 from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
+from training.data.customers import CustomersOfRows
 from training.evaluation.metrics import Labels, metrics
 from training.fitting.fit import STANDARD, FitSettings, score_held_out
-from training.fitting.splits import Rows
+from training.fitting.splits import Rows, customer_folds
 
 FOLDS = 3
 _MOST_ROWS = 20_000  # more rows do not change the order of the candidates
@@ -44,7 +45,7 @@ def candidates(interactions: int | None, bags: int | None = None) -> tuple[FitSe
 class SettingsComparison:
     """Cross-validates candidates on the ``development`` rows (a sample of at most 20,000).
 
-    The folds differ from those of the evaluation.
+    The folds differ from those of the evaluation. A customer's rows are in the same fold.
     """
 
     def __init__(
@@ -55,28 +56,38 @@ class SettingsComparison:
         schema: RecordSchema,
         development: Rows,
         seed: int = 0,
+        *,
+        customers_of_rows: CustomersOfRows | None = None,
     ) -> None:
         self._data = customers, churned, weights, schema
+        self._customers = customers_of_rows or CustomersOfRows.one_per_row(len(churned))
         self._seed = seed
-        rows = development
-        if len(development) > _MOST_ROWS:
-            rows, _ = train_test_split(
-                development,
-                train_size=_MOST_ROWS,
-                stratify=churned[development],
-                random_state=seed,
-            )
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + 1)
-        self._rows = rows
-        self._splits = [(rows[a], rows[b]) for a, b in folds.split(rows, churned[rows])]
+        rows = self._rows = self._sample(development)
+        folds = customer_folds(churned[rows], self._customers.take(rows), FOLDS, seed + 1)
+        self._splits = [(rows[train], rows[test]) for train, test in folds]
         self._scored: list[Candidate] = []
+
+    def _sample(self, development: Rows) -> Rows:
+        """All rows of as many customers as have about _MOST_ROWS rows."""
+        if len(development) <= _MOST_ROWS:
+            return development
+        customers = self._customers.take(development)
+        chosen, _ = train_test_split(
+            np.arange(customers.n),
+            train_size=_MOST_ROWS / len(development),
+            stratify=customers.ever(self._data[1][development]),
+            random_state=self._seed,
+        )
+        return development[customers.rows_of(chosen)]
 
     def score(self, settings: FitSettings) -> None:
         """Score one candidate on held-out rows."""
         _, churned, weights, _ = self._data
         probability = np.zeros(len(churned))
         for split in self._splits:
-            probability[split[1]] = score_held_out(*self._data, split, settings, self._seed)
+            probability[split[1]] = score_held_out(
+                *self._data, split, settings, self._seed, self._customers
+            )
         rows = self._rows
         held_out_metrics = metrics(churned[rows], probability[rows], weights[rows])
         self._scored.append(Candidate(settings, held_out_metrics))

@@ -119,16 +119,16 @@ def _number(column: Column, value: float) -> str:
 
 def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut, threshold: float) -> Slice:
     churned, weights = held_out.churned[mask], held_out.weights[mask]
-    probability, rows = held_out.probability[mask], held_out.rows[mask]
+    probability, of_customer = held_out.probability[mask], held_out.customers[mask]
     selected = probability >= threshold
     has_both_classes = 0 < churned.sum() < len(churned)
     return Slice(
         feature=feature,
         label=label,
-        customers=len(np.unique(rows)),
+        customers=len(np.unique(of_customer)),
         observed=float(np.average(churned, weights=weights)),
         predicted=float(np.average(probability, weights=weights)),
-        standard_error=standard_error(probability - churned, weights, rows),
+        standard_error=standard_error(probability - churned, weights, of_customer),
         log_loss=float(np.average(log_losses(churned, probability), weights=weights)),
         auc=roc_auc(churned, probability, weights) if has_both_classes else None,
         selection_rate=float(np.average(selected, weights=weights)),

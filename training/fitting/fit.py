@@ -18,16 +18,19 @@ import numpy.typing as npt
 import pandas as pd
 from interpret.glassbox import ExplainableBoostingClassifier
 from joblib import parallel_config
+from sklearn.model_selection import train_test_split
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from training.data.categories import POOL, pooled
+from training.data.customers import CustomersOfRows
 from training.fitting.threads import ROWS_FOR_ONE_THREAD
 
 _MOST_PAIRS = 10
-_MOST_ROUNDS = 5000  # early stopping ends most fits far below
+_MOST_ROUNDS = 2000  # early stopping ends most fits far below
+_VALIDATION = 0.15  # share of the customers that decide when to stop, as interpret's default
 _BAGS = ((50_000, 8), (300_000, 4))  # up to this many rows; large tables gain little from bagging
 _FEWEST_BAGS = 2
 _DIRECTIONS = {"": 0, "increasing": 1, "decreasing": -1}
@@ -72,11 +75,13 @@ class Fitted:
     """A fitted scorecard.
 
     ``standard_deviations``: for each entry of each term's table, the standard deviation of its
-    log-odds over the bagged models.
+    log-odds over the bagged models. ``converged``: whether boosting stopped by itself, because the
+    validation rows' log loss no longer fell, before the maximum number of rounds.
     """
 
     scorecard: Scorecard
     standard_deviations: list[list[float]]
+    converged: bool = True
 
 
 def fit(
@@ -87,19 +92,24 @@ def fit(
     *,
     weights: npt.NDArray[np.float64] | None = None,
     settings: FitSettings = STANDARD,
+    customers_of_rows: CustomersOfRows | None = None,
 ) -> Fitted:
-    """Fit on n customers (the schema's columns) and their labels (n,) of 0 and 1.
+    """Fit on n rows of customers (the schema's columns) and their labels (n,) of 0 and 1.
 
-    ``weights`` (n,): sample weights. A feature with ``monotone`` in its schema column gets an
+    ``weights`` (n,): sample weights. ``customers_of_rows``: of each row; None if each row is
+    another customer. The rows that decide when boosting stops are of other customers than those
+    that it learns from. A feature with ``monotone`` in its schema column gets an
     effect that only rises or only falls, and no pairs. Category levels of fewer than 20 customers
     share the table entry of unlisted levels. The same rows and seed give the same scorecard, byte
     for byte.
     """
     features = schema.features
-    classifier = fit_classifier(customers, churned, schema, seed, weights, settings)
+    classifier = fit_classifier(
+        customers, churned, schema, seed, weights, settings, customers_of_rows
+    )
     scorecard = _scorecard(classifier, customers, churned, features, weights)
     deviations = _terms(classifier, classifier.standard_deviations_, features)
-    return Fitted(scorecard, [term.scores for term in deviations])
+    return Fitted(scorecard, [term.scores for term in deviations], _converged(classifier))
 
 
 def fit_classifier(
@@ -109,6 +119,7 @@ def fit_classifier(
     seed: int = 0,
     weights: npt.NDArray[np.float64] | None = None,
     settings: FitSettings = STANDARD,
+    customers_of_rows: CustomersOfRows | None = None,
 ) -> Any:
     """Fit interpret's ExplainableBoostingClassifier, from which ``fit`` reads the scorecard."""
     classifier = _classifier(schema.features, len(churned), seed, settings)
@@ -116,9 +127,37 @@ def fit_classifier(
     for column in schema.features:
         if column.kind == "category":
             table[column.name] = pooled(table[column.name], column.levels)
+    bags = None
+    if customers_of_rows is not None and customers_of_rows.repeat:
+        bags = _bags(churned, customers_of_rows, classifier.outer_bags, seed)
     with _quiet_threads():
-        classifier.fit(table, churned, sample_weight=weights)
+        classifier.fit(table, churned, sample_weight=weights, bags=bags)
     return classifier
+
+
+def _bags(
+    churned: npt.NDArray[np.int64], customers: CustomersOfRows, bags: int, seed: int
+) -> npt.NDArray[np.int8]:
+    """For each row and bag: 1 to learn from it, -1 to validate on it; customers stay together."""
+    ever_churned = customers.ever(churned)
+    columns = []
+    for bag in range(bags):
+        _, validation = train_test_split(
+            np.arange(customers.n),
+            test_size=_VALIDATION,
+            stratify=ever_churned,
+            random_state=np.random.RandomState((seed, bag)),
+        )
+        is_validation = np.zeros(customers.n, dtype=bool)
+        is_validation[validation] = True
+        columns.append(np.where(is_validation[customers.code], -1, 1).astype(np.int8))
+    return np.column_stack(columns)
+
+
+def _converged(classifier: Any) -> bool:
+    """Whether early stopping ended the boosting of the main effects in each bag."""
+    steps = (_MOST_ROUNDS - classifier.early_stopping_rounds) * classifier.n_features_in_
+    return bool((classifier.best_iteration_[0] < steps).all())
 
 
 def _classifier(features: Sequence[Column], rows: int, seed: int, settings: FitSettings) -> Any:
@@ -158,6 +197,7 @@ def score_held_out(
     split: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
     settings: FitSettings,
     seed: int,
+    customers_of_rows: CustomersOfRows | None = None,
 ) -> npt.NDArray[np.float64]:
     """Fit on the training rows of a split; returns the probabilities (k,) of its held-out rows."""
     train, test = split
@@ -168,6 +208,7 @@ def score_held_out(
         seed,
         weights=weights[train],
         settings=settings,
+        customers_of_rows=customers_of_rows and customers_of_rows.take(train),
     ).scorecard
     return Scorer(scorecard, schema).score(customers.iloc[test]).probability
 

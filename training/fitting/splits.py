@@ -1,4 +1,4 @@
-"""Splits customers into training and held-out rows."""
+"""Splits a table into training and held-out rows; a customer is never on both sides of a split."""
 
 from __future__ import annotations
 
@@ -7,18 +7,32 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from churn_model.errors import TrainingError
+from training.data.customers import CustomersOfRows
 
 Rows: TypeAlias = npt.NDArray[np.intp]
+Split: TypeAlias = tuple[Rows, Rows]
 
 HELD_OUT = 0.2
-"""Share of the customers held out by a single split or by date."""
+"""Share of the customers held out by a single split."""
 
-_REPEATED_UP_TO, _FOLDED_UP_TO = 20_000, 200_000
+_REPEATED_UP_TO, FOLDED_UP_TO = 20_000, 200_000
 """Rows up to which cross-validation is repeated, and up to which it is done at all."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """Held-out rows of one period of time: those observed from ``first`` to ``last``.
+
+    ``splits``: indices of the splits that hold them out. ``trained_to``: the last observation date
+    of the training rows. Dates are numpy days.
+    """
+
+    first: np.datetime64
+    last: np.datetime64
+    trained_to: np.datetime64
+    splits: range
 
 
 @dataclass(frozen=True)
@@ -26,50 +40,71 @@ class Splits:
     """``pairs``: the training rows and the held-out rows of each fit. ``text``: a description.
 
     ``development``: the rows for selecting settings. These are all rows under cross-validation, and
-    the earlier ones of a split by date.
+    the earliest training rows of a split by date. ``periods``: of splits by date, earliest first;
+    the headline metrics are those of the last period.
     """
 
-    pairs: list[tuple[Rows, Rows]]
+    pairs: list[Split]
     development: Rows
     text: str
+    periods: tuple[Period, ...] = ()
+
+    @property
+    def headline(self) -> range:
+        """The splits whose held-out rows the headline metrics are computed on."""
+        return self.periods[-1].splits if self.periods else range(len(self.pairs))
 
 
 def by_folds(
-    churned: npt.NDArray[np.int64], *, folds: int, repeats: int | None, seed: int
+    churned: npt.NDArray[np.int64],
+    *,
+    folds: int,
+    repeats: int | None,
+    seed: int,
+    customers: CustomersOfRows | None = None,
 ) -> Splits:
-    """Stratified, shuffled cross-validation, repeated ``repeats`` times.
+    """Stratified, shuffled cross-validation over customers, repeated ``repeats`` times.
 
-    If ``repeats`` is None, it depends on the table: two repeats up to 20,000 customers, one up to
-    200,000. Larger tables are split once, because a fifth of them suffices for narrow intervals.
+    ``customers``: which customer each row belongs to; None if each row is another one. If
+    ``repeats`` is None, it depends on the table: two repeats up to 20,000 rows, one up to 200,000.
+    Larger tables are split once, because a fifth of them suffices for narrow intervals.
     """
+    customers = customers or CustomersOfRows.one_per_row(len(churned))
     rows = np.arange(len(churned))
-    if repeats is None and len(churned) > _FOLDED_UP_TO:
-        train, test = train_test_split(
-            rows, test_size=HELD_OUT, stratify=churned, random_state=seed
-        )
-        pairs = [(np.sort(train), np.sort(test))]
+    if repeats is None and len(churned) > FOLDED_UP_TO:
+        pairs = [hold_out_customers(churned, customers, seed)]
         return Splits(pairs, pairs[0][0], f"{HELD_OUT:.0%} of the customers held out, stratified")
     times = repeats or (2 if len(churned) <= _REPEATED_UP_TO else 1)
-    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=times, random_state=seed)
+    # one generator for all repeats, as scikit-learn's RepeatedStratifiedKFold
+    rng = np.random.RandomState(seed)
+    pairs = [pair for _ in range(times) for pair in customer_folds(churned, customers, folds, rng)]
     text = f"{folds}-fold cross-validation, stratified"
     text += f", repeated {times} times" if times > 1 else ""
-    return Splits(list(splitter.split(rows, churned)), rows, text)
+    text += ", grouped by customer" if customers.repeat else ""
+    return Splits(pairs, rows, text)
 
 
-def by_date(churned: npt.NDArray[np.int64], dates: pd.Series[pd.Timestamp], name: str) -> Splits:
-    """Train on the earlier customers, and hold out the last fifth; a day is never split.
+def customer_folds(
+    churned: npt.NDArray[np.int64],
+    customers: CustomersOfRows,
+    folds: int,
+    random_state: int | np.random.RandomState,
+) -> list[Split]:
+    """The rows of stratified folds over customers, who count as churned if any of their rows is."""
+    folder = StratifiedKFold(folds, shuffle=True, random_state=random_state)
+    ever_churned = customers.ever(churned)
+    parts = folder.split(ever_churned, ever_churned)
+    return [(customers.rows_of(train), customers.rows_of(test)) for train, test in parts]
 
-    ``name``: the column of the dates. Raises TrainingError unless both parts have both classes.
-    """
-    first = dates.sort_values().iloc[int((1 - HELD_OUT) * len(dates))]
-    is_late = (dates >= first).to_numpy()
-    train, test = np.flatnonzero(~is_late), np.flatnonzero(is_late)
-    for part, which in ((train, "before"), (test, "from")):
-        if len(np.unique(churned[part])) < 2:
-            raise TrainingError(
-                f"{name}: the {len(part)} customers {which} {first:%Y-%m-%d} are all of one class; "
-                "a split by date needs both classes on both sides; use cross-validation, or a "
-                "table that covers a longer time"
-            )
-    text = f"trained on the {len(train):,} customers before {first:%Y-%m-%d} ({name}), "
-    return Splits([(train, test)], train, text + f"held out the {len(test):,} from then on")
+
+def hold_out_customers(
+    churned: npt.NDArray[np.int64], customers: CustomersOfRows, seed: int
+) -> Split:
+    """Hold out the rows of a fifth of the customers, stratified."""
+    train, test = train_test_split(
+        np.arange(customers.n),
+        test_size=HELD_OUT,
+        stratify=customers.ever(churned),
+        random_state=seed,
+    )
+    return customers.rows_of(train), customers.rows_of(test)

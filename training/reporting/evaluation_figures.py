@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from churn_model.arrays import Floats
 from training.evaluation.economics import DEFAULT, Economics
-from training.evaluation.evaluation import Evaluation
-from training.evaluation.metrics import RankedScores
+from training.evaluation.evaluation import Evaluation, PeriodMetrics
+from training.evaluation.metrics import METRICS, RankedScores
 from training.reporting.figure_style import (
     BLUE,
     GREEN,
     GREY,
+    HEIGHT,
     LINES,
     ORANGE,
     draw_legend,
     new_axes,
+    new_figure,
     percent_axes,
+    style_axes,
 )
 
 _POINTS = 400  # of a curve; more are invisible, and make the page slow
@@ -40,6 +44,38 @@ def evaluation_figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
         figure, axes = new_axes()
         draw(axes, evaluation)
         yield name, figure
+
+
+def over_time_figure(over_time: Sequence[PeriodMetrics]) -> Figure:
+    """AUC and log loss in each held-out period, with intervals, and the churn rate."""
+    figure = new_figure(1.25 * HEIGHT)
+    rows = figure.subplots(3, 1, sharex=True)
+    first = [_day(each.period.first) for each in over_time]
+    last = [_day(each.period.last + np.timedelta64(1, "D")) for each in over_time]
+    middle = [start + (end - start) / 2 for start, end in zip(first, last, strict=True)]
+    for axes, metric in zip(rows, ("auc", "log_loss"), strict=False):
+        values = [each.metrics[metric] for each in over_time]
+        low, high = zip(*(each.intervals[metric] for each in over_time), strict=True)
+        axes.hlines(values, first, last, color=BLUE, linewidth=3)
+        axes.vlines(middle, low, high, color=BLUE, linewidth=1.2)
+        axes.plot(middle, values, color=BLUE, linewidth=0.8, linestyle=":")
+        axes.set_ylabel(METRICS[metric][0])
+    rows[2].hlines([each.churn_rate for each in over_time], first, last, color=GREY, linewidth=3)
+    rows[2].set_ylabel("churn rate")
+    rows[2].yaxis.set_major_formatter(PercentFormatter(1.0))
+    rows[2].set_ylim(bottom=0)
+    for axes in rows:
+        style_axes(axes)
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    rows[2].xaxis.set_major_locator(locator)
+    rows[2].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    rows[0].set_title("Each held-out period, with 95 % intervals")
+    rows[2].set_xlabel("observation date")
+    return figure
+
+
+def _day(day: np.datetime64) -> Any:
+    return day.astype(object)
 
 
 def profit_figure(campaign: Economics) -> Figure:

@@ -41,7 +41,8 @@ class Findings:
     an MLflow dataset. ``evaluation``, ``slices``: held-out metrics, of all customers and of each
     slice. ``alarms``: signs of target leakage. ``gate_results``: of the absolute gates.
     ``scorecard``: fitted on all rows. ``standard_deviations``: of its table entries over the bagged
-    models (see ``training.fitting.fit.Fitted``). ``importance``: each feature's mean absolute
+    models, and ``converged``: whether boosting stopped by itself (see
+    ``training.fitting.fit.Fitted``). ``importance``: each feature's mean absolute
     effect on the log-odds, largest first. ``candidates``: the settings compared, best first.
     ``empc``: expected maximum profit measure, in currency units per customer. ``campaign``: its
     profit, None without an offer. ``command``: what the user typed. ``assumed``: what was inferred
@@ -64,6 +65,7 @@ class Findings:
     seed: int
     command: str
     run_id: str
+    converged: bool = True
     assumed: str = ""
     versions: dict[str, str] = field(
         default_factory=lambda: {name: version(name) for name in LIBRARIES}

@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 
 from churn_model.schema import RecordSchema
+from training.data.table import Table
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
 from training.fitting.fit import FitSettings
@@ -64,7 +65,7 @@ def _log_parameters(findings: Findings) -> None:
             "churn_rate": round(table.churn_rate, 6),
             "seed": findings.seed,
             "splits": findings.evaluation.splits,
-            **({"aged_to": str(table.as_of)} if table.as_of else {}),
+            **_observation_parameters(table),
             "settings": settings.pop("name"),
             "pairs": settings.pop("interactions"),
             **settings,
@@ -73,6 +74,17 @@ def _log_parameters(findings: Findings) -> None:
     if findings.campaign is not None:
         offer = asdict(findings.campaign.offer)
         mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
+
+
+def _observation_parameters(table: Table) -> dict[str, Any]:
+    """When the rows were observed; empty if unknown."""
+    observation = table.observation
+    if observation.as_of is None:
+        return {}
+    parameters: dict[str, Any] = {"observed": str(observation.as_of)}
+    if observation.window:
+        parameters |= {"window_days": observation.window, "rows_immature": table.immature_rows}
+    return parameters
 
 
 def _parameters(settings: FitSettings, rows: int) -> dict[str, Any]:
@@ -118,6 +130,8 @@ def _log_figures(findings: Findings, figures: RunFigures) -> None:
             mlflow.log_figure(figure, f"figures/{name}.png")
         if figures.profit is not None:
             mlflow.log_figure(figures.profit, "figures/profit.png")
+        if figures.over_time is not None:
+            mlflow.log_figure(figures.over_time, "figures/over_time.png")
         for name, figure in figures.effects.items():
             mlflow.log_figure(figure, f"figures/effects/{file_names[name]}.png")
 

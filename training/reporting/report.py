@@ -113,6 +113,7 @@ def _svg_figures(findings: Findings, figures: RunFigures) -> dict[str, Any]:
         return {
             "evaluation_figures": list(_svgs(figures.evaluation)),
             "profit_figure": _svg("profit", figures.profit) if figures.profit else None,
+            "over_time_figure": _svg("over_time", figures.over_time) if figures.over_time else None,
             "effects": _effects(findings, figures),
             "pairs": list(_svgs(figures.pairs)),
         }

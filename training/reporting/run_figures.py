@@ -8,8 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from training.evaluation.evaluation import Evaluation
 from training.reporting.effect_figures import effect_figures, pair_figures
-from training.reporting.evaluation_figures import evaluation_figures, profit_figure
+from training.reporting.evaluation_figures import (
+    evaluation_figures,
+    over_time_figure,
+    profit_figure,
+)
 from training.reporting.figure_style import plain_text
 from training.reporting.findings import Findings
 
@@ -18,12 +23,16 @@ _MOST_PAIRS = 6
 
 @dataclass(frozen=True)
 class RunFigures:
-    """Figures by name: of the evaluation, of each feature's effect, of the strongest pairs."""
+    """Figures by name: of the evaluation, of each feature's effect, of the strongest pairs.
+
+    ``over_time``: of the held-out periods, None unless the rows were split by date.
+    """
 
     evaluation: dict[str, Figure]
     effects: dict[str, Figure]
     pairs: dict[str, Figure]
     profit: Figure | None
+    over_time: Figure | None = None
 
 
 def draw_figures(findings: Findings) -> RunFigures:
@@ -40,7 +49,12 @@ def draw_figures(findings: Findings) -> RunFigures:
             effects=dict(effects),
             pairs=dict(_strongest_pairs(findings)),
             profit=None if findings.campaign is None else profit_figure(findings.campaign),
+            over_time=_over_time(findings.evaluation),
         )
+
+
+def _over_time(evaluation: Evaluation) -> Figure | None:
+    return over_time_figure(evaluation.over_time) if evaluation.over_time else None
 
 
 def _strongest_pairs(findings: Findings) -> Iterator[tuple[str, Figure]]:

@@ -22,9 +22,11 @@ _LOCATION = {"zip", "zipcode", "postal", "postcode", "latitude", "longitude", "l
 
 
 def infer_column(
-    name: str, cells: pd.Series[Any], csv: CsvFormat, as_of: date | None
+    name: str, cells: pd.Series[Any], csv: CsvFormat, is_observed: bool
 ) -> InferredColumn:
-    """Infer a column (n,) of the labelled rows. Dates are left out without ``as_of``."""
+    """Infer a column (n,) of the labelled rows. ``is_observed``: whether the
+    observation dates are known, without which dates are left out.
+    """
     if unusable := _unusable_name(name):
         return unusable
     if cells.dtype.kind == "O" and not isinstance(cells.dtype, pd.StringDtype):
@@ -36,11 +38,11 @@ def infer_column(
         counts = ValueCounts(cells)
         return counts.unusable() or InferredColumn(Column(name, "boolean", counts.required))
     if cells.dtype.kind == "M":
-        return infer_datetimes(name, cells, as_of)
+        return infer_datetimes(name, cells, is_observed)
     if cells.dtype.kind in "iuf":
         numbers = cells.to_numpy(np.float64, na_value=np.nan)
         return ValueCounts(cells).unusable() or infer_numerical(name, numbers)
-    return infer_strings(name, cells, csv, as_of)
+    return infer_strings(name, cells, csv, is_observed)
 
 
 def _unusable_name(name: str) -> InferredColumn | None:

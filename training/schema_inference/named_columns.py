@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+
+from training.data.observations import ObservationOptions
 
 
 @dataclass(frozen=True)
@@ -12,23 +13,24 @@ class NamedColumns:
     """The columns of a table that have a special use; all others may become features.
 
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
-    identifies a customer. ``exclude``: columns to leave out. ``as_of``: the snapshot date of the
-    table, on which the ages of dates are computed. ``weight``, ``split_by``: columns that describe
-    the row. An empty name means that there is no such column.
+    identifies a customer. ``exclude``: columns to leave out. ``weight``, ``split_by``: columns that
+    describe the row. ``observation``: when the rows were observed, perhaps by a column of the
+    table. An empty name means that there is no such column.
     """
 
     target: Sequence[str]
     identifier: str = ""
     exclude: Sequence[str] = ()
-    as_of: date | None = None
     weight: str = ""
     split_by: str = ""
+    observation: ObservationOptions = field(default_factory=ObservationOptions)
 
     @property
     def flags(self) -> list[tuple[str, str]]:
         """Each named column except the target, with the flag that names it."""
         named = [("--id", self.identifier), *(("--exclude", name) for name in self.exclude)]
         named += [("--weight", self.weight), ("--split-by", self.split_by)]
+        named += [("--as-of", self.observation.column)]
         return [(flag, name) for flag, name in named if name]
 
     @property
@@ -36,4 +38,5 @@ class NamedColumns:
         """The columns that cannot become features: column -> reason."""
         reasons = dict.fromkeys(self.exclude, "was excluded")
         reasons |= {self.weight: "is --weight", self.split_by: "is --split-by"}
+        reasons |= {self.observation.column: "is --as-of"}
         return {name: reason for name, reason in reasons.items() if name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,10 @@ from churn_model.tables.missing_values import MISSING
 from churn_model.tables.texts import check_texts
 from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
+from training.data.observations import Days, read_observations
 from training.data.target import label, read_target
 from training.evaluation.alarms import Alarm, alarms
+from training.schema_inference.dates import from_the_future
 from training.schema_inference.inferred_column import InferredColumn
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
@@ -68,9 +71,11 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -
     _check_columns(raw, name, named)
     target = read_target(raw, named.target)
     labels = raw[target.column].map(label)
-    labelled = ~labels.isin(target.unlabelled).to_numpy()
+    observed = read_observations(raw, named.observation)
+    labelled = ~labels.isin(target.unlabelled).to_numpy() & observed.mature
     known, churned = raw[labelled], labels[labelled].isin(target.churned).to_numpy()
-    inferred = _infer_columns(known, target.column, csv, named)
+    days = None if observed.days is None else observed.days[labelled]
+    inferred = _infer_columns(known, target.column, csv, named, days)
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     dataset = _dataset(name, columns, inferred.values(), csv, target)
@@ -100,9 +105,12 @@ def _check_columns(raw: pd.DataFrame, name: str, named: NamedColumns) -> None:
 
 
 def _infer_columns(
-    known: pd.DataFrame, target: str, csv: CsvFormat, named: NamedColumns
+    known: pd.DataFrame, target: str, csv: CsvFormat, named: NamedColumns, days: Days | None
 ) -> dict[str, InferredColumn]:
-    """What each column of the labelled rows is; columns that the user left out come first."""
+    """What each column of the labelled rows is; columns that the user left out come first.
+
+    ``days``: when these rows were observed, None if unknown.
+    """
     excluded = {column: why for column, why in named.left_out.items() if column != target}
     inferred = {column: InferredColumn(reason=why) for column, why in excluded.items()}
     for source in known.columns:
@@ -111,7 +119,15 @@ def _infer_columns(
         if source == named.identifier:
             inferred[source] = InferredColumn(Column(source, "identifier"))
         else:
-            inferred[source] = infer_column(source, known[source], csv, named.as_of)
+            inferred[source] = _infer_column(known[source], csv, days)
+    return inferred
+
+
+def _infer_column(cells: pd.Series[Any], csv: CsvFormat, days: Days | None) -> InferredColumn:
+    inferred = infer_column(str(cells.name), cells, csv, is_observed=days is not None)
+    if days is not None and inferred.column is not None and inferred.column.kind == "date":
+        reason = from_the_future(cells, days)
+        return InferredColumn(reason=reason) if reason else inferred
     return inferred
 
 

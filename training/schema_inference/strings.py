@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ _LEADING_ZERO = r"-?0\d"
 
 
 def infer_strings(
-    name: str, cells: pd.Series[Any], csv: CsvFormat, as_of: date | None
+    name: str, cells: pd.Series[Any], csv: CsvFormat, is_observed: bool
 ) -> InferredColumn:
     """Infer from a column (n,) of strings."""
     counts = ValueCounts(cells.str.strip(), MISSING)
@@ -40,7 +39,7 @@ def infer_strings(
     is_code = counts.share(texts.str.match(_LEADING_ZERO).to_numpy(bool)) > 1 - _MIN_READABLE
     return (
         (None if is_code else _numerical(name, counts, texts, numbers))
-        or infer_date_strings(name, counts, texts, _MIN_READABLE, as_of)
+        or infer_date_strings(name, counts, texts, _MIN_READABLE, is_observed)
         or (None if is_code else _formatted_numbers(counts, texts, numbers))
         or _category(name, counts, counts.share(np.isfinite(numbers)))
     )

@@ -12,6 +12,7 @@ def held_out(churned, probability, weights=None):
     n = len(churned)
     return HeldOut(
         np.arange(n),
+        np.arange(n),
         np.asarray(churned),
         np.ones(n) if weights is None else weights,
         {SCORECARD: np.asarray(probability, dtype=float)},

@@ -48,7 +48,8 @@ def held_out(simulation, probability=None):
     n = len(simulation.churned)
     rows = np.tile(np.arange(n), 2)
     scores = simulation.probability if probability is None else probability
-    return HeldOut(rows, simulation.churned[rows], np.full(2 * n, 0.5), {SCORECARD: scores[rows]})
+    churned, weights = simulation.churned[rows], np.full(2 * n, 0.5)
+    return HeldOut(rows, rows, churned, weights, {SCORECARD: scores[rows]})
 
 
 def test_the_slices_of_each_feature_add_up_to_all_customers(simulation, customers):

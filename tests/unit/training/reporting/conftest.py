@@ -8,6 +8,7 @@ import pytest
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
+from training.data.customers import CustomersOfRows
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation import intervals
 from training.evaluation.alarms import Alarm
@@ -57,7 +58,17 @@ def _customers(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
 def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
     rows = len(churned)
     nothing = pd.DataFrame(columns=list(REJECTED_COLUMNS))
-    table = Table("made up", customers, churned, nothing, rows, 0, 0, np.ones(rows))
+    table = Table(
+        "made up",
+        customers,
+        churned,
+        nothing,
+        rows,
+        0,
+        0,
+        np.ones(rows),
+        CustomersOfRows.one_per_row(rows),
+    )
     settings = FitSettings(outer_bags=2, interactions=1)
     splits = by_folds(churned, folds=2, repeats=1, seed=0)
     evaluation = evaluate(customers, churned, SCHEMA, splits, settings=settings)

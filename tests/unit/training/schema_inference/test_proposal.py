@@ -10,13 +10,14 @@ from churn_model.schema import RecordSchema
 from churn_model.tables.descriptor import CsvFormat
 from training.data.csv_format import detect_csv_format
 from training.data.files import read_file
+from training.data.observations import ObservationOptions
 from training.data.table_reader import check_table
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import propose
 
 ROWS = 600
-NAMED = NamedColumns(["Exited=1"], "Id", as_of=date(2026, 1, 31))
+NAMED = NamedColumns(["Exited=1"], "Id", observation=ObservationOptions(date(2026, 1, 31)))
 
 
 def base(rows=ROWS, seed=0):
@@ -33,10 +34,10 @@ def proposed(table, named=NAMED, csv=None):
     return propose(table, csv or CsvFormat(), "table", named)
 
 
-def column_of(values, as_of=None):
+def column_of(values, is_observed=False):
     """What a column of ``values`` is inferred to be: a Column, or the reason to leave it out."""
     cells = pd.DataFrame({"x": values})["x"]
-    inferred = infer_column("x", cells, CsvFormat(), as_of)
+    inferred = infer_column("x", cells, CsvFormat(), is_observed=is_observed)
     return inferred.column or inferred.reason
 
 
@@ -70,7 +71,7 @@ def drawn(levels, rows=ROWS, seed=1):
     ],
 )
 def test_the_kind_of_a_column_follows_from_its_cells(values, kind, required):
-    found = column_of(values, as_of=date(2026, 1, 31))
+    found = column_of(values, is_observed=True)
     assert (found.kind, found.required) == (kind, required), found
 
 
@@ -87,7 +88,7 @@ def test_the_kind_of_a_column_follows_from_its_cells(values, kind, required):
             drawn([str(i) for i in range(900)] + [f"{i} or so" for i in range(300)], 3000),
             "mixes numbers with .* strings",
         ),
-        (drawn(["2024-01-31", "2020-01-01"]), "add --as-of DAY to use its age"),
+        (drawn(["2024-01-31", "2020-01-01"]), "add --as-of DAY or --as-of COLUMN to use its age"),
         (drawn(["2024-01-31 10:00:00", "2020-01-01 00:00:00"]), "is a timestamp"),
         (drawn(["31.01.2024", "01.12.2020"]), "in another format than 2026-01-31"),
         (drawn([f"${i},{i}50.00" for i in range(100, 400)]), "write them as 1234.50"),
@@ -309,15 +310,15 @@ def test_dates_become_ages_and_are_sent_as_dates():
     days = drawn(["2024-02-29", "2026-01-30", ""])
     table = base().assign(Signed=days)
     found = proposed(table)
-    checked = check_table(table, "t.csv", found.dataset, found.schema, 0.0, as_of=date(2026, 1, 31))
+    checked = check_table(
+        table, "t.csv", found.dataset, found.schema, 0.0, observation=NAMED.observation
+    )
     assert set(checked.customers["Signed"].dropna()) == {702, 1}
     assert checked.as_sent(ROWS, found.schema)["Signed"].fillna("").tolist() == days.tolist()
     assert {c.name: c.label for c in checked.features(found.schema)}["Signed"] == (
         "Signed (days before 2026-01-31)"
     )
-    with pytest.raises(
-        TableError, match="name the snapshot date of the table, for example --as-of"
-    ):
+    with pytest.raises(TableError, match="name the day on which the rows were observed"):
         check_table(table, "t.csv", found.dataset, found.schema, 0.0)
 
 

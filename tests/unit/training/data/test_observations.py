@@ -1,0 +1,82 @@
+"""Observation dates, and labels whose window has not ended."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_model.errors import TableError
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import Column
+from training.data.dataset import Dataset, Target
+from training.data.observations import ObservationOptions, read_observations
+from training.data.table_reader import check_table
+
+SCHEMA = RecordSchema("Customer", (Column("Id", "identifier"), Column("signed", "date")))
+DATASET = Dataset(
+    name="panel",
+    columns={"Id": "Id", "signed": "signed"},
+    target=Target(column="churn", churned=["yes"], kept=["no"], unlabelled=[""]),
+)
+
+
+def panel() -> pd.DataFrame:
+    """Two customers on three days each; the second churned after the last."""
+    days = ["2026-01-31", "2026-02-28", "2026-03-31"]
+    return pd.DataFrame(
+        {
+            "Id": ["a", "b"] * 3,
+            "seen": np.repeat(days, 2),
+            "signed": np.repeat(["2025-10-23", "2025-11-20", "2025-12-21"], 2),
+            "churn": ["no", "no", "no", "yes", "no", "no"],
+        }
+    ).astype("str")
+
+
+def checked(table, **options):
+    observation = ObservationOptions("seen", **options)
+    return check_table(table, "panel.csv", DATASET, SCHEMA, 0.5, observation=observation)
+
+
+def test_dates_are_aged_to_the_observation_date_of_their_row():
+    table = checked(panel())
+    assert set(table.customers["signed"]) == {100.0}
+    assert table.as_sent(6, SCHEMA)["signed"].tolist() == panel()["signed"].tolist()
+    assert table.split_by == "seen"
+    assert table.dates.astype(str).tolist() == panel()["seen"].tolist()
+
+
+def test_rows_whose_window_has_not_ended_have_no_label_yet():
+    table = checked(panel(), window=30)
+    assert table.immature_rows == 2
+    assert table.dates.max() == np.datetime64("2026-02-28")
+    assert "2 whose window has not ended" in table.summary()
+    assert table.rows == len(table.churned) + table.immature_rows + table.unlabelled_rows
+
+
+def test_known_until_says_which_windows_have_ended():
+    assert checked(panel(), window=30, known_until=date(2026, 4, 30)).immature_rows == 0
+    assert checked(panel(), window=30, known_until=date(2026, 4, 29)).immature_rows == 2
+    assert checked(panel(), window=30, known_until=date(2026, 3, 2)).immature_rows == 4
+
+
+def test_a_table_without_any_ended_window_is_rejected():
+    with pytest.raises(TableError, match=r"90 days \(--window\) has not ended for any of its rows"):
+        checked(panel(), window=90)
+
+
+def test_an_invalid_observation_date_rejects_its_row():
+    table = panel()
+    table.loc[2, "seen"] = "31.02.2026"
+    found = checked(table, window=30)
+    assert found.rejected_rows == 1
+    assert found.rejected[["row", "field", "reason"]].to_numpy().tolist() == [
+        [2, "--as-of", "is not a date such as 2026-01-31"]
+    ]
+
+
+def test_all_rows_may_have_been_observed_on_one_day():
+    observed = read_observations(panel(), ObservationOptions(date(2026, 4, 1)))
+    assert set(observed.days.astype(str)) == {"2026-04-01"}
+    assert observed.mature.all()

@@ -1,0 +1,96 @@
+"""Which customer each row of a table belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churn_model.schema import RecordSchema
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class CustomersOfRows:
+    """``code`` (n,): the customer of each row, from 0 to the number of customers minus 1."""
+
+    code: Rows
+
+    @classmethod
+    def one_per_row(cls, rows: int) -> CustomersOfRows:
+        """Each row is another customer."""
+        return cls(np.arange(rows))
+
+    @classmethod
+    def of(cls, keys: pd.Series[Any]) -> CustomersOfRows:
+        """Rows with the same key (n,), none missing, are of the same customer."""
+        return cls(pd.factorize(keys)[0].astype(np.intp))
+
+    @cached_property
+    def n(self) -> int:
+        """The number of customers."""
+        return int(self.code.max()) + 1 if len(self.code) else 0
+
+    @property
+    def repeat(self) -> bool:
+        """Whether a customer has several rows."""
+        return self.n < len(self.code)
+
+    def ever(self, flags: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Each customer's largest flag, given the flags of the rows (n,)."""
+        highest = np.zeros(self.n, dtype=np.int64)
+        np.maximum.at(highest, self.code, flags)
+        return highest
+
+    def rows_of(self, chosen: Rows) -> Rows:
+        """The rows of the chosen customers, in the table's order."""
+        is_chosen = np.zeros(self.n, dtype=bool)
+        is_chosen[chosen] = True
+        return np.flatnonzero(is_chosen[self.code])
+
+    def take(self, rows: Rows) -> CustomersOfRows:
+        """The customers of some rows."""
+        return CustomersOfRows(np.unique(self.code[rows], return_inverse=True)[1].astype(np.intp))
+
+
+_BY_CHANCE = 0.01
+"""Expected copies of a row from which copies are taken to be coincidences."""
+
+
+def customers_of_rows(
+    raw: pd.DataFrame, customers: pd.DataFrame, schema: RecordSchema
+) -> CustomersOfRows:
+    """Which customer each row of a table belongs to.
+
+    Rows with the same identifier are of one customer; of several identifiers, the one with the
+    fewest values counts. Without an identifier, exact copies of a row are of one customer, unless a
+    table of so few different values has copies by chance. ``raw``: the table as it was read,
+    ``customers``: its parsed columns, both of n rows.
+    """
+    identifiers = [column.name for column in schema.identifiers]
+    if identifiers:
+        keys = [_known_or_row(customers[name]) for name in identifiers]
+        return CustomersOfRows.of(min(keys, key=lambda key: key.nunique()))
+    cells = raw.astype(str)
+    if _expected_copies(cells) > _BY_CHANCE:
+        return CustomersOfRows.one_per_row(len(raw))
+    return CustomersOfRows.of(pd.util.hash_pandas_object(cells, index=False))
+
+
+def _known_or_row(identifiers: pd.Series[Any]) -> pd.Series[Any]:
+    """The identifiers (n,), with the row's number in place of a missing one."""
+    rows = pd.Series(np.arange(len(identifiers)), index=identifiers.index, dtype=object)
+    return identifiers.astype(object).where(identifiers.notna(), rows)
+
+
+def _expected_copies(cells: pd.DataFrame) -> float:
+    """How many other rows equal a row if the columns are independent of each other."""
+    same = 1.0
+    for name in cells:
+        same *= float((cells[name].value_counts(normalize=True) ** 2).sum())
+    return same * len(cells)

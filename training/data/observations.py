@@ -1,0 +1,87 @@
+"""When each row of a table was observed, and whether its label is known by now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churn_model.errors import FieldError
+
+AS_OF = "--as-of"
+"""The flag that names the column, and the column's name in errors of rows."""
+
+Days = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class ObservationOptions:
+    """What the user says about the time of the rows.
+
+    ``as_of``: the day on which all rows were observed, or the column with each row's day; None if
+    unknown. ``window``: the days after the observation within which the label says whether the
+    customer churned; 0 if labels are final. ``known_until``: the day up to which churn is recorded
+    in the table; None for the last observation date.
+    """
+
+    as_of: date | str | None = None
+    window: int = 0
+    known_until: date | None = None
+
+    @property
+    def column(self) -> str:
+        """The column with the observation dates; empty if there is none."""
+        return self.as_of if isinstance(self.as_of, str) else ""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """``days`` (n,): each row's observation date (NaT if invalid); None if unknown.
+
+    ``mature`` (n,): whether the window of a row's label has ended. ``known_until``: the day that
+    this was decided by; None without a window. ``errors``: of invalid dates.
+    """
+
+    days: Days | None
+    mature: npt.NDArray[np.bool_]
+    known_until: np.datetime64 | None = None
+    errors: list[FieldError] = field(default_factory=list)
+
+
+def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observations:
+    """Read the observation dates of a table (n rows) that ``read_file`` has read."""
+    mature = np.ones(len(raw), dtype=bool)
+    if options.as_of is None:
+        return Observations(None, mature)
+    errors: list[FieldError] = []
+    if options.column:
+        days, errors = read_days(raw[options.column], AS_OF)
+    else:
+        days = np.full(len(raw), np.datetime64(options.as_of, "D"))
+    if not options.window:
+        return Observations(days, mature, errors=errors)
+    known_until = np.datetime64(options.known_until, "D") if options.known_until else max_day(days)
+    mature = days + np.timedelta64(options.window, "D") <= known_until
+    return Observations(days, mature | np.isnat(days), known_until, errors)
+
+
+def max_day(days: Days) -> np.datetime64:
+    """The last day; NaT if none is known."""
+    known = days[~np.isnat(days)]
+    return known.max() if len(known) else np.datetime64("NaT", "D")
+
+
+def read_days(cells: pd.Series[Any], flag: str) -> tuple[Days, list[FieldError]]:
+    """The days (n,) of dates or timestamps, NaT and an error for each cell that is neither.
+
+    A timestamp with a zone counts by its day in UTC. ``flag``: the flag that names the column.
+    """
+    times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
+    rows = np.flatnonzero(times.isna()).tolist()
+    reason = "is not a date such as 2026-01-31"
+    days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+    return days, [FieldError(row, flag, "date", reason) for row in rows]
