@@ -67,6 +67,18 @@ class Table:
                 first[column.name] = iso_dates(days - first[column.name].to_numpy())
         return first
 
+    def take(self, rows: npt.NDArray[np.intp]) -> Table:
+        """The table with only these of its n rows; the counts stay those of the file."""
+        return replace(
+            self,
+            customers=self.customers.iloc[rows].reset_index(drop=True),
+            churned=self.churned[rows],
+            weights=self.weights[rows],
+            customers_of_rows=self.customers_of_rows.take(rows),
+            dates=None if self.dates is None else self.dates[rows],
+            observed=None if self.observed is None else self.observed[rows],
+        )
+
     @property
     def churn_rate(self) -> float:
         """Weighted share of churned customers (0..1)."""
