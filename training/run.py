@@ -222,7 +222,11 @@ class _TrainingRun:
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
             slices=slices(
-                table.customers, self.feature_schema, evaluation.held_out, scorecard.threshold
+                table.customers,
+                self.feature_schema,
+                evaluation.held_out,
+                scorecard.threshold,
+                table.audit,
             ),
             alarms=raised,
             gate_results=check_gates(

@@ -37,6 +37,8 @@ def promote_command(options: TableOptions, name: str) -> str:
         words += ["--id", options.id] if options.id else []
         words += [word for value in options.target for word in ("--target", value)]
         words += _observation_flags(options)
+        words += ["--weight", options.weight] if options.weight else []
+        words += ["--prior", f"{options.prior:g}"] if options.prior else []
         if options.max_rejected != TableOptions.max_rejected:
             words += ["--max-rejected", f"{options.max_rejected:g}"]
     return shlex.join(words) + name_flag(name)

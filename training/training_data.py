@@ -143,16 +143,23 @@ def matched_table(
 
 def named_columns(options: ColumnOptions) -> NamedColumns:
     """What the user says about a table's columns."""
-    row_columns = {}
+    row_columns: dict[str, str] = {}
+    audit: list[str] = []
     if isinstance(options, TableOptions):
         row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
+        audit = _stripped(options.audit)
     return NamedColumns(
         target=options.target,
         identifier=options.id,
-        exclude=[name.strip() for name in options.exclude],
+        exclude=_stripped(options.exclude),
+        audit=audit,
         observation=_observation(options),
         **row_columns,
     )
+
+
+def _stripped(names: Sequence[str]) -> list[str]:
+    return [name.strip() for name in names]
 
 
 def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
@@ -172,6 +179,7 @@ def _check_options(options: TableOptions) -> dict[str, Any]:
         "max_rejected": options.max_rejected,
         "weight": options.weight,
         "split_by": options.split_by,
+        "audit": _stripped(options.audit),
         "observation": _observation(options),
     }
 

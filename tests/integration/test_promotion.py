@@ -36,7 +36,7 @@ from training.data.table import simulated_table
 from training.evaluation.gates import DEFAULT
 from training.fitting.fit import FitSettings, fit
 from training.promote import main
-from training.registration import ALARMS_TAG
+from training.promotion.tags import ALARMS_TAG
 from training.run import Plan, train
 from training.train import main as train_main
 

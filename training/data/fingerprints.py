@@ -64,6 +64,15 @@ class Fingerprints:
                 archive["known_to"][()],
             )
 
+    def with_others(self, others: Fingerprints) -> Fingerprints:
+        """Also those of another table with the same features."""
+        return Fingerprints(
+            np.union1d(self.customers, others.customers),
+            np.union1d(self.rows, others.rows),
+            self.features,
+            np.fmax(self.known_to, others.known_to),
+        )
+
     def contain(self, table: Table, schema: RecordSchema) -> Mask:
         """Which rows (n,) of another table were in the training table, or are of its customers.
 

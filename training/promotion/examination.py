@@ -33,7 +33,7 @@ from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.looks import register_look, required_confidence
 from training.promotion.overlap import find_overlap
 from training.promotion.schema_conflict import schema_conflict
-from training.registration import ALARMS_TAG
+from training.promotion.tags import ALARMS_TAG
 from training.reporting.mlflow_run import choose_experiment
 from training.terminal import name_flag
 
