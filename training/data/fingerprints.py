@@ -85,7 +85,7 @@ class Fingerprints:
         if customers is not None:
             found |= np.isin(customers, self.customers) & (customers != _MISSING)
             if table.observed is not None and not np.isnat(self.known_to):
-                found &= table.observed <= self.known_to
+                found &= table.observed < self.known_to
         features = [name for name in self.features if name in table.customers]
         if len(features) == len(self.features) and self._are_distinctive(table, features):
             found |= np.isin(row_hashes(table, features), self.rows)
