@@ -14,6 +14,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import FileSelector, FileSystem, LocalFileSystem
 
 from batch.csv_files import CsvFile, check_same_header
+from batch.file_names import check_names
 from batch.job import Job
 from batch.partitions import folder_values
 from batch.row_checker import LINE
@@ -38,6 +39,7 @@ def folder_columns(job: Job) -> tuple[str, ...]:
 
     Raises TableError if files of the input are in folders that name other columns.
     """
+    check_names(job.source)
     if not Path(job.source).exists() and "://" not in job.source:
         raise TableError(f"{job.source}: no such file or folder; check --input")
     names = {tuple(_folder_values(job.source, file)): file for file in _files(job.source)}
@@ -91,10 +93,11 @@ def _with_folders(batch: pa.RecordBatch, values: dict[str, str | None]) -> pa.Re
 
 
 def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
-    dataset = _dataset(job.source, "parquet")
-    for fragment in _fragments(job.source, "parquet", dataset):
+    fragments = _fragments(job.source)
+    schema = _common_schema(fragments)
+    for fragment in fragments:
         values = _folder_values(job.source, fragment.path)
-        for batch in _batches(fragment, "parquet", dataset.schema):
+        for batch in _batches(fragment, schema):
             if batch.num_rows:
                 yield _with_folders(batch, values)
 
@@ -130,26 +133,60 @@ def _stream(source: str, file: str, kind: str) -> Iterator[Any]:
         raise TableError(f"{file}: cannot be read as {kind} ({first_line(error)})") from None
 
 
-def _dataset(source: str, kind: Any) -> ds.Dataset:
+def _fragments(source: str) -> list[ds.Fragment]:
+    """The Parquet files of an input."""
     try:
-        return ds.dataset(source, format=kind)
+        fragments = list(ds.dataset(source, format="parquet").get_fragments())
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{source}: cannot be read ({first_line(error)})") from None
-
-
-def _fragments(source: str, kind: str, dataset: ds.Dataset) -> list[ds.Fragment]:
-    fragments = list(dataset.get_fragments())
     if not fragments:
-        raise TableError(f"{source}: contains no {kind} file; check --input and --format")
+        raise TableError(f"{source}: contains no parquet file; check --input and --format")
     return fragments
 
 
-def _batches(fragment: ds.Fragment, kind: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    try:
+def _common_schema(fragments: list[ds.Fragment]) -> pa.Schema:
+    """All columns of some files; a column that a file lacks is null there.
+
+    Numerical types may differ. Raises TableError for other types, which pyarrow would convert.
+    """
+    first, common = fragments[0], _physical_schema(fragments[0])
+    for fragment in fragments[1:]:
+        schema = _physical_schema(fragment)
+        if schema.equals(common):
+            continue
+        try:
+            both = [_without_dictionaries(common), _without_dictionaries(schema)]
+            common = pa.unify_schemas(both, promote_options="permissive")
+        except pa.ArrowException as error:
+            raise TableError(
+                f"{fragment.path}: a column has another type than in {first.path} "
+                f"({first_line(error)}); all files of a table need the same types"
+            ) from None
+    return common
+
+
+def _physical_schema(fragment: ds.Fragment) -> pa.Schema:
+    with _parquet_errors(fragment):
+        return fragment.physical_schema.remove_metadata()
+
+
+def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    types = (t.value_type if pa.types.is_dictionary(t) else t for t in schema.types)
+    return pa.schema(list(zip(schema.names, types, strict=True)))
+
+
+def _batches(fragment: ds.Fragment, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    with _parquet_errors(fragment):
         yield from fragment.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
+
+
+@contextmanager
+def _parquet_errors(fragment: ds.Fragment) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         raise TableError(
-            f"{fragment.path}: cannot be read as {kind} ({first_line(error)})"
+            f"{fragment.path}: cannot be read as parquet ({first_line(error)})"
         ) from None
 
 

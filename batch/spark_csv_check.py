@@ -20,6 +20,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from batch.csv_files import check_same_header
 from batch.csv_quotes import QuoteCheck
 from batch.csv_stream import Utf8Decoder
+from batch.spark_columns import read_lines
 from churn_model.errors import TableError
 from churn_model.tables.descriptor import CsvFormat
 
@@ -41,7 +42,7 @@ def check_files(spark: SparkSession, source: str, csv_format: CsvFormat) -> list
         )
 
     with _files_unsplit(spark):
-        lines = spark.read.option("lineSep", "\n").text(source)
+        lines = read_lines(spark, source)
         metadata = (F.col(f"_metadata.{name}") for name in _METADATA)
         columns = lines.select(F.col("value").cast("binary").alias("line"), *metadata)
         found = columns.mapInArrow(check, "file string, header string, error string").collect()

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
+from batch.file_names import check_names
 from batch.job import Job
 from batch.row_checker import LINE, RULES
-from batch.spark_columns import folder_columns
+from batch.spark_columns import column_of, folder_columns, read_lines
 from batch.spark_csv import QUOTES, read_csv
+
+_TIMES = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+"""Times in text with their microseconds, which Spark cuts off."""
 
 
 def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
@@ -22,13 +30,16 @@ def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
     """
     if job.source_format == "table":
         return spark.table(job.source), ()
+    check_names(job.source)
     with _untyped_folders(spark):
         if job.source_format == "json":
-            lines = spark.read.option("lineSep", "\n").text(job.source)
+            lines = read_lines(spark, job.source)
             filled = lines.where(F.col(LINE).rlike(r"\S"))  # of bytes, which need not be UTF-8
-            return filled.select(F.col(LINE).cast("binary").alias(LINE)), folder_columns(lines)
+            folders = folder_columns(spark.read.text(job.source))
+            return filled.select(F.col(LINE).cast("binary").alias(LINE)), folders
         if job.source_format == "parquet":
-            rows = spark.read.parquet(job.source)
+            # without the option, Spark reads only the columns that one of the files has
+            rows = spark.read.option("mergeSchema", "true").parquet(job.source)
             return rows, folder_columns(rows)
         return read_csv(spark, job.source, job.checker.descriptor.csv)
 
@@ -48,17 +59,24 @@ def _untyped_folders(spark: SparkSession) -> Iterator[None]:
 def write(frame: DataFrame, job: Job, target: str) -> None:
     """Write rows to a folder or table."""
     kind = job.target_format
-    if kind == "csv" and "reasons" in frame.columns:
-        frame = frame.withColumn("reasons", F.to_json("reasons"))
+    if kind == "csv":
+        frame = frame.select(*(_csv_cell(field) for field in frame.schema.fields))
     writer = frame.write.mode("error")
     if job.partition_by:
         writer = writer.partitionBy(*job.partition_by)
     if kind == "table":
         writer.saveAsTable(target)
     elif kind == "csv":
-        writer.options(header="true", quote='"', escape='"').csv(target)
+        writer.options(header="true", quote='"', escape='"', **_TIMES).csv(target)
     else:
-        writer.format(kind).save(target)
+        writer.options(**_TIMES).format(kind).save(target)
+
+
+def _csv_cell(field: StructField) -> Any:
+    column = column_of(field.name)
+    if field.name == "reasons":
+        return F.to_json(column).alias(field.name)
+    return F.base64(column).alias(field.name) if field.dataType == BinaryType() else column
 
 
 def written_rows(spark: SparkSession, job: Job, target: str, schema: StructType) -> DataFrame:
