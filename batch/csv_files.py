@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -96,11 +96,9 @@ def check_header(source: str, names: Sequence[str]) -> None:
     """Raise TableError for the reserved column of corrupt rows, and for a duplicate column."""
     if CORRUPT in names:
         raise TableError(f"{source}: column {CORRUPT!r} is reserved for corrupt rows; rename it")
-    duplicate = next((name for name in names if names.count(name) > 1), None)
-    if duplicate is not None:
-        raise TableError(
-            f"{source}: column {duplicate!r} occurs {names.count(duplicate)} times; keep one"
-        )
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise TableError(f"{source}: column {name!r} occurs {count} times; keep one")
 
 
 def check_same_header(first: str, names: Sequence[str], other: str, others: Sequence[str]) -> None:
