@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterator
@@ -167,7 +168,22 @@ def _common_schema(fragments: list[ds.Fragment]) -> pa.Schema:
 
 def _physical_schema(fragment: ds.Fragment) -> pa.Schema:
     with _parquet_errors(fragment):
-        return fragment.physical_schema.remove_metadata()
+        schema = fragment.physical_schema
+    return pa.schema([field.with_type(_without_views(field.type)) for field in schema])
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """A type with plain strings and bytes, because pyarrow cannot filter views of them."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        field = kind.value_field
+        return pa.list_(field.with_type(_without_views(field.type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    return kind
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
@@ -202,8 +218,10 @@ def _lines(job: Job) -> Iterator[pa.RecordBatch]:
 
 def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
     unfinished: list[bytes] = []  # the blocks of a line whose end has not been read
+    byte_order_mark = codecs.BOM_UTF8
     while True:
         block: bytes = stream.read(1 << 23)
+        block, byte_order_mark = block.removeprefix(byte_order_mark), b""
         first, *others = block.split(b"\n")
         unfinished.append(first)
         if block and not others:

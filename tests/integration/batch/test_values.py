@@ -158,6 +158,22 @@ def test_numerical_types_may_differ_with_the_local_engine(registry, tmp_path, ca
     assert (summary["scored"], summary["reasons"]) == (2, reasons)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["x", "y"], pa.string_view()),
+        pa.array([b"x", b"y"], pa.binary_view()),
+        pa.array([["x"], ["y"]], pa.list_(pa.string_view())),
+        pa.array([{"a": "x"}, {"a": "y"}], pa.struct([("a", pa.string_view())])),
+    ],
+)
+def test_views_of_strings_and_bytes_are_read(engine, tmp_path, capsys, column):
+    source, out = write(tmp_path / "t.parquet", x=column), tmp_path / "out"
+    code, _, stderr = command(engine, capsys, source, out, "--max-rejected", 1)
+    assert (code, stderr) == (0, "")
+    assert [row["x"] for row in rows(out, "rejected")] == column[1:].to_pylist()
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 
@@ -194,3 +210,11 @@ def test_json_lines_below_folders_named_value_are_read(engine, tmp_path, capsys)
     flags = ["--format", "json"]
     code, summary, stderr = command(engine, capsys, tmp_path / "in", tmp_path / "out", *flags)
     assert (code, stderr, summary["scored"]) == (0, "", 1)
+
+
+def test_a_byte_order_mark_before_json_lines_is_ignored(engine, tmp_path, capsys):
+    customer = {name: values[0] for name, values in CUSTOMERS.items()}
+    text = "\ufeff" + f"{json.dumps(customer)}\n" * 2
+    (tmp_path / "t.json").write_text(text, encoding="utf-8")
+    code, summary, stderr = command(engine, capsys, tmp_path / "t.json", tmp_path / "out")
+    assert (code, stderr, summary["scored"]) == (0, "", 2)
