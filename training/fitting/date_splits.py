@@ -27,7 +27,7 @@ FEWEST = 10
 
 _SHARES = (0.2, 0.1, 0.05)
 """Shares of the rows that a held-out period may have; the largest that gives three periods."""
-_SNAPSHOTS, _ENOUGH = 60, 5_000
+_SNAPSHOTS, _ENOUGH = 60, 3_000
 """Up to this many different days are snapshots, of which this many rows are enough for a period."""
 _WANTED, _MOST = 3, 5  # periods
 
