@@ -17,7 +17,8 @@ from pyfunc.registry_errors import readable_errors
 from training.data.column_names import suggest
 from training.data.table import Table
 from training.evaluation.alarms import Alarm, alarms
-from training.evaluation.economics import Economics, economics, empc
+from training.evaluation.economics import Economics, economics
+from training.evaluation.empc import empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores
 from training.evaluation.gates import (
     GateResult,
