@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -318,9 +318,16 @@ def _revenue(schema: RecordSchema, plan: Plan) -> str | None:
 
 def _splits(table: Table, plan: Plan) -> Splits:
     churned, customers = table.churned, table.customers_of_rows
+    note = ""
     if table.dates is not None:
         rows = DatedRows(churned, customers, table.dates, table.split_by)
-        return by_date(rows, window=table.observation.window, folds=plan.folds, seed=plan.seed)
-    return by_folds(
+        try:
+            return by_date(rows, window=table.observation.window, folds=plan.folds, seed=plan.seed)
+        except TrainingError:
+            if table.split_by != table.observation.column:  # asked for by --split-by
+                raise
+            note = f"; the dates in {table.split_by} cover too short a time to split by"
+    splits = by_folds(
         churned, folds=plan.folds, repeats=plan.repeats, seed=plan.seed, customers=customers
     )
+    return replace(splits, text=splits.text + note)
