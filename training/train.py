@@ -72,6 +72,8 @@ def _print_data(data: TrainingData) -> None:
         print(f"{data.assumed}\n")
     if data.hint:
         print(f"please check: {data.hint}\n")
+    if data.table.target:
+        print(data.table.target)
     print(f"{data.table.name}: {data.table.summary()}")
     if data.table.rejected_rows:
         print(f"rejected: {describe_rejected(data.table)}")

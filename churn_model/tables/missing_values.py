@@ -14,11 +14,17 @@ NUMERICAL_MARKS = frozenset({"?", "-", ".", "nan", "None", "none", "n/a", "#N/A"
 In other columns they may be category levels.
 """
 
-TARGET_MISSING = frozenset({*MISSING, "nan", "None", "?"})
-"""In the target column: the row has no label, unless the user names the value.
+_TARGET_MISSING = frozenset({*MISSING, "nan", "None", "?", "-", "<NA>"})
+_TARGET_PENDING = frozenset({"n/a", "unknown", "pending", "not available", "tbd", "undefined"})
 
-Fewer strings than in a numerical column, because ``none`` or ``unknown`` may mean a status.
-"""
+
+def is_no_label(value: str) -> bool:
+    """Whether a value of the target says that the row has no label, unless the user names it.
+
+    ``none`` is a label: it may mean a status.
+    """
+    return value in _TARGET_MISSING or value.lower() in _TARGET_PENDING
+
 
 PANDAS_MISSING = frozenset({"None", "n/a", "nan", "<NA>", "#N/A", "#NA"})
 """Category levels to this project that ``pandas.read_csv`` reads as missing by default."""

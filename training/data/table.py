@@ -34,7 +34,7 @@ class Table:
     ``weights`` (n,): sample weights, 1 by default. ``customers_of_rows``: which customer each row
     belongs to. ``dates`` (n,): the days in the column ``split_by``, which order the rows in time.
     ``observed`` (n,): the observation dates, as ``observation`` says. ``source``: the file; None
-    for simulated customers.
+    for simulated customers. ``target``: the target's values, their counts and meanings, as text.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Table:
     dataset: Dataset | None = None
     observation: ObservationOptions = field(default_factory=ObservationOptions)
     observed: Days | None = None
+    target: str = ""
 
     def features(self, schema: RecordSchema) -> RecordSchema:
         """The schema of ``customers``: the record's schema with ages in place of dates."""

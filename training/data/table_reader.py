@@ -32,7 +32,13 @@ from training.data.observations import (
 )
 from training.data.row_columns import SPLIT_BY, WEIGHT, read_weights
 from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
-from training.data.target import TARGET, UNLABELLED, label_errors, read_labels
+from training.data.target import (
+    TARGET,
+    UNLABELLED,
+    describe_target,
+    label_errors,
+    read_labels,
+)
 
 
 def read_table(
@@ -106,6 +112,7 @@ def check_table(
         dataset=dataset,
         observation=observation,
         observed=None if observed.days is None else observed.days[used],
+        target=describe_target(raw, dataset.target),
     )
     _check_mature(path, table, observed)
     _check_rejected_share(path, table, max_rejected)

@@ -12,13 +12,11 @@ import pandas as pd
 
 from churn_model.schema.column import OUTPUT_COLUMNS, Column
 from churn_model.tables.descriptor import CsvFormat
-from training.data.column_names import words_of
+from training.data.special_columns import is_location
 from training.schema_inference.dates import infer_datetimes
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
 from training.schema_inference.numerical import infer_numerical
 from training.schema_inference.strings import infer_strings
-
-_LOCATION = {"zip", "zipcode", "postal", "postcode", "latitude", "longitude", "lat", "lon", "lng"}
 
 
 def infer_column(
@@ -50,7 +48,7 @@ def _unusable_name(name: str) -> InferredColumn | None:
         return InferredColumn(reason="has no name")
     if name in OUTPUT_COLUMNS:
         return InferredColumn(reason="has the name of an output column; rename it")
-    if _LOCATION & words_of(name):
+    if is_location(name):
         return InferredColumn(reason="is a location; use a region of a few dozen levels instead")
     return None
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from churn_model.arrays import Floats
 from churn_model.schema.column import INT64_MAX, INT64_MIN, LAST_EXACT_INTEGER, Column
-from training.evaluation.alarms import is_identifier
+from training.data.special_columns import is_identifier
 from training.schema_inference.inferred_column import InferredColumn
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,14 @@ from churn_model.tables.texts import check_texts
 from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
 from training.data.observations import Days, read_observations
-from training.data.target import label, read_target
+from training.data.target import describe_target, label, read_target
 from training.evaluation.alarms import Alarm, alarms
 from training.schema_inference.dates import from_the_future
+from training.schema_inference.identifiers import (
+    describe_identifier,
+    is_repeated_identifier,
+    repeated_identifier,
+)
 from training.schema_inference.inferred_column import InferredColumn
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
@@ -38,7 +43,7 @@ class Proposal:
 
     ``left_out``: column -> reason. ``remarks``: what the user should check. ``alarms``: of the
     proposed features except dates, computed on ``examined_rows`` labelled rows whose cells are all
-    valid.
+    valid. ``target``: the target's values, as text.
     """
 
     schema: RecordSchema
@@ -47,6 +52,7 @@ class Proposal:
     remarks: Sequence[str]
     alarms: Sequence[Alarm]
     examined_rows: int
+    target: str
 
     def summary(self) -> str:
         """The fields, the columns left out, and the remarks, as text."""
@@ -70,6 +76,8 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -
     """
     _check_columns(raw, name, named)
     target = read_target(raw, named.target)
+    found = "" if named.identifier else _repeated_identifier(raw, target.column, named)
+    named = replace(named, identifier=named.identifier or found)
     labels = raw[target.column].map(label)
     observed = read_observations(raw, named.observation)
     labelled = ~labels.isin(target.unlabelled).to_numpy() & observed.mature
@@ -86,13 +94,19 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -
     kept_alarms = [alarm for alarm in all_alarms if alarm.feature not in leaks]
     _require_feature(name, columns, left_out)
     kept = {column.name: column.name for column in columns}
+    found_identifier = [describe_identifier(raw[found])] if found else []
     return Proposal(
         RecordSchema("Customer", tuple(columns)),
         dataset.model_copy(update={"columns": kept}),
         left_out,
-        [*(alarm.text for alarm in kept_alarms), *remarks(raw, columns, named.identifier)],
+        [
+            *found_identifier,
+            *(alarm.text for alarm in kept_alarms),
+            *remarks(raw, columns, named.identifier),
+        ],
         kept_alarms,
         examined_rows,
+        describe_target(raw, target),
     )
 
 
@@ -102,6 +116,12 @@ def _check_columns(raw: pd.DataFrame, name: str, named: NamedColumns) -> None:
         raise TableError(f"{name}: duplicate column {duplicates[0]!r}; keep one of them")
     for flag, column in named.flags:
         require_column(column, raw.columns, flag)
+
+
+def _repeated_identifier(raw: pd.DataFrame, target: str, named: NamedColumns) -> str:
+    """The column that identifies repeated customers, although the user named none; or empty."""
+    usable = [name for name in raw.columns if name != target and name not in named.left_out]
+    return repeated_identifier(raw, usable)
 
 
 def _infer_columns(
@@ -124,6 +144,8 @@ def _infer_columns(
 
 
 def _infer_column(cells: pd.Series[Any], csv: CsvFormat, days: Days | None) -> InferredColumn:
+    if is_repeated_identifier(str(cells.name), cells):
+        return InferredColumn(reason="has many values and the name of an identifier")
     inferred = infer_column(str(cells.name), cells, csv, is_observed=days is not None)
     if days is not None and inferred.column is not None and inferred.column.kind == "date":
         reason = from_the_future(cells, days)

@@ -12,12 +12,11 @@ from churn_model.schema.column import Column
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.missing_values import MISSING, NUMERICAL_MARKS
 from training.data.categories import RARE
-from training.evaluation.alarms import DISTINCT
+from training.data.special_columns import DISTINCT, MOST_LEVELS
 from training.schema_inference.dates import infer_date_strings
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
 from training.schema_inference.numerical import infer_numerical
 
-_MAX_LEVELS = 100
 _MIN_COVERED = 0.5  # share of the customers that the levels which are not rare must cover
 _MIN_READABLE = 0.95  # share of the cells that must be of a kind for the column to be of it
 _FORMATTED_NUMBER = r"[$€£¥]?\s*-?\d[\d,.' ]*\s*[%$€£¥]?"
@@ -74,7 +73,7 @@ def _formatted_numbers(
 ) -> InferredColumn | None:
     """A reason to leave out many different numbers with currency signs and the like."""
     formatted = np.isfinite(numbers) | texts.str.fullmatch(_FORMATTED_NUMBER).to_numpy(bool)
-    if len(texts) <= _MAX_LEVELS or counts.share(formatted) < _MIN_READABLE:
+    if len(texts) <= MOST_LEVELS or counts.share(formatted) < _MIN_READABLE:
         return None
     return InferredColumn(
         reason="contains numbers such as $1,234.50 or 12 %; write them as 1234.50 and 12"
@@ -84,14 +83,14 @@ def _formatted_numbers(
 def _category(name: str, counts: ValueCounts, numerical: float) -> InferredColumn:
     """A category. ``numerical``: the share (0..1) of its cells that are numbers."""
     n_levels = len(counts.known)
-    if n_levels > max(_MAX_LEVELS, DISTINCT * counts.n_known):
+    if n_levels > max(MOST_LEVELS, DISTINCT * counts.n_known):
         return InferredColumn(reason="is different for nearly every customer, like an identifier")
-    if numerical > 0.5 and n_levels > _MAX_LEVELS:
+    if numerical > 0.5 and n_levels > MOST_LEVELS:
         return InferredColumn(
             reason=f"mixes numbers with {1 - numerical:.0%} strings; use one type"
         )
     fewest = min(RARE, max(1, counts.n_known // 20))
-    common = counts.known[counts.known >= fewest].head(_MAX_LEVELS)
+    common = counts.known[counts.known >= fewest].head(MOST_LEVELS)
     covered = common.sum() / counts.n_known
     if covered < _MIN_COVERED:
         return InferredColumn(

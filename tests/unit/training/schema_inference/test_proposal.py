@@ -144,6 +144,29 @@ def test_amounts_are_not_identifiers_unless_the_name_says_so():
     assert "identifier" in proposed(named).left_out["Contract no"]
 
 
+def test_a_repeated_column_named_like_an_identifier_is_the_identifier():
+    rows = np.random.default_rng(5).integers(0, 200, ROWS)
+    table = base().drop(columns="Id").assign(CustomerId=(15_565_701 + rows * 89).astype(str))
+    table["store_id"] = (rows * 7 + 1000).astype(str)
+    found = proposed(table, NamedColumns(["Exited=1"]))
+    assert [c.name for c in found.schema.identifiers] == ["CustomerId"]
+    assert "store_id" in found.left_out
+    distinct = table["CustomerId"].nunique()
+    assert f"CustomerId: {distinct} values in 600 rows, so it is taken as" in found.summary()
+    checked = check_table(table, "t.csv", found.dataset, found.schema, 0.0)
+    assert checked.customers_of_rows.n == distinct
+    other = proposed(table.assign(Id=base()["Id"]))
+    assert [c.name for c in other.schema.identifiers] == ["Id"]
+    assert "CustomerId" in other.left_out
+
+
+def test_a_repeated_amount_is_not_an_identifier():
+    balances = np.random.default_rng(5).integers(0, 200, ROWS) * 7
+    table = base().assign(**{"Savings Account": balances.astype(str)})
+    kinds = {c.name: c.kind for c in proposed(table, NamedColumns(["Exited=1"])).schema}
+    assert kinds["Savings Account"] == "integer"
+
+
 def test_bounds_follow_the_cells():
     flag, plain = column_of(drawn(["0", "1"])), column_of(drawn(["0", "5"]))
     signed = column_of(drawn(["-1.5", "2"]))
