@@ -19,6 +19,8 @@ class ColumnOptions:
     rows were observed, or the column with each row's day; the ages of dates are computed on it.
     ``window``: the days after the observation that the label covers; 0 if labels are final.
     ``known_until``: the day up to which churn is recorded; None for the last observation date.
+    ``missing``: ``column=value`` for each value that means missing. ``format``: ``column=format``
+    for numbers and dates.
     """
 
     id: str = ""
@@ -27,6 +29,8 @@ class ColumnOptions:
     as_of: date | str | None = None
     window: int = 0
     known_until: date | None = None
+    missing: tuple[str, ...] = ()
+    format: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         labels = {each.partition("=")[0] for each in self.target}
@@ -106,7 +110,8 @@ class TableOptions(ColumnOptions):
 
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
-        columns = ("target", "schema", "dataset", "id", "weight", "split_by", "prior", "window")
+        columns = ["target", "schema", "dataset", "id", "weight", "split_by", "prior", "window"]
+        columns += ["missing", "format"]
         for name in (*columns, *(["as_of"] if isinstance(self.as_of, str) else [])):
             if vars(self)[name]:
                 flag = name.replace("_", "-")

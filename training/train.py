@@ -72,6 +72,8 @@ def _print_data(data: TrainingData) -> None:
         print(f"{data.assumed}\n")
     if data.hint:
         print(f"please check: {data.hint}\n")
+    for note in data.table.notes:
+        print(note)
     if data.table.target:
         print(data.table.target)
     print(f"{data.table.name}: {data.table.summary()}")

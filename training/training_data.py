@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.tables.missing_values import MISSING
+from training.data.cell_options import CellOptions
 from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
 from training.data.files import read_file
+from training.data.found_cells import find_cells
 from training.data.observations import ObservationOptions
 from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema, with_monotone
@@ -24,7 +25,6 @@ from training.data.target import read_target
 from training.evaluation.alarms import Alarm
 from training.options import ColumnOptions, TableOptions
 from training.progress import in_progress
-from training.schema_inference.missing_values import missing_marks
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import Proposal, propose
 
@@ -101,10 +101,10 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
             )
         day = options.as_of if isinstance(options.as_of, date) else None
         return simulated_table(options.rows, options.seed, day)
-    checks = _check_options(options)
+    checks, cells = _check_options(options), _cells(options)
     with in_progress(f"reading and checking {options.data}"):
         if options.dataset is not None:
-            dataset = load_dataset(options.dataset, schema)
+            dataset = cells.added_to(load_dataset(options.dataset, schema))
             table = read_table(options.data, dataset, schema, **checks)
         else:
             table = matched_table(options.data, schema, named_columns(options), **checks)
@@ -129,16 +129,18 @@ def matched_table(
             require_column(name, raw.columns, flag, path)
     usable = [name for name in raw if name not in named.left_out]
     columns = match(usable, schema, named.identifier, path=path)
-    numerical = [c.name for c in schema if c.kind in ("integer", "number") and c.name in columns]
-    marks = set[str]().union(*(missing_marks(raw[columns[name]]) for name in numerical))
+    found = find_cells(raw, columns, schema, csv, named.cells)
     dataset = Dataset(
         name=Path(path).stem,
         columns=columns,
-        missing=[*MISSING, *sorted(marks)],
+        missing_in=dict(found.missing_in),
+        formats=dict(found.formats),
         csv=csv,
         target=read_target(raw, named.target),
     )
-    return check_table(raw, path, dataset, schema, max_rejected, **options)
+    dataset = named.cells.added_to(dataset)
+    table = check_table(raw, path, dataset, schema, max_rejected, **options)
+    return replace(table, notes=found.notes)
 
 
 def named_columns(options: ColumnOptions) -> NamedColumns:
@@ -151,6 +153,7 @@ def named_columns(options: ColumnOptions) -> NamedColumns:
         identifier=options.id,
         exclude=[name.strip() for name in options.exclude],
         observation=_observation(options),
+        cells=_cells(options),
         **row_columns,
     )
 
@@ -172,12 +175,18 @@ def _check_options(options: TableOptions) -> dict[str, Any]:
         "max_rejected": options.max_rejected,
         "weight": options.weight,
         "split_by": options.split_by,
+        "split_format": _cells(options).of(options.split_by.strip()).format,
         "observation": _observation(options),
     }
 
 
 def _observation(options: ColumnOptions) -> ObservationOptions:
-    return ObservationOptions(options.as_of, options.window, options.known_until)
+    given = ObservationOptions(options.as_of, options.window, options.known_until)
+    return replace(given, date_format=_cells(options).of(given.column).format)
+
+
+def _cells(options: ColumnOptions) -> CellOptions:
+    return CellOptions.parse(options.missing, options.format)
 
 
 def _renamed_columns(table: Table) -> str:

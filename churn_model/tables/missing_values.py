@@ -9,10 +9,13 @@ An identifier is an exception: only an empty cell is a missing identifier.
 """
 
 NUMERICAL_MARKS = frozenset({"?", "-", ".", "nan", "None", "none", "n/a", "#N/A", "unknown"})
-"""Also in numerical columns, if inference finds them there.
+"""Also in numerical columns and dates, if inference finds them there.
 
 In other columns they may be category levels.
 """
+
+DATE_MARKS = frozenset({"0", "00000000", "0000-00-00", "00/00/0000", "00.00.0000"})
+"""Also in columns of dates."""
 
 _TARGET_MISSING = frozenset({*MISSING, "nan", "None", "?", "-", "<NA>"})
 _TARGET_PENDING = frozenset({"n/a", "unknown", "pending", "not available", "tbd", "undefined"})

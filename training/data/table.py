@@ -35,6 +35,7 @@ class Table:
     belongs to. ``dates`` (n,): the days in the column ``split_by``, which order the rows in time.
     ``observed`` (n,): the observation dates, as ``observation`` says. ``source``: the file; None
     for simulated customers. ``target``: the target's values, their counts and meanings, as text.
+    ``notes``: what the user should know about its cells.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Table:
     observation: ObservationOptions = field(default_factory=ObservationOptions)
     observed: Days | None = None
     target: str = ""
+    notes: tuple[str, ...] = ()
 
     def features(self, schema: RecordSchema) -> RecordSchema:
         """The schema of ``customers``: the record's schema with ages in place of dates."""

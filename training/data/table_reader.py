@@ -63,12 +63,14 @@ def check_table(
     *,
     weight: str = "",
     split_by: str = "",
+    split_format: str = "",
     observation: ObservationOptions | None = None,
 ) -> Table:
     """Check a table that ``read_file`` has read.
 
     ``weight`` and ``split_by``: columns of the file with each row's sample weight, and with the
-    date to split by (by default the observation date). ``observation``: when the rows were
+    date to split by (by default the observation date), written in ``split_format`` (empty to find
+    it out). ``observation``: when the rows were
     observed; required if the schema has dates. Raises TableError with one line for a missing
     column, a table without rows, or a share of invalid rows above ``max_rejected`` (0..1, of the
     labelled rows).
@@ -85,7 +87,7 @@ def check_table(
     observed = read_observations(raw, observation)
     customers, errors = _read_fields(raw, dataset, schema, observed)
     weights, weight_errors = read_weights(raw, row_columns[WEIGHT], dataset.csv.decimal)
-    dates, date_errors = _split_dates(raw, row_columns, observed)
+    dates, date_errors = _split_dates(raw, row_columns, split_format, observed)
     errors += [*label_errors(labels), *weight_errors, *date_errors, *observed.errors]
     unlabelled = labels == UNLABELLED
     immature = ~unlabelled & ~observed.mature
@@ -120,11 +122,11 @@ def check_table(
 
 
 def _split_dates(
-    raw: pd.DataFrame, row_columns: Mapping[str, str], observed: Observations
+    raw: pd.DataFrame, row_columns: Mapping[str, str], date_format: str, observed: Observations
 ) -> tuple[Days | None, list[FieldError]]:
     """The dates (n,) to split by, None if there are none, and an error for each invalid cell."""
     if row_columns[SPLIT_BY]:
-        return read_days(raw[row_columns[SPLIT_BY]], SPLIT_BY)
+        return read_days(raw[row_columns[SPLIT_BY]], SPLIT_BY, date_format)
     return (observed.days if row_columns[AS_OF] else None), []
 
 
