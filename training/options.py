@@ -10,6 +10,9 @@ from typing import Literal
 from churn_model.errors import TrainingError
 from training.evaluation.offer import Offer
 
+INFER = "infer"
+"""The value of ``--schema`` that infers a schema without regard to the champion's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
@@ -100,6 +103,10 @@ class TableOptions(ColumnOptions):
             raise TrainingError(f"--prior {self.prior:g}: the true churn rate is between 0 and 1")
         if self.data is None:
             self._reject_without_data()
+        elif self.schema == INFER and not self.target:
+            raise TrainingError(
+                "--schema infer needs --target COLUMN=VALUE, which says who churned"
+            )
         elif self.target and self.dataset is not None:
             raise TrainingError("--target and --dataset both say who churned; use only one of them")
         elif not self.target and self.dataset is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -23,8 +23,9 @@ from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
 from training.evaluation.alarms import Alarm
-from training.options import ColumnOptions, TableOptions
+from training.options import INFER, ColumnOptions, TableOptions
 from training.progress import in_progress
+from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import Proposal, propose
 
@@ -45,25 +46,30 @@ class TrainingData:
     alarms: Sequence[Alarm] | None = None
 
 
-def read_training_data(options: TableOptions) -> TrainingData:
+def read_training_data(
+    options: TableOptions, earlier: Callable[[], EarlierModel | None] = lambda: None
+) -> TrainingData:
     """Read the table and its schema, which is inferred if there is a target and no ``--schema``.
 
-    Raises ChurnError.
+    ``earlier``: reads the model whose schema an inferred one continues. Raises ChurnError.
     """
-    if options.data is not None and options.target and not options.schema:
-        return _infer_training_data(options, options.data)
+    if options.data is not None and options.target and options.schema in ("", INFER):
+        model = None if options.schema == INFER else earlier()
+        return _infer_training_data(options, options.data, model)
     schema = _with_options(load_schema(options.schema), options)
     table = read_labelled_table(options, schema)
     assumed = "" if options.dataset else _renamed_columns(table)
     return TrainingData(schema, table, assumed, _protected_hint(schema, table))
 
 
-def _infer_training_data(options: TableOptions, path: Path) -> TrainingData:
+def _infer_training_data(
+    options: TableOptions, path: Path, earlier: EarlierModel | None
+) -> TrainingData:
     with in_progress(f"reading {path}"):
         csv = detect_csv_format(path)
         raw = read_file(path, csv)
     with in_progress(f"inferring the schema of {len(raw):,} rows"):
-        proposal = propose(raw, csv, path.stem, named_columns(options))
+        proposal = propose(raw, csv, path.stem, named_columns(options), earlier)
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))

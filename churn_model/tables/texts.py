@@ -21,6 +21,7 @@ from churn_model.schema import Kind, RecordSchema
 from churn_model.schema.column import Column
 from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.missing_values import MISSING
 from churn_model.tables.number_format import NumberFormat
 from churn_model.tables.typed import as_written
 from churn_model.validation import Checked, check_frame
@@ -167,6 +168,14 @@ def _parse_number(cell: Any, written: CellFormat) -> float:
             raise ValueError
         cell = cell.replace(written.decimal, ".")
     return float(cell)
+
+
+def is_boolean(cells: pd.Series[Any]) -> bool:
+    """Whether all cells (n,) of a column of strings are yes or no, or missing."""
+    texts = set(cells.drop_duplicates().str.strip().str.lower()) - {
+        name.lower() for name in MISSING
+    }
+    return bool(texts) and texts <= _TRUE | _FALSE
 
 
 def _parse_boolean(cell: Any, written: CellFormat) -> float:

@@ -14,10 +14,15 @@ D = TypeVar("D", bound=TableDescriptor)
 
 @dataclass(frozen=True)
 class CellOptions:
-    """``missing``: the values of a column that mean missing. ``formats``: a column's format."""
+    """What is known about the cells of columns.
+
+    ``missing``: the values of a column that mean missing. ``formats``: a column's format.
+    ``likely``: formats that are tried before others.
+    """
 
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
+    likely: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, missing: Iterable[str], formats: Iterable[str]) -> CellOptions:
@@ -43,7 +48,8 @@ class CellOptions:
 
     def of(self, column: str) -> CellOptionsOfColumn:
         """What the user says about one column."""
-        return CellOptionsOfColumn(self.missing.get(column, ()), self.formats.get(column, ""))
+        given, likely = self.formats.get(column, ""), self.likely.get(column, "")
+        return CellOptionsOfColumn(self.missing.get(column, ()), given, likely)
 
     def added_to(self, dataset: D) -> D:
         """A descriptor with these options for the columns of its fields."""
@@ -59,10 +65,14 @@ class CellOptions:
 
 @dataclass(frozen=True)
 class CellOptionsOfColumn:
-    """``missing``: the values that mean missing. ``format``: empty to find it out."""
+    """``missing``: the values that mean missing. ``format``: empty to find it out.
+
+    ``likely``: a format to try first; empty for none.
+    """
 
     missing: tuple[str, ...] = ()
     format: str = ""
+    likely: str = ""
 
 
 def _pairs(flag: str, form: str, given: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -20,6 +20,8 @@ class InferredColumn:
 
     ``marks``: strings that mean a missing value in this column only. ``format``: of its numbers or
     dates; empty for the usual one. ``note``: what the user should know about its cells.
+    ``range``: the smallest and the largest number, None if it has none. ``is_integral``: whether
+    all of its numbers are integers.
     """
 
     column: Column | None = None
@@ -27,6 +29,8 @@ class InferredColumn:
     marks: frozenset[str] = frozenset()
     format: str = ""
     note: str = ""
+    range: tuple[float, float] | None = None
+    is_integral: bool = False
 
 
 class ValueCounts:

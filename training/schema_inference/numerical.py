@@ -20,7 +20,9 @@ def infer_numerical(name: str, numbers: Floats, required: bool | None = None) ->
     is_integer = _all_integers(known)
     if is_integer and is_identifier(name, known):
         return InferredColumn(reason="is different for nearly every customer, like an identifier")
-    return InferredColumn(_column(name, known, required, is_integer))
+    bounds = (float(known.min()), float(known.max()))
+    column = _column(name, known, required, is_integer)
+    return InferredColumn(column, range=bounds, is_integral=is_integer)
 
 
 def _all_integers(known: Floats) -> bool:

@@ -28,6 +28,7 @@ from training.schema_inference.identifiers import (
     repeated_identifier,
 )
 from training.schema_inference.inferred_column import InferredColumn
+from training.schema_inference.inheritance import EarlierModel, continue_schema
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.remarks import remarks
@@ -43,7 +44,8 @@ class Proposal:
 
     ``left_out``: column -> reason. ``remarks``: what the user should check. ``alarms``: of the
     proposed features except dates, computed on ``examined_rows`` labelled rows whose cells are all
-    valid. ``target``: the target's values, as text.
+    valid. ``target``: the target's values, as text. ``inherited``: what continues an
+    earlier model, as text.
     """
 
     schema: RecordSchema
@@ -53,11 +55,13 @@ class Proposal:
     alarms: Sequence[Alarm]
     examined_rows: int
     target: str
+    inherited: str = ""
 
     def summary(self) -> str:
         """The fields, the columns left out, and the remarks, as text."""
         width = max(len(column.name) for column in self.schema)
-        lines = [f"{len(self.schema.features)} features:"]
+        lines = [self.inherited] if self.inherited else []
+        lines += [f"{len(self.schema.features)} features:"]
         lines += [
             f"  {column.name:{width}}  {describe_column(column, _SHOWN_LEVELS)}"
             for column in self.schema
@@ -69,12 +73,21 @@ class Proposal:
         return "\n".join(lines)
 
 
-def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -> Proposal:
+def propose(
+    raw: pd.DataFrame,
+    csv: CsvFormat,
+    name: str,
+    named: NamedColumns,
+    earlier: EarlierModel | None = None,
+) -> Proposal:
     """Propose the schema of a table that ``read_file`` has read; the fields keep its column names.
 
-    Raises TableError or SchemaError.
+    ``earlier``: the model whose schema is continued; None to start afresh. Raises TableError or
+    SchemaError.
     """
     _check_columns(raw, name, named)
+    if earlier is not None:
+        named = earlier.added_to(named, raw.columns)
     target = read_target(raw, named.target)
     found = "" if named.identifier else _repeated_identifier(raw, target.column, named)
     named = replace(named, identifier=named.identifier or found)
@@ -84,6 +97,10 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -
     known, churned = raw[labelled], labels[labelled].isin(target.churned).to_numpy()
     days = None if observed.days is None else observed.days[labelled]
     inferred = _infer_columns(known, target.column, csv, named, days)
+    inherited = ""
+    if earlier is not None:
+        continued = continue_schema(inferred, earlier, known, named.cells)
+        inferred, inherited = continued.inferred, continued.summary
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     _require_feature(name, columns, left_out)
@@ -114,6 +131,7 @@ def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -
         kept_alarms,
         examined_rows,
         describe_target(raw, target),
+        inherited,
     )
 
 

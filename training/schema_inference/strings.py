@@ -35,6 +35,11 @@ def infer_strings(
     options: CellOptionsOfColumn,
 ) -> InferredColumn:
     """Infer from a column (n,) of strings."""
+    if options.likely and not options.format:
+        as_likely = replace(options, format=options.likely, likely="")
+        inferred = infer_strings(name, cells, csv, is_observed, as_likely)
+        if inferred.column is not None:
+            return inferred
     counts = ValueCounts(cells.str.strip(), {*MISSING, *options.missing})
     if unusable := counts.unusable():
         return unusable
@@ -49,6 +54,16 @@ def infer_strings(
         or _category(name, counts, read_numbers(distinct, CsvFormat()).readable)
     )
     return replace(inferred, marks=inferred.marks | {*options.missing})
+
+
+def infer_category(
+    name: str, cells: pd.Series[Any], options: CellOptionsOfColumn
+) -> InferredColumn:
+    """Infer a category from a column (n,) of strings, also if they are numbers."""
+    counts = ValueCounts(cells.str.strip(), {*MISSING, *options.missing})
+    if unusable := counts.unusable():
+        return unusable
+    return replace(_category(name, counts, 0.0), marks=frozenset(options.missing))
 
 
 def _dates(
