@@ -41,7 +41,8 @@ def missing_cells(cells: Distinct, readable: npt.NDArray[np.bool_], what: str) -
     """
     usual = NUMERICAL_MARKS if what == "numbers" else NUMERICAL_MARKS | DATE_MARKS
     is_usual = cells.texts.isin(usual).to_numpy(bool)
-    is_word = ~readable & ~is_usual & np.array([_is_word(text) for text in cells.texts], dtype=bool)
+    is_word = ~readable & ~is_usual
+    is_word[is_word] = [_is_word(text) for text in cells.texts[is_word]]
     if is_word.sum() > _MOST_WORDS:
         is_word[:] = False
     mask = is_word | (is_usual & ~readable)

@@ -12,6 +12,7 @@ from training.data.special_columns import (
     MOST_LEVELS,
     has_customer_name,
     has_identifier_name,
+    is_location,
 )
 
 
@@ -28,7 +29,7 @@ def repeated_identifier(table: pd.DataFrame, usable: Iterable[str]) -> str:
 
 def is_repeated_identifier(name: str, cells: pd.Series[Any]) -> bool:
     """Whether a column (n,) identifies something by its name, and has too many values to count."""
-    return has_identifier_name(name) and _repeats(cells)
+    return has_identifier_name(name) and not is_location(name) and _repeats(cells)
 
 
 def describe_identifier(cells: pd.Series[Any]) -> str:

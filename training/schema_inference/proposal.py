@@ -64,6 +64,7 @@ class Proposal:
         lines += [f"{len(self.schema.features)} features:"]
         lines += [
             f"  {column.name:{width}}  {describe_column(column, _SHOWN_LEVELS)}"
+            f"{self._describe_cells(column.name)}"
             for column in self.schema
         ]
         if self.left_out:
@@ -71,6 +72,16 @@ class Proposal:
         if self.remarks:
             lines += ["please check:", *(f"  {remark}" for remark in self.remarks)]
         return "\n".join(lines)
+
+    def _describe_cells(self, name: str) -> str:
+        """How a field's cells are written, if not in the usual way."""
+        words = ""
+        if name in self.dataset.formats:
+            words += f"; written as {self.dataset.formats[name]}"
+        if marks := self.dataset.missing_in.get(name):
+            more = ", ..." if len(marks) > _SHOWN_LEVELS else ""
+            words += f"; missing if {', '.join(map(repr, marks[:_SHOWN_LEVELS]))}{more}"
+        return words
 
 
 def propose(

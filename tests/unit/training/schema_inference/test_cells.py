@@ -71,6 +71,13 @@ def test_ordinary_numbers_are_not_taken_for_sentinels(values):
     assert "means missing" not in "\n".join(proposed(base().assign(x=values)).remarks)
 
 
+def test_the_summary_says_how_cells_are_written():
+    table = base().assign(signed=DAYS, x=drawn(["$1", "$2", "None"]))
+    summary = proposed(table).summary()
+    assert "date such as 2026-01-31; written as DD/MM/YYYY" in summary
+    assert "number, 0 or more; may be missing; written as 1234.50; missing if 'None'" in summary
+
+
 def test_words_in_three_numerical_columns_do_not_stop_the_run():
     table = base()
     for i, name in enumerate(("x", "y", "z")):
