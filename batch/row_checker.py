@@ -138,10 +138,11 @@ class RowChecker:
         """The source's columns of the schema's fields: field -> column.
 
         Blanks and a byte-order mark around the names are ignored. Raises TableError for a required
-        field without a column, and for a duplicate column.
+        field without a column, for a duplicate column, and for the columns of rejected rows.
         """
         if self.form == "lines":
             return {}
+        self._check_reserved(names)
         names = [name for name in names if name != CORRUPT]
         by_plain_name: dict[str, list[str]] = {}
         for name in names:
@@ -163,6 +164,14 @@ class RowChecker:
                 raise self._missing_column(column, wanted, names)
         return columns
 
+    def _check_reserved(self, names: Sequence[str]) -> None:
+        for name in (ERROR, RULES):
+            if name in names:
+                raise TableError(
+                    f"{self.source}: column {name!r} is reserved for the reasons of rejected rows; "
+                    "rename it"
+                )
+
     def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
         return TableError(
             f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
@@ -175,7 +184,7 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
-        arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        arrays = {field: plain_strings(batch.column(name)) for field, name in names.items()}
         typed: dict[str, pd.Series[Any]] = {}
         if self.form == "typed":
             fields = [field for field, name in names.items() if name not in self.folders]
@@ -305,8 +314,8 @@ def _checked_rows(
     return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
 
 
-def _plain(array: pa.Array) -> pa.Array:
-    """A plain column with valid strings."""
+def plain_strings(array: pa.Array) -> pa.Array:
+    """A column (n,) of any type as a plain one, with U+FFFD for invalid UTF-8 in strings."""
     array = plain(array)
     return as_text(array.cast(pa.large_binary())) if _is_undecoded(array) else array
 

@@ -18,7 +18,11 @@ from churn_model.scoring.scorecard import Feature, Scorecard, Term
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
-_SPARK = ("tests/integration/batch/", "tests/integration/test_telco.py")
+_SPARK = (
+    "tests/integration/batch/",
+    "tests/integration/test_telco.py",
+    "tests/integration/test_your_data.py",
+)
 
 
 class _WholeFiles(LoadFileScheduling):
@@ -33,7 +37,12 @@ class _WholeFiles(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)  # also without pytest-xdist
 def pytest_xdist_make_scheduler(config, log):
-    """How tests are distributed over several workers (``pytest -n 2``)."""
+    """How tests are distributed over several workers (``pytest -n 2``).
+
+    Files keep their order: first the integration tests, last the many short unit tests, which keep
+    all workers busy to the end.
+    """
+    config.option.loadscopereorder = False
     return _WholeFiles(config, log)
 
 

@@ -80,6 +80,7 @@ class TableOptions(ColumnOptions):
 
     ``max_rejected``: the share of rows (0..1) that may break the schema. ``prior``: the true churn
     rate (0..1) of a resampled table. ``monotone``: ``field=increasing`` or ``field=decreasing``.
+    ``audit``: columns that are no features, but whose groups are evaluated.
     ``unseen``: ``reject`` or ``unknown``; empty to do as the schema says.
     """
 
@@ -94,6 +95,7 @@ class TableOptions(ColumnOptions):
     split_by: str = ""
     prior: float | None = None
     monotone: tuple[str, ...] = ()
+    audit: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,7 +120,7 @@ class TableOptions(ColumnOptions):
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
         columns = ["target", "schema", "dataset", "id", "weight", "split_by", "prior", "window"]
-        columns += ["missing", "format"]
+        columns += ["audit", "missing", "format"]
         for name in (*columns, *(["as_of"] if isinstance(self.as_of, str) else [])):
             if vars(self)[name]:
                 flag = name.replace("_", "-")
@@ -142,6 +144,13 @@ class TrainOptions(TableOptions):
         super().__post_init__()
         if not self.name.strip() or set(self.name) & set("/:"):
             raise TrainingError(f"--name {self.name!r}: a name is not empty and has no / or :")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecalibrateOptions(TableOptions):
+    """The options of ``churn recalibrate``."""
+
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.data.table import Table
     from training.evaluation.comparison import Comparison
     from training.evaluation.gates import Gates
-    from training.examination import Examination
+    from training.promotion.examination import Examination
 
 NOT_PROMOTED = 2
 
@@ -65,7 +65,7 @@ def _rollback(name: str) -> int:
 def _promote(options: PromoteOptions) -> int:
     from pyfunc.promotion import promote
     from training.evaluation.gates import load_gates
-    from training.examination import contenders, log_examination
+    from training.promotion.examination import contenders, log_examination
 
     name = options.name
     gates = load_gates(options.gates)
@@ -89,7 +89,7 @@ def _promote(options: PromoteOptions) -> int:
 
 def _examine(options: PromoteOptions, examination: Examination, gates: Gates) -> None:
     """Fill in the examination; with ``--force``, a failure is one of its reasons."""
-    from training.examination import examine
+    from training.promotion.examination import examine
     from training.training_data import read_labelled_table
 
     def read_table(schema: RecordSchema) -> Table:
@@ -120,6 +120,14 @@ def _require_data(options: PromoteOptions, examination: Examination) -> None:
 
 
 def _print_examination(examination: Examination, forced: str) -> None:
+    for version, rows in examination.known_rows.items():
+        if rows:
+            print(f"left out: {rows:,} rows that version {version} was trained on")
+    for version in examination.unknown:
+        print(
+            f"the training rows of version {version} are not recorded, so the table was not "
+            "searched for them"
+        )
     if examination.comparison is not None:
         _print_comparison(examination, examination.comparison)
     for reason in examination.reasons:
@@ -141,9 +149,19 @@ def _print_comparison(examination: Examination, comparison: Comparison) -> None:
         f"\ndifference in log loss, challenger minus champion: {comparison.gap:+.4f} "
         f"({low:+.4f} to {high:+.4f})"
     )
+    if examination.look > 1:
+        print(
+            f"this is examination {examination.look} against version {examination.champion}; each "
+            "one must reach a higher confidence, because one of many looks better by chance"
+        )
     worst = comparison.worst_slice
     if worst.rise:
         print(f"largest significant rise in log loss: {worst.name} ({worst.rise:+.4f})")
+    before, after = comparison.contacted
+    print(
+        f"predicted to churn: {before:.1%} of the customers by the champion, {after:.1%} by the "
+        "challenger"
+    )
     if comparison.left_out:
         print(f"left out: {comparison.left_out:,} customers that one of the two versions rejects")
 

@@ -11,11 +11,9 @@ from pyfunc.loaded_version import read_version
 from pyfunc.logging import log_model
 from pyfunc.promotion import is_simulated, promote
 from pyfunc.registry import register, version_of_alias
+from training.promotion.schema_conflict import schema_conflict
+from training.promotion.tags import ALARMS_TAG
 from training.reporting.findings import Findings
-from training.schema_conflict import schema_conflict
-
-ALARMS_TAG = "alarms"
-"""The version's tag with the number of leakage alarms of its training table."""
 
 _EXAMPLE_ROWS = 3
 

@@ -17,7 +17,8 @@ from pyfunc.registry_errors import readable_errors
 from training.data.column_names import suggest
 from training.data.table import Table
 from training.evaluation.alarms import Alarm, alarms
-from training.evaluation.economics import Economics, economics, empc
+from training.evaluation.economics import Economics, economics
+from training.evaluation.empc import empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores
 from training.evaluation.gates import (
     GateResult,
@@ -222,7 +223,11 @@ class _TrainingRun:
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
             slices=slices(
-                table.customers, self.feature_schema, evaluation.held_out, scorecard.threshold
+                table.customers,
+                self.feature_schema,
+                evaluation.held_out,
+                scorecard.threshold,
+                table.audit,
             ),
             alarms=raised,
             gate_results=check_gates(

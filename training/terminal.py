@@ -39,6 +39,8 @@ def promote_command(options: TableOptions, name: str) -> str:
         words += [word for value in options.missing for word in ("--missing", value)]
         words += [word for value in options.format for word in ("--format", value)]
         words += _observation_flags(options)
+        words += ["--weight", options.weight] if options.weight else []
+        words += ["--prior", f"{options.prior:g}"] if options.prior else []
         if options.max_rejected != TableOptions.max_rejected:
             words += ["--max-rejected", f"{options.max_rejected:g}"]
     return shlex.join(words) + name_flag(name)

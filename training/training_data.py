@@ -151,17 +151,24 @@ def matched_table(
 
 def named_columns(options: ColumnOptions) -> NamedColumns:
     """What the user says about a table's columns."""
-    row_columns = {}
+    row_columns: dict[str, str] = {}
+    audit: list[str] = []
     if isinstance(options, TableOptions):
         row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
+        audit = _stripped(options.audit)
     return NamedColumns(
         target=options.target,
         identifier=options.id,
-        exclude=[name.strip() for name in options.exclude],
+        exclude=_stripped(options.exclude),
+        audit=audit,
         observation=_observation(options),
         cells=_cells(options),
         **row_columns,
     )
+
+
+def _stripped(names: Sequence[str]) -> list[str]:
+    return [name.strip() for name in names]
 
 
 def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
@@ -182,6 +189,7 @@ def _check_options(options: TableOptions) -> dict[str, Any]:
         "weight": options.weight,
         "split_by": options.split_by,
         "split_format": _cells(options).of(options.split_by.strip()).format,
+        "audit": _stripped(options.audit),
         "observation": _observation(options),
     }
 

@@ -36,7 +36,7 @@ from training.data.table import simulated_table
 from training.evaluation.gates import DEFAULT
 from training.fitting.fit import FitSettings, fit
 from training.promote import main
-from training.registration import ALARMS_TAG
+from training.promotion.tags import ALARMS_TAG
 from training.run import Plan, train
 from training.train import main as train_main
 
@@ -71,7 +71,11 @@ def home(tmp_path_factory, empty_database):
 @pytest.fixture
 def models(home):
     """The registry with version 1 as champion, whatever was promoted before."""
-    MlflowClient().set_registered_model_alias("churn", "champion", "1")
+    client = MlflowClient()
+    client.set_registered_model_alias("churn", "champion", "1")
+    for tag in client.get_model_version("churn", "1").tags:
+        if tag.startswith("examination."):
+            client.delete_model_version_tag("churn", "1", tag)
     return home
 
 
@@ -212,7 +216,7 @@ def test_the_customers_must_be_fresh(promote):
     challenge(better)
     done = promote("--rows", 1500, "--seed", 1)  # the champion's own
     assert done.returncode == 2
-    assert "version 1 was trained on this table" in done.stdout
+    assert "version 1 was trained on 1,500" in done.stdout
 
 
 def test_fresh_customers_come_from_a_file_and_a_missing_file_is_one_line(models, promote):
@@ -228,6 +232,43 @@ def test_fresh_customers_come_from_a_file_and_a_missing_file_is_one_line(models,
     missing = promote("--data", "nowhere.csv", "--dataset", "fresh.toml")
     assert missing.returncode == 1
     assert "nowhere.csv: no such file" in missing.stderr
+
+
+def test_each_examination_against_a_champion_needs_more_confidence(promote):
+    challenge(shuffled)
+    first = promote("--seed", 77)
+    assert "at least 0.975 required" in first.stdout
+    assert promote("--seed", 77).stdout == first.stdout  # the same examination again
+    challenge(shuffled)
+    second = promote("--seed", 77)
+    assert "this is examination 2 against version 1" in second.stdout
+    assert f"at least {1 - 0.05 / 6:g} required" in second.stdout
+
+
+def test_the_customers_that_a_version_was_trained_on_are_left_out(models, promote):
+    challenge(better)
+    seen, fresh = simulate(1500, 1), simulate(3000, 10)  # version 1 was trained on the former
+    both = pd.concat([seen.customers, fresh.customers], ignore_index=True)
+    both["churned"] = np.concatenate([seen.churned, fresh.churned])
+    both.sample(frac=1, random_state=0).to_csv(models / "mixed.csv", index=False)
+    (models / "mixed.toml").write_text(DATASET)
+    done = promote("--data", "mixed.csv", "--dataset", "mixed.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "left out: 1,500 rows that version 1 was trained on" in done.stdout
+    assert "3,000 customers" in done.stdout
+
+
+def test_labels_that_are_not_final_are_refused(models, promote):
+    challenge(better)
+    fresh = simulate(4000, 11)
+    happened = np.random.default_rng(0).random(4000) < 0.5
+    table = fresh.customers.assign(churned=fresh.churned * happened)
+    table.to_csv(models / "early.csv", index=False)
+    (models / "early.toml").write_text(DATASET)
+    done = promote("--data", "early.csv", "--dataset", "early.toml")
+    assert done.returncode == 2
+    assert "Check that the labels are final" in done.stdout
+    assert champion() == "1"
 
 
 def test_gates_may_be_changed_and_are_checked(models, promote):
@@ -282,13 +323,15 @@ def test_a_model_without_signal_stays_challenger_until_one_passes(workplace):
     noise = simulate(1000, 5)
     table = noise.customers.assign(churned=np.random.default_rng(5).permutation(noise.churned))
     table.to_csv(workplace / "noise.csv", index=False)
+    fresh = simulate(1000, 6)
+    fresh.customers.assign(churned=fresh.churned).to_csv(workplace / "fresh.csv", index=False)
     (workplace / "noise.toml").write_text(DATASET.replace("fresh", "noise"))
     data = ["--data", "noise.csv", "--dataset", "noise.toml"]
     done = call(train_main, *data, *SMALL_FIT, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "registered models:/churn@challenger as version 1" in done.stdout
     assert "It did not become champion: AUC 0." in done.stdout
-    rejected = call(main, *data, cwd=workplace)
+    rejected = call(main, "--data", "fresh.csv", *data[2:], cwd=workplace)
     assert rejected.returncode == 2
     assert "churn has no champion" in rejected.stdout
     (outcome,) = (workplace / "mlruns").rglob("comparison.json")

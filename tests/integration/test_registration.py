@@ -19,12 +19,13 @@ from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from pyfunc import registry
 from pyfunc.promotion import FORCED, REPLACED
 from training import registration
+from training.data.fingerprints import fingerprints
 from training.data.simulator import simulate
 from training.data.table import simulated_table
 from training.promote import main
+from training.promotion.schema_conflict import schema_conflict
 from training.registration import register_trained
-from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
-from training.schema_conflict import schema_conflict
+from training.reporting.training_rows import log_fingerprints
 
 FLAGS = ["--data", "fresh.csv", "--id", "customer_id", "--target", "churned=1"]
 CONTRACT = Column("contract", "integer", minimum=0, maximum=100)
@@ -83,7 +84,8 @@ def train(home, tmp_path, monkeypatch):
         scorecard.save(artifacts / "scorecard.json")
         (artifacts / "schema.json").write_text(json.dumps(schema.to_json_schema()))
         with mlflow.start_run() as run:
-            log_dataset(mlflow_dataset(table))
+            in_table = tuple(column for column in schema if column.name in table.customers)
+            log_fingerprints(fingerprints(table, replace(schema, columns=in_table)))
             metadata = {"data": "simulated"} if simulated else {}
             Model(run_id=run.info.run_id, metadata=metadata).save(str(folder / "MLmodel"))
         return SimpleNamespace(model_uri=folder.as_uri())
@@ -177,7 +179,7 @@ def test_a_table_that_a_version_with_other_fields_was_trained_on_is_not_fresh(
     train(name, 1.5, table=table if seen_by == "2" else None)
     code, output = promote("--data", "seen.csv", *FLAGS[2:], "--name", name)
     assert code == 2
-    assert f"not promoted: version {seen_by} was trained on this table" in output
+    assert f"version {seen_by} was trained on 1,000" in output
 
 
 def test_a_better_challenger_is_promoted_and_rolled_back_under_its_own_name(train, promote):

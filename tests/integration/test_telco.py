@@ -38,7 +38,7 @@ def trained(real_data, tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("telco")
     shutil.copy(empty_database, folder)
     data = real_data / "telco_customer_churn.csv"
-    done = train(folder, data, DATASETS / "telco.toml", "--repeats", 1, "--bags", 4)
+    done = train(folder, data, DATASETS / "telco.toml", "--repeats", 1, "--bags", 2)
     assert done.returncode == 0, done.stderr
     client = MlflowClient(database_uri(folder))
     version = client.get_model_version_by_alias("churn", "champion")
@@ -176,7 +176,7 @@ def test_batch_scoring_accounts_for_every_row_of_the_real_table(
 def test_all_thirty_columns_train_with_one_command_and_are_served_as_they_are(real_data, workplace):
     data = real_data / "telco_customer_churn.csv"
     columns = ["--id", "Customer ID", "--target", "Customer Status=Churned"]
-    quick = ["--folds", 3, "--repeats", 1, "--interactions", 10, "--bags", 2]
+    quick = ["--folds", 2, "--repeats", 1, "--interactions", 4, "--bags", 1]
     done = call(main, "--data", data, *columns, *quick, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "30 features:" in done.stdout
@@ -187,8 +187,8 @@ def test_all_thirty_columns_train_with_one_command_and_are_served_as_they_are(re
     client = MlflowClient(database_uri(workplace))
     version = client.get_model_version_by_alias("churn", "champion")
     metrics = client.get_run(version.run_id).data.metrics
-    assert metrics["auc"] >= 0.908
-    assert metrics["log_loss"] <= 0.332
+    assert metrics["auc"] >= 0.905
+    assert metrics["log_loss"] <= 0.336
     assert metrics["log_loss"] <= metrics["hist_gradient_boosting/log_loss"]
     registered = Registry(workplace, done.stdout)
     with our_server(registered) as server:

@@ -76,8 +76,6 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
         "fifth is held out instead)",
     )
     add("--split-by", default="", metavar="COLUMN", help="date column; holds out the latest fifth")
-    add("--weight", default="", metavar="COLUMN", help="the column with sample weights")
-    add("--prior", type=number, metavar="RATE", help="the true churn rate of a resampled table")
     add("--interactions", type=at_least(0), metavar="N", help="maximum number of feature pairs")
     add(
         "--bags",

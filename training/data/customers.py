@@ -28,8 +28,11 @@ class CustomersOfRows:
 
     @classmethod
     def of(cls, keys: pd.Series[Any]) -> CustomersOfRows:
-        """Rows with the same key (n,), none missing, are of the same customer."""
-        return cls(pd.factorize(keys)[0].astype(np.intp))
+        """Rows with the same key (n,) are of one customer, and each without a key of another."""
+        codes = pd.factorize(keys)[0].astype(np.intp)
+        missing = codes < 0
+        codes[missing] = codes.max(initial=-1) + 1 + np.arange(missing.sum())
+        return cls(codes)
 
     @cached_property
     def n(self) -> int:
@@ -58,8 +61,8 @@ class CustomersOfRows:
         return CustomersOfRows(np.unique(self.code[rows], return_inverse=True)[1].astype(np.intp))
 
 
-_BY_CHANCE = 0.01
-"""Expected copies of a row from which copies are taken to be coincidences."""
+BY_CHANCE = 0.01
+"""Expected copies of a row from which equal rows are taken to be coincidences."""
 
 
 def customers_of_rows(
@@ -72,25 +75,26 @@ def customers_of_rows(
     table of so few different values has copies by chance. ``raw``: the table as it was read,
     ``customers``: its parsed columns, both of n rows.
     """
-    identifiers = [column.name for column in schema.identifiers]
-    if identifiers:
-        keys = [_known_or_row(customers[name]) for name in identifiers]
-        return CustomersOfRows.of(min(keys, key=lambda key: key.nunique()))
+    identifiers = identifier_of(customers, schema)
+    if identifiers is not None:
+        return CustomersOfRows.of(identifiers)
     cells = raw.astype(str)
-    if _expected_copies(cells) > _BY_CHANCE:
+    if share_of_equal_pairs(cells) * len(cells) > BY_CHANCE:
         return CustomersOfRows.one_per_row(len(raw))
     return CustomersOfRows.of(pd.util.hash_pandas_object(cells, index=False))
 
 
-def _known_or_row(identifiers: pd.Series[Any]) -> pd.Series[Any]:
-    """The identifiers (n,), with the row's number in place of a missing one."""
-    rows = pd.Series(np.arange(len(identifiers)), index=identifiers.index, dtype=object)
-    return identifiers.astype(object).where(identifiers.notna(), rows)
+def identifier_of(customers: pd.DataFrame, schema: RecordSchema) -> pd.Series[Any] | None:
+    """The identifiers (n,) of the rows' customers; None if the table has no identifiers."""
+    keys = [customers[column.name] for column in schema.identifiers]
+    known = [key for key in keys if key.notna().any()]
+    return min(known, key=lambda key: key.nunique() + key.isna().sum()) if known else None
 
 
-def _expected_copies(cells: pd.DataFrame) -> float:
-    """How many other rows equal a row if the columns are independent of each other."""
-    same = 1.0
-    for name in cells:
-        same *= float((cells[name].value_counts(normalize=True) ** 2).sum())
-    return same * len(cells)
+def share_of_equal_pairs(frame: pd.DataFrame) -> float:
+    """The share (0..1) of equal pairs of rows if the columns are independent of each other."""
+    share = 1.0
+    for name in frame:
+        frequencies = frame[name].value_counts(normalize=True, dropna=False)
+        share *= float((frequencies**2).sum())
+    return share

@@ -53,7 +53,9 @@ def simulate(rows: int = SIMULATED_ROWS, seed: int = 0) -> Simulation:
     # discounts and price rises: the total differs from months times today's price
     paid = np.round(price * (months + 1) * rng.normal(0.95, 0.06, rows).clip(0.6, 1.2), 2)
     paid[rng.random(rows) < _UNKNOWN_TOTALS] = np.nan
-    names = [f"C{number:06d}" for number in range(1, rows + 1)]
+    # other seeds draw other customers
+    prefix = f"C{seed}-" if seed else "C"
+    names = [f"{prefix}{number:06d}" for number in range(1, rows + 1)]
     probability = true_probability(years, months, price)
     churned = (rng.random(rows) < probability).astype(np.int64)
     drawn: dict[str, Any] = {

@@ -30,7 +30,7 @@ from training.data.observations import (
     read_days,
     read_observations,
 )
-from training.data.row_columns import SPLIT_BY, WEIGHT, read_weights
+from training.data.row_columns import SPLIT_BY, WEIGHT, read_groups, read_weights
 from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
 from training.data.target import (
     TARGET,
@@ -65,15 +65,16 @@ def check_table(
     split_by: str = "",
     split_format: str = "",
     observation: ObservationOptions | None = None,
+    audit: Sequence[str] = (),
 ) -> Table:
     """Check a table that ``read_file`` has read.
 
     ``weight`` and ``split_by``: columns of the file with each row's sample weight, and with the
     date to split by (by default the observation date), written in ``split_format`` (empty to find
-    it out). ``observation``: when the rows were
-    observed; required if the schema has dates. Raises TableError with one line for a missing
-    column, a table without rows, or a share of invalid rows above ``max_rejected`` (0..1, of the
-    labelled rows).
+    it out). ``observation``: when the rows were observed; required if the schema has dates.
+    ``audit``: columns whose groups are evaluated; those that are features are anyway. Raises
+    TableError with one line for a missing column, a table without rows, or a share of invalid rows
+    above ``max_rejected`` (0..1, of the labelled rows).
     """
     observation = observation or ObservationOptions()
     row_columns = {
@@ -81,7 +82,7 @@ def check_table(
         SPLIT_BY: split_by.strip(),
         AS_OF: observation.column,
     }
-    _check_layout(raw, path, dataset, row_columns)
+    _check_layout(raw, path, dataset, {**row_columns, **{f"--audit {n}": n for n in audit}})
     _require_as_of(path, schema, observation)
     labels = read_labels(raw, dataset.target)
     observed = read_observations(raw, observation)
@@ -115,10 +116,17 @@ def check_table(
         observation=observation,
         observed=None if observed.days is None else observed.days[used],
         target=describe_target(raw, dataset.target),
+        audit=read_groups(raw[_no_fields(audit, dataset)])[used].reset_index(drop=True),
     )
     _check_mature(path, table, observed)
     _check_rejected_share(path, table, max_rejected)
     return table
+
+
+def _no_fields(names: Sequence[str], dataset: Dataset) -> list[str]:
+    """The columns that are not fields of the record."""
+    fields = {column.strip() for column in dataset.columns.values()}
+    return [name for name in names if name not in fields]
 
 
 def _split_dates(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student_t
 
 from churn_model.arrays import Floats, Mask
 from churn_model.errors import TrainingError
 from churn_model.scoring import Scorer
+from training.data.customers import CustomersOfRows
 from training.data.table import Table
 from training.evaluation.alarms import alarms
 from training.evaluation.gates import absolute_values
@@ -36,9 +39,10 @@ class Comparison:
     """Both versions' metrics on the n customers that both accept.
 
     ``gap``: the challenger's log loss minus the champion's, with its paired bootstrap ``interval``;
-    below 0 the challenger is better. ``better``: the share (0..1) of resamples in which it is.
-    ``left_out``: the number of customers that one of the two rejects. ``alarms``: the number of
-    leakage alarms of the fresh table.
+    below 0 the challenger is better. ``better``: the confidence (0..1) that it is, of a one-sided
+    t-test over customers. ``contacted``: the share (0..1) of customers that each version predicts
+    to churn, the champion's first. ``left_out``: the number of customers that one
+    of the two rejects. ``alarms``: the number of leakage alarms of the fresh table.
     """
 
     customers: int
@@ -48,6 +52,7 @@ class Comparison:
     gap: float
     interval: Interval
     better: float
+    contacted: tuple[float, float]
     worst_slice: WorstSlice
     alarms: int
 
@@ -66,7 +71,7 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
 
     Raises TrainingError if the customers that both accept are not of both classes.
     """
-    before, after = _score(champion, table), _score(challenger, table)
+    before, after = score_table(champion, table), score_table(challenger, table)
     both = np.isfinite(before) & np.isfinite(after)
     churned, weights = table.churned[both], table.weights[both]
     if len(np.unique(churned)) < 2:
@@ -75,8 +80,12 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
             "and these are not of both classes; use a table with more labelled customers"
         )
     rises = log_losses(churned, after[both]) - log_losses(churned, before[both])
+    customers = table.customers_of_rows.take(np.flatnonzero(both))
     drawn = np.array(
-        [np.average(rises, weights=weights * counts) for counts in resamples(len(rises), seed)]
+        [
+            np.average(rises, weights=weights * counts[customers.code])
+            for counts in resamples(customers.n, seed)
+        ]
     )
     return Comparison(
         customers=len(rises),
@@ -85,15 +94,26 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
         challenger=metrics(churned, after[both], weights),
         gap=float(np.average(rises, weights=weights)),
         interval=percentile(drawn),
-        better=float((drawn < 0).mean()),
-        worst_slice=_worst_slice(challenger, table, both, rises, weights),
+        better=confidence_below_zero(rises, weights, customers),
+        contacted=(
+            float(np.average(before[both] >= champion.scorecard.threshold, weights=weights)),
+            float(np.average(after[both] >= challenger.scorecard.threshold, weights=weights)),
+        ),
+        worst_slice=_worst_slice(challenger, table, both, rises, weights, customers),
         alarms=len(alarms(table.customers, table.churned, challenger.schema)),
     )
 
 
+def confidence_below_zero(rises: Floats, weights: Floats, customers: CustomersOfRows) -> float:
+    """The confidence (0..1) that the true mean of rises (n,) is below 0; 0 if all are equal."""
+    mean = float(np.average(rises, weights=weights))
+    error = standard_error(rises - mean, weights, customers.code)
+    return float(student_t.cdf(-mean / error, df=customers.n - 1)) if error > 0 else 0.0
+
+
 def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
     """The values that the absolute gates check, for the table's customers."""
-    values = metrics(table.churned, _score(model, table), table.weights)
+    values = metrics(table.churned, score_table(model, table), table.weights)
     return absolute_values(
         values,
         skill(values["log_loss"], table.churned, table.weights),
@@ -101,27 +121,32 @@ def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
     )
 
 
-def _score(model: Scorer, table: Table) -> Floats:
+def score_table(model: Scorer, table: Table) -> Floats:
     """Probabilities (n,), NaN where the model rejects the customer."""
     names = [column.name for column in model.schema if column.name in table.customers]
     return model.score(table.customers[names], on_invalid="report").probability
 
 
 def _worst_slice(
-    challenger: Scorer, table: Table, both: Mask, rises: Floats, weights: Floats
+    challenger: Scorer,
+    table: Table,
+    both: Mask,
+    rises: Floats,
+    weights: Floats,
+    customers: CustomersOfRows,
 ) -> WorstSlice:
     worst = WorstSlice(0.0, "no slice")
     for column in challenger.schema.features:
         for label, mask in groups(column, table.customers[column.name][both]):
             if mask.sum() < _FEWEST:
                 continue
-            rise = _significant_rise(rises[mask], weights[mask])
+            rise = _significant_rise(rises[mask], weights[mask], customers.code[mask])
             if rise > worst.rise:
                 worst = WorstSlice(rise, f"{column.name} {label}")
     return worst
 
 
-def _significant_rise(rises: Floats, weights: Floats) -> float:
-    """The lower end of the 95 % interval of the mean rise in log loss of customers (m,)."""
+def _significant_rise(rises: Floats, weights: Floats, customers: npt.NDArray[np.intp]) -> float:
+    """The lower end of the 95 % interval of the mean rise in log loss of rows (m,)."""
     mean = float(np.average(rises, weights=weights))
-    return mean - _NORMAL * standard_error(rises - mean, weights, np.arange(len(rises)))
+    return mean - _NORMAL * standard_error(rises - mean, weights, customers)

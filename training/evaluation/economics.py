@@ -10,7 +10,6 @@ probability ``success``. A customer who would have stayed anyway always accepts 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +19,6 @@ from training.evaluation.evaluation import HeldOut
 from training.evaluation.intervals import standard_error
 from training.evaluation.metrics import rank_descending
 from training.evaluation.offer import Offer
-
-EMPC: dict[str, Any] = {
-    "alpha": 6.0,
-    "beta": 14.0,
-    "clv": 200.0,
-    "incentive_cost": 10.0,
-    "contact_cost": 1.0,
-}
-"""The published campaign: success is Beta(6, 14), a customer is worth 200, an offer costs 10."""
 
 BEST, DEFAULT = "best threshold", "threshold 0.5"
 """Names of the two policies with a threshold."""
@@ -123,25 +113,3 @@ def _policy(contacted: npt.NDArray[np.bool_], profits: Floats, held_out: HeldOut
     mean = float(np.average(earned, weights=weights))
     error = standard_error(earned - mean, weights, held_out.customers)
     return Policy(float(np.average(contacted, weights=weights)), mean, error)
-
-
-def empc(held_out: HeldOut) -> float:
-    """The expected maximum profit measure for churn, in currency units per customer.
-
-    Verbraken, Verbeke, Baesens 2013, "A novel profit maximizing metric for measuring classification
-    performance of customer churn prediction models", IEEE Transactions on Knowledge and Data
-    Engineering 25(5), with the campaign of EMPC.
-    """
-    from empulse.metrics import empc_score  # importing it takes seconds
-
-    rows = _resampled_rows(held_out.weights)
-    return float(empc_score(held_out.churned[rows], held_out.probability[rows], **EMPC))
-
-
-def _resampled_rows(weights: Floats) -> npt.NDArray[np.intp]:
-    """Rows (n,), each repeated in proportion to its weight (systematic resampling)."""
-    n = len(weights)
-    if np.ptp(weights) == 0:
-        return np.arange(n)
-    cumulative = np.cumsum(weights) / weights.sum()
-    return np.searchsorted(cumulative, (np.arange(n) + 0.5) / n)

@@ -19,6 +19,7 @@ from training.evaluation.intervals import standard_error
 from training.evaluation.metrics import log_losses, roc_auc
 
 BANDS = 5
+_MOST_GROUPS = 20  # of an audited column
 _FEWEST = 50  # customers of a slice that can be called miscalibrated
 _STANDARD_ERRORS, _GAP = 4.0, 0.03  # a miscalibrated slice's gap in churn rate exceeds both
 
@@ -59,18 +60,31 @@ class Slice:
 
 
 def slices(
-    customers: pd.DataFrame, schema: RecordSchema, held_out: HeldOut, threshold: float = 0.5
+    customers: pd.DataFrame,
+    schema: RecordSchema,
+    held_out: HeldOut,
+    threshold: float = 0.5,
+    audit: pd.DataFrame | None = None,
 ) -> list[Slice]:
     """The slices of each feature in turn; those of one feature cover all held-out customers.
 
-    ``threshold``: the probability (0..1) from which a customer is predicted to churn.
+    ``threshold``: the probability (0..1) from which a customer is predicted to churn. ``audit``:
+    more columns (n,) of strings to slice by.
     """
-    table = customers.iloc[held_out.rows]
+    columns = [(column, customers[column.name]) for column in schema.features]
+    if audit is not None:
+        columns += [(_audited(audit[name]), audit[name]) for name in audit]
     return [
         _slice(column.name, label, mask, held_out, threshold)
-        for column in schema.features
-        for label, mask in groups(column, table[column.name])
+        for column, values in columns
+        for label, mask in groups(column, values.iloc[held_out.rows])
     ]
+
+
+def _audited(values: pd.Series[Any]) -> Column:
+    """An audited column: its largest groups, with the other ones together."""
+    levels = tuple(map(str, values.value_counts().index[:_MOST_GROUPS]))
+    return Column(str(values.name), "category", required=False, levels=levels, allows_unlisted=True)
 
 
 def groups(

@@ -92,6 +92,11 @@ class Findings:
         return [each for each in self.slices if each.is_miscalibrated]
 
     @property
+    def audited(self) -> list[str]:
+        """The columns that are evaluated by group although they are no features."""
+        return [str(name) for name in self.table.audit]
+
+    @property
     def protected(self) -> dict[str, str]:
         """The features that look like attributes protected by law: ``{"Gender": "sex"}``."""
         return protected_attributes(column.name for column in self.schema.features)

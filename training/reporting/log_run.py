@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 
 from churn_model.schema import RecordSchema
+from training.data.fingerprints import fingerprints
 from training.data.table import Table
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
@@ -20,6 +21,7 @@ from training.reporting.findings import Findings
 from training.reporting.mlflow_dataset import log_dataset
 from training.reporting.report import report
 from training.reporting.run_figures import RunFigures
+from training.reporting.training_rows import log_fingerprints
 
 
 def log_findings(
@@ -30,6 +32,7 @@ def log_findings(
     ``record_schema``: the schema of the registered model, with dates as dates.
     """
     _log_table(findings)
+    log_fingerprints(fingerprints(findings.table, findings.schema))
     _log_parameters(findings)
     _log_candidates(findings.candidates, len(findings.table.churned))
     mlflow.log_metrics(run_metrics(findings))

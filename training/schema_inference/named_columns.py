@@ -15,8 +15,9 @@ class NamedColumns:
 
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
     identifies a customer. ``exclude``: columns to leave out. ``weight``, ``split_by``: columns that
-    describe the row. ``observation``: when the rows were observed, perhaps by a column of the
-    table. ``cells``: how cells are written. An empty name means that there is no such column.
+    describe the row. ``audit``: columns whose groups are evaluated. ``observation``: when the rows
+    were observed, perhaps by a column of the table. ``cells``: how cells are written. An empty name
+    means that there is no such column.
     """
 
     target: Sequence[str]
@@ -24,6 +25,7 @@ class NamedColumns:
     exclude: Sequence[str] = ()
     weight: str = ""
     split_by: str = ""
+    audit: Sequence[str] = ()
     observation: ObservationOptions = field(default_factory=ObservationOptions)
     cells: CellOptions = field(default_factory=CellOptions)
 
@@ -32,6 +34,7 @@ class NamedColumns:
         """Each named column except the target, with the flag that names it."""
         named = [("--id", self.identifier), *(("--exclude", name) for name in self.exclude)]
         named += [("--weight", self.weight), ("--split-by", self.split_by)]
+        named += [("--audit", name) for name in self.audit]
         named += [("--as-of", self.observation.column), *self.cells.flags]
         return [(flag, name) for flag, name in named if name]
 
@@ -39,6 +42,7 @@ class NamedColumns:
     def left_out(self) -> dict[str, str]:
         """The columns that cannot become features: column -> reason."""
         reasons = dict.fromkeys(self.exclude, "was excluded")
+        reasons |= dict.fromkeys(self.audit, "is --audit")
         reasons |= {self.weight: "is --weight", self.split_by: "is --split-by"}
         reasons |= {self.observation.column: "is --as-of"}
         return {name: reason for name, reason in reasons.items() if name}

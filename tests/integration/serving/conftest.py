@@ -143,6 +143,33 @@ def value(family, name, /, **labels):
     )
 
 
+def assert_metrics(server):
+    """A server that has replied to nothing yet counts what it is sent."""
+    for _ in range(20):
+        # one connection each, so that every worker gets some
+        assert server.post("/predict", json={"customers": [CUSTOMER] * 40}).status_code == 200
+    bad = CUSTOMER | {"age": 30.5}
+    assert server.post("/predict/single", json=bad).status_code == 400
+    time.sleep(1.5)
+    metrics = families(server.get("/metrics").text)
+    total = "churn_requests_total"
+    counted = metrics["churn_requests"]
+    assert value(counted, total, route="/predict", status="200", client="-") == 20
+    assert value(counted, total, route="/predict/single", status="400") == 1
+    assert value(metrics["churn_rows_scored"], "churn_rows_scored_total") == 800
+    field_errors = metrics["churn_rows_refused"]
+    assert value(field_errors, "churn_rows_refused_total", field="age", rule="int_from_float") == 1
+    probability = metrics["churn_probability"]
+    assert value(probability, "churn_probability_count") == 800
+    one = server.post("/predict/single", json=CUSTOMER).json()["churn_probability"]
+    total = value(probability, "churn_probability_sum")
+    assert total == pytest.approx(800 * one)
+    seconds = metrics["churn_request_seconds"]
+    assert value(seconds, "churn_request_seconds_count", route="/predict") == 20
+    assert value(metrics["churn_model_info"], "churn_model_info", name="churn", version="1") == 1
+    assert "churn_requests_in_flight" in metrics
+
+
 @pytest.fixture(scope="session")
 def ours(registry) -> Iterator[ServerProcess]:
     """One server without keys for all tests that only read, with small limits."""

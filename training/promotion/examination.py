@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import mlflow
+import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
@@ -20,13 +21,20 @@ from pyfunc.promotion import is_simulated
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
-from training.evaluation.comparison import Comparison, absolute_values_of, compare
-from training.evaluation.gates import Gates, check_gates, failed_gates
+from training.evaluation.comparison import (
+    Comparison,
+    absolute_values_of,
+    compare,
+    score_table,
+)
+from training.evaluation.gates import Gates, Limit, check_gates, failed_gates
 from training.progress import in_progress
-from training.registration import ALARMS_TAG
-from training.reporting.mlflow_dataset import mlflow_dataset
+from training.promotion.churn_rate import Expected, implausible_churn_rate
+from training.promotion.looks import register_look, required_confidence
+from training.promotion.overlap import find_overlap
+from training.promotion.schema_conflict import schema_conflict
+from training.promotion.tags import ALARMS_TAG
 from training.reporting.mlflow_run import choose_experiment
-from training.schema_conflict import schema_conflict
 from training.terminal import name_flag
 
 ReadTable = Callable[[RecordSchema], Table]
@@ -40,7 +48,10 @@ class Examination:
     ``champion``: a version, or None. ``simulated``: whether all of these versions were trained on
     simulated customers. ``is_placeholder``: whether only the champion was. ``reasons``: why the
     challenger may not be promoted; empty if it may. ``comparison``: None if the two were not
-    compared. ``values``: the metrics that the gates check.
+    compared. ``values``: the metrics that the gates check. ``known_rows``: for each version, the
+    rows of the table that it was trained on; these were left out. ``unknown``: the versions whose
+    training rows are not recorded. ``look``: how many times a challenger has been examined against
+    this champion, this time included; 0 without a comparison.
     """
 
     champion: str | None
@@ -50,6 +61,9 @@ class Examination:
     reasons: list[str] = field(default_factory=list)
     comparison: Comparison | None = None
     values: dict[str, float] = field(default_factory=dict)
+    known_rows: dict[str, int] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    look: int = 0
 
 
 def contenders(name: str) -> Examination:
@@ -80,29 +94,87 @@ def examine(
     """
     challenger = _read(name, examination.challenger)
     if examination.champion is None or examination.is_placeholder:
-        versions = [challenger]
-        table = read_table(challenger.scorer.schema)
-        with in_progress(f"scoring {len(table.churned):,} customers"):
-            scorer = _of_features(challenger.scorer, table)
-            examination.values = absolute_values_of(scorer, table)
-        gate_results = check_gates(gates.absolute, _with_alarms(name, examination))
-    else:
-        champion = _read(name, examination.champion)
-        examination.reasons += _not_comparable(champion, challenger)
-        if examination.reasons:
-            return
-        versions = [champion, challenger]
-        table = read_table(_of_both(challenger.scorer.schema, champion.scorer.schema))
-        with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
-            examination.comparison = compare(
-                _of_features(champion.scorer, table),
-                _of_features(challenger.scorer, table),
-                table,
-                seed,
-            )
-        examination.values = examination.comparison.values()
-        gate_results = check_gates(gates.challenger, _with_alarms(name, examination))
-    examination.reasons += [*_trained_on(versions, table), *failed_gates(gate_results)]
+        _examine_alone(name, examination, challenger, read_table, gates)
+        return
+    champion = _read(name, examination.champion)
+    examination.reasons += _not_comparable(champion, challenger)
+    if not examination.reasons:
+        _examine_both(name, examination, (champion, challenger), read_table, gates, seed)
+
+
+def _examine_alone(
+    name: str,
+    examination: Examination,
+    challenger: LoadedVersion,
+    read_table: ReadTable,
+    gates: Gates,
+) -> None:
+    schema = challenger.scorer.schema
+    table = _fresh_customers(examination, [challenger], read_table(schema), schema)
+    if table is None:
+        return
+    with in_progress(f"scoring {len(table.churned):,} customers"):
+        examination.values = absolute_values_of(_of_features(challenger.scorer, table), table)
+    values = _with_alarms(name, examination)
+    examination.reasons += failed_gates(check_gates(gates.absolute, values))
+
+
+def _examine_both(
+    name: str,
+    examination: Examination,
+    versions: tuple[LoadedVersion, LoadedVersion],
+    read_table: ReadTable,
+    gates: Gates,
+    seed: int,
+) -> None:
+    champion, challenger = versions
+    schema = _of_both(challenger.scorer.schema, champion.scorer.schema)
+    table = _fresh_customers(examination, versions, read_table(schema), schema)
+    if table is None:
+        return
+    examination.look = register_look(name, str(champion.number), str(challenger.number), table)
+    before, after = (_of_features(version.scorer, table) for version in versions)
+    with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
+        examination.comparison = comparison = compare(before, after, table, seed)
+    examination.values = comparison.values()
+    limits = _limits_of_look(gates, examination.look)
+    values = _with_alarms(name, examination)
+    examination.reasons += failed_gates(check_gates(limits, values))
+    examination.reasons += implausible_churn_rate(
+        table,
+        _expected(champion, before, table),
+        _expected(challenger, after, table),
+    )
+
+
+def _expected(version: LoadedVersion, scorer: Scorer, table: Table) -> Expected:
+    rate = scorer.scorecard.profile.churn_rate
+    return Expected(str(version.number), score_table(scorer, table), rate)
+
+
+def _fresh_customers(
+    examination: Examination,
+    versions: Sequence[LoadedVersion],
+    table: Table,
+    schema: RecordSchema,
+) -> Table | None:
+    """The table without the customers that a version was trained on; None if too few remain."""
+    with in_progress("looking for training customers"):
+        overlap = find_overlap(versions, table, schema)
+    examination.known_rows, examination.unknown = overlap.by_version, overlap.unknown
+    if reason := overlap.reason(table):
+        examination.reasons.append(reason)
+        return None
+    return table.take(np.flatnonzero(~overlap.known))
+
+
+def _limits_of_look(gates: Gates, look: int) -> Mapping[Any, Limit]:
+    """The challenger's gates, with the confidence that this examination requires."""
+    better = gates.challenger.get("better")
+    if better is None:
+        return gates.challenger
+    threshold = required_confidence(better.threshold, look)
+    return {**gates.challenger, "better": better.model_copy(update={"threshold": threshold})}
 
 
 def _read(name: str, version: str) -> LoadedVersion:
@@ -144,23 +216,6 @@ def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
         _version(name, examination.challenger).tags.get(ALARMS_TAG, 0)
     )
     return examination.values
-
-
-def _trained_on(versions: Sequence[LoadedVersion], table: Table) -> Iterator[str]:
-    """Why the table's customers are not fresh: a version was trained on them."""
-    for version in versions:
-        names = [column.name for column in version.scorer.schema]
-        digest = mlflow_dataset(replace(table, customers=table.customers[names])).digest
-        try:
-            run = MlflowClient().get_run(str(version.mlflow_model.run_id))
-        except MlflowException:  # the run was deleted
-            continue
-        inputs = run.inputs.dataset_inputs if run.inputs else []
-        if any(each.dataset.digest == digest for each in inputs):
-            yield (
-                f"version {version.number} was trained on this table; use customers that neither "
-                "version was trained on"
-            )
 
 
 def _version(name: str, version: str) -> ModelVersion:

@@ -1,0 +1,86 @@
+"""Training customers are found again in other tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.schema.column import Column
+from training.data.customers import CustomersOfRows
+from training.data.fingerprints import Fingerprints, fingerprints
+from training.data.observations import ObservationOptions
+from training.data.table import Table, simulated_table
+
+NAMELESS = RecordSchema(
+    "Customer", tuple(column for column in CUSTOMER_SCHEMA if column.kind != "identifier")
+)
+
+
+def found(training, fresh, schema=CUSTOMER_SCHEMA):
+    stored = Fingerprints.from_bytes(fingerprints(training, schema).to_bytes())
+    return stored.contain(fresh, schema)
+
+
+def test_a_table_without_one_row_is_still_the_training_table():
+    table = simulated_table(500, 1)
+    assert found(table, table.take(np.arange(1, 500))).all()
+
+
+def test_other_customers_are_fresh():
+    assert not found(simulated_table(500, 1), simulated_table(500, 2)).any()
+
+
+def test_a_customer_is_found_although_the_values_have_changed():
+    table = simulated_table(500, 1)
+    later = replace(table, customers=table.customers.assign(tenure=table.customers["tenure"] + 1))
+    assert found(table, later).all()
+
+
+def test_rows_are_found_under_other_identifiers():
+    table = simulated_table(500, 1)
+    names = [f"new {number}" for number in range(500)]
+    renamed = replace(table, customers=table.customers.assign(customer_id=names))
+    assert found(table, renamed).all()
+    relabelled = replace(renamed, churned=1 - table.churned)
+    assert not found(table, relabelled).any()
+
+
+def test_rows_without_identifiers_are_found_whatever_types_a_file_has():
+    table = simulated_table(500, 1)
+    table = replace(table, customers=table.customers.drop(columns="customer_id"))
+    same = replace(table, customers=table.customers.astype({"age": np.float64}))
+    assert found(table, same.take(np.arange(0, 500, 2)), NAMELESS).all()
+
+
+def test_rows_of_few_different_values_are_equal_by_chance():
+    schema = RecordSchema("C", (Column("plan", "category", levels=("a", "b")),))
+
+    def table(seed):
+        rng = np.random.default_rng(seed)
+        customers = pd.DataFrame({"plan": rng.choice(["a", "b"], 200)})
+        churned = rng.integers(0, 2, 200)
+        ones = CustomersOfRows.one_per_row(200)
+        return Table("t", customers, churned, pd.DataFrame(), 200, 0, 0, np.ones(200), ones)
+
+    assert not found(table(0), table(1), schema).any()
+
+
+@pytest.mark.parametrize(("day", "is_known"), [("2026-03-01", True), ("2026-05-01", False)])
+def test_a_training_customer_observed_after_the_training_window_is_fresh(day, is_known):
+    def observed(table, date):
+        days = np.full(len(table.churned), np.datetime64(date))
+        return replace(table, observation=ObservationOptions("seen", 60), observed=days)
+
+    table = simulated_table(500, 1)
+    later = replace(table, customers=table.customers.assign(tenure=table.customers["tenure"] + 1))
+    contained = found(observed(table, "2026-02-01"), observed(later, day))
+    assert contained.all() == contained.any() == is_known
+
+
+def test_missing_identifiers_are_of_nobody():
+    table = simulated_table(500, 1)
+    nobody = replace(table, customers=table.customers.assign(customer_id=None))
+    changed = nobody.customers.assign(monthly_charges=nobody.customers["monthly_charges"] + 0.01)
+    assert not found(nobody, replace(nobody, customers=changed)).any()

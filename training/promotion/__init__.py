@@ -1,0 +1,1 @@
+"""Promotion: whether a challenger may become champion, judged on fresh labelled customers."""

@@ -1,0 +1,65 @@
+"""Finds the customers of a fresh table that a version was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from churn_model.arrays import Mask
+from churn_model.schema import RecordSchema
+from pyfunc.loaded_version import LoadedVersion
+from training.data.table import Table
+from training.reporting.training_rows import read_fingerprints
+
+FEWEST = 30
+"""Fewest fresh customers who churned, and fewest who stayed, to judge a version by."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """``known`` (n,): the rows of the fresh table that a version was trained on.
+
+    ``by_version``: the number of these rows for each version. ``unknown``: the versions whose
+    training rows are not recorded.
+    """
+
+    known: Mask
+    by_version: dict[str, int]
+    unknown: list[str]
+
+    def reason(self, table: Table) -> str:
+        """Why the rest of the table does not suffice; empty if it does."""
+        if not self.known.any():
+            return ""
+        fresh = table.churned[~self.known]
+        churned = int(fresh.sum())
+        if min(churned, len(fresh) - churned) >= FEWEST:
+            return ""
+        versions = " and ".join(
+            f"version {version} was trained on {rows:,}"
+            for version, rows in self.by_version.items()
+            if rows
+        )
+        return (
+            f"of the table's {len(table.churned):,} rows, {versions}. The remaining {len(fresh):,} "
+            f"({churned:,} churned) are too few: at least {FEWEST} of each class are needed. Use "
+            "customers that neither version was trained on"
+        )
+
+
+def find_overlap(versions: Sequence[LoadedVersion], table: Table, schema: RecordSchema) -> Overlap:
+    """Search the table, whose records have this schema, for the versions' training customers."""
+    known = np.zeros(len(table.churned), dtype=bool)
+    by_version: dict[str, int] = {}
+    unknown: list[str] = []
+    for version in versions:
+        recorded = read_fingerprints(str(version.mlflow_model.run_id))
+        if recorded is None:
+            unknown.append(str(version.number))
+            continue
+        contained = recorded.contain(table, schema)
+        by_version[str(version.number)] = int(contained.sum())
+        known |= contained
+    return Overlap(known, by_version, unknown)
