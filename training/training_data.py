@@ -10,6 +10,7 @@ from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.descriptor import TableDescriptor
 from training.data.cell_options import CellOptions
 from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
@@ -97,8 +98,14 @@ def _known_alarms(proposal: Proposal, schema: RecordSchema, table: Table) -> Seq
     return proposal.alarms if same_rows and same_features and not schema.dates else None
 
 
-def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
-    """Read labelled customers of a known schema. Raises TableError or TrainingError."""
+def read_labelled_table(
+    options: TableOptions, schema: RecordSchema, trained: TableDescriptor | None = None
+) -> Table:
+    """Read labelled customers of a known schema. Raises TableError or TrainingError.
+
+    ``trained``: how the cells of a model's training table are written; they are read in the same
+    way here, unless the options say otherwise.
+    """
     if options.data is None:
         if schema != CUSTOMER_SCHEMA:
             raise TrainingError(
@@ -110,10 +117,12 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
     checks, cells = _check_options(options), _cells(options)
     with in_progress(f"reading and checking {options.data}"):
         if options.dataset is not None:
-            dataset = cells.added_to(load_dataset(options.dataset, schema))
+            dataset = load_dataset(options.dataset, schema)
+            dataset = cells.added_to(dataset.with_cells_of(trained) if trained else dataset)
             table = read_table(options.data, dataset, schema, **checks)
         else:
-            table = matched_table(options.data, schema, named_columns(options), **checks)
+            named = named_columns(options)
+            table = matched_table(options.data, schema, named, trained=trained, **checks)
     return _with_prior(table, options)
 
 
@@ -122,10 +131,12 @@ def matched_table(
     schema: RecordSchema,
     named: NamedColumns,
     max_rejected: float = 0.05,
+    trained: TableDescriptor | None = None,
     **options: Any,
 ) -> Table:
     """Read a table whose columns have the names of the schema's fields, or similar names.
 
+    ``trained``: how the cells of a model's training table are written; None if there is no model.
     ``options``: keyword arguments of ``check_table``. Raises TableError.
     """
     csv = detect_csv_format(path)
@@ -135,7 +146,8 @@ def matched_table(
             require_column(name, raw.columns, flag, path)
     usable = [name for name in raw if name not in named.left_out]
     columns = match(usable, schema, named.identifier, path=path)
-    found = find_cells(raw, columns, schema, csv, named.cells)
+    cells = named.cells if trained is None else named.cells.with_trained(trained, columns)
+    found = find_cells(raw, columns, schema, csv, cells)
     dataset = Dataset(
         name=Path(path).stem,
         columns=columns,
@@ -144,7 +156,7 @@ def matched_table(
         csv=csv,
         target=read_target(raw, named.target),
     )
-    dataset = named.cells.added_to(dataset)
+    dataset = cells.added_to(dataset)
     table = check_table(raw, path, dataset, schema, max_rejected, **options)
     return replace(table, notes=found.notes)
 

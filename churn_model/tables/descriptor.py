@@ -50,6 +50,7 @@ def check_format(name: str) -> str:
 
 MissingValue = Annotated[str, BeforeValidator(as_text)]
 FormatName = Annotated[str, AfterValidator(check_format)]
+L = TypeVar("L", bound="TableDescriptor")
 
 
 class TableDescriptor(BaseModel):
@@ -78,7 +79,7 @@ class TableDescriptor(BaseModel):
         """How cells are written, as a document: all settings except columns and file format."""
         return self.model_dump(include={"missing", "missing_in", "formats"})
 
-    def with_cells_of(self, other: TableDescriptor) -> TableDescriptor:
+    def with_cells_of(self: L, other: TableDescriptor) -> L:
         """The same descriptor; what it does not say about cells is as in the other one."""
         update: dict[str, Any] = {
             "missing_in": other.missing_in | self.missing_in,
@@ -87,9 +88,6 @@ class TableDescriptor(BaseModel):
         if "missing" not in self.model_fields_set:
             update["missing"] = other.missing
         return self.model_copy(update=update)
-
-
-L = TypeVar("L", bound=TableDescriptor)
 
 
 def load_descriptor(path: str | Path, model: type[L], schema: RecordSchema) -> L:

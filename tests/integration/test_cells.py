@@ -11,6 +11,7 @@ from serving.api.tabular import CSV, PARQUET, read
 from serving.served_model import load_model
 from tests.integration.conftest import SMALL_FIT, call, working_in
 from training.promote import main as promote
+from training.recalibrate import main as recalibrate
 from training.train import main as train
 
 ROWS = 1500
@@ -142,5 +143,23 @@ def test_promotion_reads_fresh_customers_in_the_same_way(home):
     done = call(train, *FLAGS, *SMALL_FIT, "--seed", 5, cwd=home)
     assert "--missing Age=-999" in done.stdout, done.stdout
     done = call(promote, "--data", "fresh.csv", *FLAGS[2:], cwd=home)
+    assert done.returncode in (0, 2), done.stderr
+    assert "0 rejected" in done.stdout
+
+
+def test_promotion_and_recalibration_need_no_flags_to_read_what_training_read(home):
+    """Each version remembers that -999 means missing."""
+    other = clean_table().assign(Id=[f"F{i}" for i in range(ROWS)])
+    other["Charge"] = (other["Charge"] * 0.9).round(2)
+    as_written(other).to_csv(home / "other.csv", index=False)
+    flags = ("--data", "other.csv", *FLAGS[2:-2])
+    done = call(recalibrate, *flags, cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "0 rejected" in done.stdout
+    with working_in(home):
+        versions = [load_model(f"models:/churn@{alias}") for alias in ("champion", "challenger")]
+    assert versions[0].table.missing_in == versions[1].table.missing_in
+    assert versions[1].table.missing_in["Age"] == ["-999"]
+    done = call(promote, *flags, cwd=home)
     assert done.returncode in (0, 2), done.stderr
     assert "0 rejected" in done.stdout

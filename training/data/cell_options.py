@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from churn_model.errors import TrainingError
@@ -50,6 +50,20 @@ class CellOptions:
         """What the user says about one column."""
         given, likely = self.formats.get(column, ""), self.likely.get(column, "")
         return CellOptionsOfColumn(self.missing.get(column, ()), given, likely)
+
+    def with_trained(self, descriptor: TableDescriptor, columns: Mapping[str, str]) -> CellOptions:
+        """These options, and for all else what a model's descriptor says about its fields.
+
+        ``columns``: field -> column of the table.
+        """
+        missing = {
+            columns[name]: tuple(values)
+            for name, values in descriptor.missing_in.items()
+            if name in columns
+        }
+        formats = descriptor.formats.items()
+        likely = {columns[name]: written for name, written in formats if name in columns}
+        return replace(self, missing=missing | dict(self.missing), likely=likely)
 
     def added_to(self, dataset: D) -> D:
         """A descriptor with these options for the columns of its fields."""

@@ -46,7 +46,9 @@ def find_cells(
         source = columns[column.name]
         given = options.of(source)
         cells = to_distinct(raw[source], given.missing)
-        reading, missing = _read(column, cells, csv, given.format)
+        reading, missing = _read(column, cells, csv, given.format or given.likely)
+        if missing.share < READABLE and not given.format:  # it is not written as it was
+            reading, missing = _read(column, cells, csv, "")
         if missing.share < READABLE:
             continue
         if reading.others:

@@ -35,15 +35,8 @@ class EarlierModel:
         usable = [c.name for c in self.schema.identifiers if c.name in columns]
         if not identifier and usable and usable[0] not in named.left_out:
             identifier = usable[0]
-        known = {column.name for column in self.schema if column.name in columns}
-        missing = {
-            name: tuple(values)
-            for name, values in self.descriptor.missing_in.items()
-            if name in known
-        }
-        missing |= dict(named.cells.missing)
-        likely = {k: v for k, v in self.descriptor.formats.items() if k in known}
-        cells = replace(named.cells, missing=missing, likely=likely)
+        known = {column.name: column.name for column in self.schema if column.name in columns}
+        cells = named.cells.with_trained(self.descriptor, known)
         return replace(named, identifier=identifier, cells=cells)
 
 
