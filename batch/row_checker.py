@@ -17,10 +17,11 @@ from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.suggestions import did_you_mean
+from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.texts import check_texts, read_numbers
-from churn_model.tables.typed import plain, to_series
-from churn_model.validation import Checked, check_frame, check_records
+from churn_model.tables.typed import formatted_texts, plain, to_series
+from churn_model.validation import Checked, check_records
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.rules import Rule
 
@@ -188,16 +189,14 @@ class RowChecker:
         if self.form == "typed":
             fields = [field for field, name in names.items() if name not in self.folders]
             typed = {field: to_series(arrays[field]) for field in fields}
-        if typed and len(typed) == len(arrays):
-            checked = check_frame(pd.DataFrame(typed), self.schema)
-        else:
-            kinds = {column.name: column.kind for column in self.schema}
-            cells = {
-                field: self._cells(kinds[field], array)
-                for field, array in arrays.items()
-                if field not in typed
-            }
-            checked, _ = check_texts(cells, self.schema, self.descriptor, typed)
+        cells = {
+            column.name: self._cells(column, arrays[column.name])
+            for column in self.schema
+            if column.name in arrays and column.name not in typed
+        }
+        texts = formatted_texts(typed, self.schema, self.descriptor)
+        typed = {field: values for field, values in typed.items() if field not in texts}
+        checked, _ = check_texts({**cells, **texts}, self.schema, self.descriptor, typed)
         checked = self._reject_undecoded(checked, batch, names)
         if CORRUPT in batch.schema.names and self.form == "text":
             uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
@@ -220,11 +219,11 @@ class RowChecker:
             checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
         return checked
 
-    def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
+    def _cells(self, column: Column, array: pa.Array) -> pd.Series[Any]:
         """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
         texts = as_text(array)
-        if kind in ("integer", "number"):
-            numbers = read_numbers(texts, self.descriptor)
+        if column.kind in NUMERICAL:
+            numbers = read_numbers(texts, CellFormat.of(column, self.descriptor))
             if numbers is not None:
                 return pd.Series(numbers)
         return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)

@@ -10,6 +10,9 @@ from typing import Literal
 from churn_model.errors import TrainingError
 from training.evaluation.offer import Offer
 
+INFER = "infer"
+"""The value of ``--schema`` that infers a schema without regard to the champion's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
@@ -19,6 +22,8 @@ class ColumnOptions:
     rows were observed, or the column with each row's day; the ages of dates are computed on it.
     ``window``: the days after the observation that the label covers; 0 if labels are final.
     ``known_until``: the day up to which churn is recorded; None for the last observation date.
+    ``missing``: ``column=value`` for each value that means missing. ``format``: ``column=format``
+    for numbers and dates.
     """
 
     id: str = ""
@@ -27,6 +32,8 @@ class ColumnOptions:
     as_of: date | str | None = None
     window: int = 0
     known_until: date | None = None
+    missing: tuple[str, ...] = ()
+    format: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         labels = {each.partition("=")[0] for each in self.target}
@@ -98,6 +105,10 @@ class TableOptions(ColumnOptions):
             raise TrainingError(f"--prior {self.prior:g}: the true churn rate is between 0 and 1")
         if self.data is None:
             self._reject_without_data()
+        elif self.schema == INFER and not self.target:
+            raise TrainingError(
+                "--schema infer needs --target COLUMN=VALUE, which says who churned"
+            )
         elif self.target and self.dataset is not None:
             raise TrainingError("--target and --dataset both say who churned; use only one of them")
         elif not self.target and self.dataset is None:
@@ -108,17 +119,8 @@ class TableOptions(ColumnOptions):
 
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
-        columns = (
-            "target",
-            "schema",
-            "dataset",
-            "id",
-            "weight",
-            "split_by",
-            "prior",
-            "window",
-            "audit",
-        )
+        columns = ["target", "schema", "dataset", "id", "weight", "split_by", "prior", "window"]
+        columns += ["audit", "missing", "format"]
         for name in (*columns, *(["as_of"] if isinstance(self.as_of, str) else [])):
             if vars(self)[name]:
                 flag = name.replace("_", "-")

@@ -16,6 +16,7 @@ from training.terminal import name_flag, table_line
 
 if TYPE_CHECKING:
     from churn_model.schema import RecordSchema
+    from churn_model.tables.descriptor import TableDescriptor
     from training.data.table import Table
     from training.evaluation.comparison import Comparison
     from training.evaluation.gates import Gates
@@ -92,9 +93,11 @@ def _examine(options: PromoteOptions, examination: Examination, gates: Gates) ->
     from training.promotion.examination import examine
     from training.training_data import read_labelled_table
 
-    def read_table(schema: RecordSchema) -> Table:
+    def read_table(schema: RecordSchema, trained: TableDescriptor) -> Table:
         _require_data(options, examination)
-        table = read_labelled_table(replace(options, exclude=()), schema)  # the schema decides
+        table = read_labelled_table(
+            replace(options, exclude=()), schema, trained
+        )  # the schema decides
         print(f"{table.name}: {table.summary()}")
         return table
 

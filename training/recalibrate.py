@@ -51,7 +51,9 @@ def _recalibrate(options: RecalibrateOptions, command: str) -> Recalibrated:
             f"version {champion.number} of {options.name} was trained on real customers; name a "
             "table of fresh labelled customers with --data"
         )
-    table = read_labelled_table(replace(options, exclude=()), champion.scorer.schema)
+    table = read_labelled_table(
+        replace(options, exclude=()), champion.scorer.schema, champion.table()
+    )
     print(f"{table.name}: {table.summary()}")
     return recalibrate(options.name, champion, table, command)
 

@@ -69,7 +69,13 @@ def _register(
 ) -> str:
     """Register the scorecard as challenger; returns its version."""
     examples = findings.table.as_sent(_EXAMPLE_ROWS, record_schema)
-    info = log_model(findings.scorecard, record_schema, examples, simulated=simulated)
+    info = log_model(
+        findings.scorecard,
+        record_schema,
+        examples,
+        simulated=simulated,
+        descriptor=findings.table.dataset,
+    )
     tags = {ALARMS_TAG: str(len(findings.alarms))}
     if simulated:
         tags[DATA_TAG] = SIMULATED

@@ -36,6 +36,8 @@ def promote_command(options: TableOptions, name: str) -> str:
         words += ["--dataset", str(options.dataset)] if options.dataset else []
         words += ["--id", options.id] if options.id else []
         words += [word for value in options.target for word in ("--target", value)]
+        words += [word for value in options.missing for word in ("--missing", value)]
+        words += [word for value in options.format for word in ("--format", value)]
         words += _observation_flags(options)
         words += ["--weight", options.weight] if options.weight else []
         words += ["--prior", f"{options.prior:g}"] if options.prior else []

@@ -45,9 +45,10 @@ def _train(options: TrainOptions, command: str) -> Trained:
         quiet_mlflow()
         gates = load_gates(options.gates)
         check_location()  # before the slow imports, so that an unreachable registry is known soon
+        from training.champion_schema import champion_schema
         from training.run import Plan, train
         from training.training_data import read_training_data
-    data = read_training_data(options)
+    data = read_training_data(options, lambda: champion_schema(options.name))
     _print_data(data)
     plan = Plan(
         seed=options.seed,
@@ -72,6 +73,10 @@ def _print_data(data: TrainingData) -> None:
         print(f"{data.assumed}\n")
     if data.hint:
         print(f"please check: {data.hint}\n")
+    for note in data.table.notes:
+        print(note)
+    if data.table.target:
+        print(data.table.target)
     print(f"{data.table.name}: {data.table.summary()}")
     if data.table.rejected_rows:
         print(f"rejected: {describe_rejected(data.table)}")

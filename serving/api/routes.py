@@ -136,6 +136,7 @@ class Routes:
             tabular.read,
             max_rows=self.settings.max_rows,
             max_decoded=self.settings.max_decoded,
+            descriptor=served.table,
         )
         checked = await self.executor.run_in_thread(started, read, body, mime, served.scorer.schema)
         await self._admit(scope, checked.n)

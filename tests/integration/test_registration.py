@@ -77,7 +77,7 @@ def train(home, tmp_path, monkeypatch):
         monkeypatch.setattr(registration, "log_model", partial(log_model, table))
         return register_trained(findings, schema, name, "")
 
-    def log_model(table, scorecard, schema, examples, *, simulated):
+    def log_model(table, scorecard, schema, examples, *, simulated, descriptor=None):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         artifacts = folder / "artifacts"
         artifacts.mkdir(parents=True)

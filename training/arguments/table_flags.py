@@ -75,6 +75,21 @@ def add_named_columns(parser: argparse.ArgumentParser) -> None:
         help="a column to leave out; may be repeated",
     )
     add(
+        "--missing",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN=VALUE",
+        help="a value that means missing in this column, for example Age=-999; may be repeated",
+    )
+    add(
+        "--format",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN=FORMAT",
+        help="how a column writes the number 1234.50, for example 'Price=1.234,50', or a date, "
+        "for example Signed=DD/MM/YYYY; may be repeated; by default found out from the cells",
+    )
+    add(
         "--as-of",
         type=day_or_column,
         metavar="DAY|COLUMN",

@@ -51,9 +51,10 @@ def _add_schema(parser: argparse.ArgumentParser) -> None:
     add(
         "--schema",
         default="",
-        metavar="MODULE:CLASS|FILE.json",
-        help="the record schema: a pydantic class or a JSON Schema; by default it is inferred "
-        "with --target, and CustomerRecord otherwise",
+        metavar="MODULE:CLASS|FILE.json|infer",
+        help="the record schema: a pydantic class or a JSON Schema; by default, with --target it "
+        "is inferred from the table and continues the champion's schema, which `infer` ignores; "
+        "otherwise it is CustomerRecord",
     )
     add(
         "--unseen",

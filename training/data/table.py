@@ -34,8 +34,9 @@ class Table:
     ``weights`` (n,): sample weights, 1 by default. ``customers_of_rows``: which customer each row
     belongs to. ``dates`` (n,): the days in the column ``split_by``, which order the rows in time.
     ``observed`` (n,): the observation dates, as ``observation`` says. ``audit``: columns (n,) of
-    strings whose groups are evaluated. ``source``: the file; None
-    for simulated customers.
+    strings whose groups are evaluated. ``source``: the file; None for simulated customers.
+    ``target``: the target's values, their counts and meanings, as text. ``notes``: what the user
+    should know about its cells.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Table:
     dataset: Dataset | None = None
     observation: ObservationOptions = field(default_factory=ObservationOptions)
     observed: Days | None = None
+    target: str = ""
+    notes: tuple[str, ...] = ()
     audit: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def features(self, schema: RecordSchema) -> RecordSchema:

@@ -7,21 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from training.data.categories import pooled
-from training.data.column_names import words_of
+from training.data.special_columns import DISTINCT, is_identifier
 from training.evaluation.metrics import Labels, roc_auc
 from training.evaluation.slices import groups
 
 LEAK_AUC = 0.99
-DISTINCT = 0.95
-"""Share of distinct values from which a column may be an identifier."""
-
-_ID_WORDS = {"id", "key", "uuid", "guid", "no", "nr", "num", "number", "code"}
 _FEWEST = 30  # customers; smaller groups are of one class by chance too often
 _CHANCE = 1e-9  # that all customers of a group are of one class, given the table's churn rate
 _BANDS = 20
@@ -124,21 +119,6 @@ def single_auc(column: Column, values: pd.Series[Any], churned: Labels) -> float
     positions = (-np.inf, np.inf) if not known.all() else (0.0,)
     aucs = [roc_auc(churned, np.where(known, numbers, position)) for position in positions]
     return max(max(auc, 1.0 - auc) for auc in aucs)
-
-
-def is_identifier(name: str, numbers: npt.NDArray[Any]) -> bool:
-    """Whether integers (n,), none missing, look like an identifier: nearly all are distinct.
-
-    Amounts are also mostly unique, so the name must match, or the values must be nearly consecutive
-    or sorted.
-    """
-    if len(numbers) < _FEWEST or len(np.unique(numbers)) <= DISTINCT * len(numbers):
-        return False
-    steps = np.diff(numbers)
-    is_named = bool(_ID_WORDS & words_of(name))
-    is_nearly_consecutive = bool(np.ptp(numbers) < 2 * len(numbers))
-    is_sorted = bool((steps >= 0).all() or (steps <= 0).all())
-    return is_named or is_nearly_consecutive or is_sorted
 
 
 def _is_identifier(column: Column, values: pd.Series[Any]) -> bool:

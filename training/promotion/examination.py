@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
+from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.loaded_version import LoadedVersion, read_version
 from pyfunc.promotion import is_simulated
@@ -37,7 +38,7 @@ from training.promotion.tags import ALARMS_TAG
 from training.reporting.mlflow_run import choose_experiment
 from training.terminal import name_flag
 
-ReadTable = Callable[[RecordSchema], Table]
+ReadTable = Callable[[RecordSchema, TableDescriptor], Table]
 """Reads the fresh labelled customers with a schema."""
 
 
@@ -110,7 +111,9 @@ def _examine_alone(
     gates: Gates,
 ) -> None:
     schema = challenger.scorer.schema
-    table = _fresh_customers(examination, [challenger], read_table(schema), schema)
+    table = _fresh_customers(
+        examination, [challenger], read_table(schema, challenger.table()), schema
+    )
     if table is None:
         return
     with in_progress(f"scoring {len(table.churned):,} customers"):
@@ -129,7 +132,7 @@ def _examine_both(
 ) -> None:
     champion, challenger = versions
     schema = _of_both(challenger.scorer.schema, champion.scorer.schema)
-    table = _fresh_customers(examination, versions, read_table(schema), schema)
+    table = _fresh_customers(examination, versions, read_table(schema, challenger.table()), schema)
     if table is None:
         return
     examination.look = register_look(name, str(champion.number), str(challenger.number), table)

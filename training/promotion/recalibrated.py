@@ -79,7 +79,11 @@ def recalibrate(name: str, champion: LoadedVersion, table: Table, command: str) 
         with readable_errors():
             _log(found, champion, fresh, command)
         info = log_model(
-            scorecard, schema, fresh.as_sent(_EXAMPLE_ROWS, schema), simulated=fresh.source is None
+            scorecard,
+            schema,
+            fresh.as_sent(_EXAMPLE_ROWS, schema),
+            simulated=fresh.source is None,
+            descriptor=champion.table(),
         )
         return replace(found, version=_register(name, info, champion, fresh, found))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from training.data.cell_options import CellOptions
 from training.data.observations import ObservationOptions
 
 
@@ -15,8 +16,8 @@ class NamedColumns:
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
     identifies a customer. ``exclude``: columns to leave out. ``weight``, ``split_by``: columns that
     describe the row. ``audit``: columns whose groups are evaluated. ``observation``: when the rows
-    were observed, perhaps by a column of the table. An empty name means that there is no such
-    column.
+    were observed, perhaps by a column of the table. ``cells``: how cells are written. An empty name
+    means that there is no such column.
     """
 
     target: Sequence[str]
@@ -26,6 +27,7 @@ class NamedColumns:
     split_by: str = ""
     audit: Sequence[str] = ()
     observation: ObservationOptions = field(default_factory=ObservationOptions)
+    cells: CellOptions = field(default_factory=CellOptions)
 
     @property
     def flags(self) -> list[tuple[str, str]]:
@@ -33,7 +35,7 @@ class NamedColumns:
         named = [("--id", self.identifier), *(("--exclude", name) for name in self.exclude)]
         named += [("--weight", self.weight), ("--split-by", self.split_by)]
         named += [("--audit", name) for name in self.audit]
-        named += [("--as-of", self.observation.column)]
+        named += [("--as-of", self.observation.column), *self.cells.flags]
         return [(flag, name) for flag, name in named if name]
 
     @property
