@@ -27,6 +27,9 @@ from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
 from serving.shared_version import SharedVersion
 
+_IDLE_SECONDS = 75.0
+"""Longer than proxies usually keep an unused connection, so that they close it first."""
+
 _OTHER_FILES = 64
 """Open files that a worker needs besides its connections."""
 
@@ -98,7 +101,6 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "server_header": False,
         "date_header": True,
         "backlog": 2048,
-        "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": int(settings.grace),
         "proxy_headers": bool(settings.forwarded_allow_ips),
         "forwarded_allow_ips": settings.forwarded_allow_ips,
@@ -117,6 +119,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         count=max(1, min(settings.max_connections, files - _OTHER_FILES)),
         head_bytes=settings.max_headers,
         head_seconds=settings.header_timeout,
+        idle_seconds=_IDLE_SECONDS,
         write_seconds=settings.write_timeout,
         unread_bytes=settings.max_unread,
     )

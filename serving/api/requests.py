@@ -40,6 +40,9 @@ class Params:
         return {"threshold": self.threshold, "explain": self.explain, "as_of": self.as_of}
 
 
+_DEFAULTS = Params()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """``n`` customers, as records or as columns of plain values, and the scoring options."""
@@ -94,7 +97,7 @@ def read_query(query: bytes) -> Params:
     Raises ApiError 400 for a parameter that is unknown, repeated or invalid.
     """
     if not query:
-        return Params()
+        return _DEFAULTS
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = dict(pairs)
     _reject_unknown("the query string", given, _QUERY)
