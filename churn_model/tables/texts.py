@@ -127,7 +127,7 @@ def _parse_number(cell: Any, descriptor: TableDescriptor) -> float:
         if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
             return float(cell)
         raise TypeError
-    if "_" in cell:  # only Python reads 1_000 as a number
+    if "_" in cell or not cell.strip().isascii():  # only Python reads 1_000 and other digits
         raise ValueError
     if descriptor.csv.decimal != ".":
         if "." in cell:
