@@ -76,6 +76,7 @@ def create_app(
         settings.rate_limit_rows,
         settings.rate_limit_storage,
         settings.rate_limit_unauthorized,
+        settings.timeout,
     )
     keys = ReloadedKeys(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(keys.current), root_path=settings.root_path)
