@@ -115,8 +115,11 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 def _connection_limits(settings: Settings) -> ConnectionLimits:
     """The limits of connections; there are never more than the process may open files."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = settings.max_connections
+    if files != resource.RLIM_INFINITY:  # which is -1
+        count = max(1, min(count, files - _OTHER_FILES))
     return ConnectionLimits(
-        count=max(1, min(settings.max_connections, files - _OTHER_FILES)),
+        count=count,
         head_bytes=settings.max_headers,
         head_seconds=settings.header_timeout,
         idle_seconds=_IDLE_SECONDS,

@@ -135,8 +135,9 @@ class ApiKeyMiddleware:
 
 
 def _key(context: RequestContext) -> bytes | None:
+    """The key that was sent; an empty header counts as absent."""
     key = context.headers.get(b"x-api-key")
-    if key is not None:
+    if key:
         return key
     scheme, _, token = context.headers.get(b"authorization", b"").partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else None
+    return token.strip() or None if scheme.lower() == b"bearer" else None

@@ -57,6 +57,8 @@ def test_only_the_probes_and_the_documentation_page_need_no_key(guarded):
         {"X-API-Key": keys["billing"]},
         {"Authorization": f"Bearer {keys['marketing']}"},
         {"Authorization": f"bearer {keys['marketing']}"},
+        {"Authorization": f"Bearer {keys['marketing']}", "X-API-Key": ""},
+        {"Authorization": "Bearer ", "X-API-Key": keys["billing"]},
     ):
         assert server.get("/version", headers=headers).status_code == 200
     for headers in ({"X-API-Key": "wrong"}, {"Authorization": "Basic abc"}, {"X-API-Key": ""}):
