@@ -23,6 +23,7 @@ from serving.app import SETTINGS_VARIABLE, create_app, worker
 from serving.http.connections import ConnectionLimits, ConnectionWatch
 from serving.http.metrics import FOLDER_VARIABLE
 from serving.http.protocol import LimitedHttpProtocol
+from serving.http.tls import ServerConfig
 from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
 from serving.shared_version import SharedVersion
@@ -54,7 +55,7 @@ def _run_here(settings: Settings, listener: socket.socket) -> None:
     # uvicorn raises the signal that ended it again after shutdown, which would change the exit code
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(uvicorn.Config(app, **uvicorn_options(settings))).run(sockets=[listener])
+    uvicorn.Server(ServerConfig(app, **uvicorn_options(settings))).run(sockets=[listener])
 
 
 def _run_workers(settings: Settings, listener: socket.socket) -> None:
@@ -63,7 +64,7 @@ def _run_workers(settings: Settings, listener: socket.socket) -> None:
     if not settings.wait_for_model:  # a model that cannot be loaded is reported once, here
         first = load_model(settings.model_uri)
     os.environ[SETTINGS_VARIABLE] = settings.model_dump_json()
-    config = uvicorn.Config(
+    config = ServerConfig(
         f"{worker.__module__}:{worker.__name__}",
         factory=True,
         workers=settings.workers,
@@ -90,7 +91,7 @@ def _shared_folder() -> Iterator[Path]:
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
-    """The arguments of ``uvicorn.Config``."""
+    """The arguments of ``ServerConfig``."""
     return {
         "loop": "uvloop",
         "http": partial(LimitedHttpProtocol, watch=ConnectionWatch(_connection_limits(settings))),

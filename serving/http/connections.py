@@ -109,7 +109,8 @@ class ConnectionWatch:
             self._timer = loop.call_later(_SWEEP_SECONDS, self._sweep, loop, connections)
 
     def _close_if_late(self, connection: Connection, now: float) -> None:
-        waited = 0.0 if connection.waiting_since is None else now - connection.waiting_since
+        waits = connection.waiting_since is not None and not connection.is_closing()
+        waited = now - (connection.waiting_since or now) if waits else 0.0
         if waited > self.limits.idle_seconds and not connection.has_part:
             connection.close_waiting(None)
         elif waited > self.limits.head_seconds and (

@@ -17,6 +17,7 @@ from serving.http.connections import ConnectionWatch
 from serving.http.errors import ApiError
 from serving.http.exchange import Exchange, reply_head
 from serving.http.request_context import new_request_id
+from serving.http.tls import ServerConfig, start_tls
 from serving.http.transport import BufferedTransport
 
 _SLICE = 2048
@@ -38,6 +39,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     and read the next packet as a new request.
     """
 
+    config: ServerConfig
     cycle: Exchange | None  # type: ignore[assignment]
 
     def __init__(self, *, watch: ConnectionWatch, **arguments: Any) -> None:
@@ -48,6 +50,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.waiting_since: float | None = None
         self.has_part = False
         self.has_served = False
+        self._awaits_tls = False
+        self._handshake: asyncio.Task[None] | None = None
         self._position: Literal["between", "head", "body"] = "between"
         """Where the parser is: between requests, or in one."""
         self._unreported_bytes = 0
@@ -62,10 +66,41 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Called by asyncio."""
+        self.waiting_since = self.loop.time()
+        if self.config.tls is None:
+            self._begin(transport)
+        else:  # the handshake begins with the client's first bytes
+            self._awaits_tls = True
+            self.transport = transport
+            self.connections.add(self)
+        self.watch.opened(self, self.loop, self.connections)  # type: ignore[arg-type]
+
+    def _receive_before_tls(self, data: bytes) -> None:
+        if self._handshake is None:
+            self.transport.pause_reading()
+            self._handshake = self.loop.create_task(self._start_tls(data))
+        else:  # decrypted, but the task has not gone on yet
+            self._unparsed += data
+
+    async def _start_tls(self, first: bytes) -> None:
+        """Do the handshake, which begins with these bytes. If it fails, the connection ends."""
+        seconds = self.watch.limits.head_seconds
+        try:
+            secure = await start_tls(self.loop, self.transport, self, first, self.config, seconds)
+        except OSError:
+            self.connections.discard(self)
+            self.transport.abort()
+            return
+        if self.parser is None:
+            return  # the connection was lost in the meantime
+        self._awaits_tls = False
+        self._begin(secure)
+        if self._unparsed:
+            self.data_received(b"")
+
+    def _begin(self, transport: Any) -> None:
         buffered: Any = BufferedTransport(transport, self.loop, self.watch.outbox, self.tasks)
         super().connection_made(buffered)
-        self.waiting_since = self.loop.time()
-        self.watch.opened(self, self.loop, self.connections)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
@@ -77,6 +112,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
+        if self._awaits_tls:
+            self._receive_before_tls(data)
+            return
         if self.waiting_since is not None and not self.has_part:
             self.has_part = True
             self.waiting_since = self.loop.time()
@@ -296,7 +334,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         An error in a body is not replied, because that would be taken for the reply to its request.
         """
         self._rejection = error
-        if self._position != "body":
+        if self._position != "body" and not self._awaits_tls:
             if self.cycle is not None and not self.cycle.response_complete:
                 self.flow.pause_reading()
                 return  # on_response_complete calls again
