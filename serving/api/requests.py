@@ -21,6 +21,8 @@ _FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _SPLIT_KEYS = {"columns", "data", "index"}
 _QUERY = ("threshold", "explain", "as_of")
 _SHOWN_CHARACTERS = 50
+_MOST_NESTED = 4
+"""Objects and lists per customer: itself, and ignored fields."""
 _DECIMAL = re.compile(r"-?([0-9]{1,20}\.?|[0-9]{0,20}\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 """float() also reads blanks, underscores and the digits of all scripts."""
 _PARAMS = ("threshold", "explain", "on_invalid", "as_of")
@@ -88,8 +90,20 @@ def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[s
     return document
 
 
-def read_customers(body: bytes, params: Params) -> Request:
-    """The request in a body of ``/predict``. Raises ApiError 400."""
+def reject_nesting(body: bytes, max_rows: int) -> None:
+    """Raise ApiError 413 if a body has several times the objects and lists of the most customers.
+
+    The parser holds the interpreter's lock: 16 MB of empty lists would stop all requests ten times
+    longer than 16 MB of customers. Brackets in texts count as well, so the bound is generous.
+    """
+    most = _MOST_NESTED * max_rows + 1000
+    if len(body) > most and body.count(b"{") + body.count(b"[") > most:
+        raise too_many_customers(max_rows)
+
+
+def read_customers(body: bytes, params: Params, max_rows: int) -> Request:
+    """The request in a body of ``/predict``. Raises ApiError 400, or 413 by ``reject_nesting``."""
+    reject_nesting(body, max_rows)
     document = read_object(body)
     _reject_unknown("the body", document, ("customers",))
     customers = records(document.get("customers"), "customers")
@@ -131,8 +145,9 @@ def _reject_unknown(where: str, given: Iterable[str], known: Sequence[str]) -> N
             )
 
 
-def read_invocation(body: bytes) -> Request:
-    """The request in a body of ``/invocations``. Raises ApiError 400."""
+def read_invocation(body: bytes, max_rows: int) -> Request:
+    """The request in a body of ``/invocations``. Raises as ``read_customers`` does."""
+    reject_nesting(body, max_rows)
     document = read_object(body, _read_mlflow_json)
     _reject_unknown("the body", document, (*_FORMATS, "params"))
     formats = [name for name in _FORMATS if name in document]

@@ -100,7 +100,9 @@ class Routes:
         served, body = await self._begin(scope, receive, self.settings.max_body)
         started, size = scope["context"].started, len(body)
         with self.executor.capacity:
-            request = await self.executor.run(started, size, requests.read_customers, body, params)
+            request = await self.executor.run(
+                started, size, requests.read_customers, body, params, self.settings.max_rows
+            )
             await self._admit(scope, request.n)
             content, probability = await self.executor.run(
                 started, _work(size, request.n), replies.predictions, served, request
@@ -122,7 +124,9 @@ class Routes:
             return
         started, size = scope["context"].started, len(body)
         with self.executor.capacity:
-            request = await self.executor.run(started, size, requests.read_invocation, body)
+            request = await self.executor.run(
+                started, size, requests.read_invocation, body, self.settings.max_rows
+            )
             await self._admit(scope, request.n)
             content, probability = await self.executor.run(
                 started, _work(size, request.n), replies.invocation, served, request

@@ -14,7 +14,7 @@ from tests.unit.churn_model.test_validation import GOOD, any_record
 
 
 def request(**body):
-    return read_invocation(json.dumps(body).encode())
+    return read_invocation(json.dumps(body).encode(), 1000)
 
 
 def test_the_four_formats_of_mlflow_are_read(customer):
@@ -61,14 +61,14 @@ def test_params_are_read_and_invalid_ones_rejected():
 )
 def test_any_other_body_is_400(body):
     with pytest.raises(ApiError) as caught:
-        read_invocation(body)
+        read_invocation(body, 100_000)
     assert caught.value.status == 400
     assert caught.value.message
 
 
 def test_the_bare_nan_of_mlflows_client_is_a_missing_value():
     text = r'{"inputs": [{"a": NaN, "b":NaN,"c": "NaN", "d": "\", NaN, \\\" NaN"}, {"a" :NaN}]}'
-    read = read_invocation(text.encode())
+    read = read_invocation(text.encode(), 1000)
     d = '", NaN, \\" NaN'
     assert read.customers == [{"a": None, "b": None, "c": "NaN", "d": d}, {"a": None}]
 
@@ -93,7 +93,7 @@ def test_the_bare_nan_of_mlflows_client_is_a_missing_value():
 )
 def test_nan_does_not_make_the_reader_of_json_less_strict(body):
     with pytest.raises(ApiError) as caught:
-        read_invocation(body)
+        read_invocation(body, 100_000)
     assert caught.value.status == 400
 
 

@@ -71,6 +71,22 @@ def test_an_unknown_or_repeated_query_parameter_is_rejected(
     assert message in reply.json()["message"]
 
 
+@pytest.mark.parametrize("junk", [b"[],", b"{},", b"[[[]]],"])
+def test_a_body_of_many_small_lists_is_rejected_before_it_is_parsed(application, junk):
+    body = b'{"customers": [' + junk * 2000 + b"not JSON"
+    app = application(max_rows=10)
+    for path in ("/predict", "/invocations"):
+        reply = app.post(path, body)
+        assert reply.status == 413
+        assert "more than 10 customers" in reply.json()["message"]
+
+
+def test_nested_fields_that_are_ignored_do_not_count_as_customers(application):
+    record = CUSTOMER | {"address": {"city": "[x]"}, "tags": []}
+    app = application(max_rows=1000)
+    assert app.post("/predict", {"customers": [record] * 900}).status == 200
+
+
 def test_invocations_take_their_options_in_the_body_only(application):
     app = application()
     reply = app.post("/invocations?threshold=0.5", {"inputs": [CUSTOMER]})
