@@ -28,14 +28,6 @@ from serving.server import uvicorn_options
 from serving.settings import Settings
 from tests.integration.conftest import Registry, clean_environment, free_port
 
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
-
 
 @dataclass
 class Server:

@@ -16,7 +16,8 @@ import pytest
 from serving.http import connections
 from serving.http.api_keys import add
 from serving.http.exchange import Exchange
-from tests.integration.serving.conftest import CUSTOMER, server_thread, until
+from tests.customers import CUSTOMER
+from tests.integration.serving.conftest import server_thread, until
 
 BODY = json.dumps(CUSTOMER).encode()
 

@@ -18,6 +18,7 @@ from churn_model.client import ChurnClient
 from churn_model.errors import KeyRejected
 from serving.http.api_keys import add, make
 from serving.serve import main
+from tests.customers import CUSTOMER
 from tests.integration.conftest import (
     Registry,
     assert_one_line,
@@ -26,7 +27,6 @@ from tests.integration.conftest import (
     run,
 )
 from tests.integration.serving.conftest import (
-    CUSTOMER,
     families,
     our_server,
     server_thread,

@@ -30,8 +30,9 @@ from serving.http.rate_limit import RateLimiter
 from serving.http.request_context import RequestContext
 from serving.serve import main
 from serving.served_model import load_model
+from tests.customers import CUSTOMER
 from tests.integration.conftest import assert_one_line, clean_environment, free_port
-from tests.integration.serving.conftest import CUSTOMER, our_server, server_thread, until
+from tests.integration.serving.conftest import our_server, server_thread, until
 
 
 def test_curl_gets_a_score_and_a_reason(ours):

@@ -15,15 +15,9 @@ from churn_model.errors import RegistryError
 from pyfunc import loaded_version
 from serving.api import replies
 from serving.http.api_keys import make
+from tests.customers import CUSTOMER
 
 JSON = "application/json"
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 CSV_CUSTOMER = ",".join(CUSTOMER) + "\nC1,42,12,70.5,846.0\n"
 
 
