@@ -200,22 +200,24 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """The request can be handled."""
         if self._is_pipelined or self._unreported_bytes > self._most_head_bytes:
             self._check_head_size()
-        self._position = "body"
         self._unreported_bytes = 0
         parser = self.parser
         self._is_upgrade = parser.should_upgrade()
         if self._is_upgrade:
+            self._position = "body"
             return
-        self.waiting_since = None
-        self.has_part = False
         version = parser.get_http_version()
         previous = self.cycle
+        scope = self._scope(version, parser.get_method().decode("ascii"))
         self.cycle = exchange = Exchange(
             self,
-            self._scope(version, parser.get_method().decode("ascii")),
+            scope,
             keep_alive=version == "1.1" and parser.should_keep_alive(),
             expects_continue=self.expect_100_continue,
         )
+        self._position = "body"
+        self.waiting_since = None
+        self.has_part = False
         if previous is None or previous.response_complete:
             self._start(exchange)
         else:
@@ -284,7 +286,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start(self.pipeline.pop())  # type: ignore[arg-type]
         elif self._rejection is not None:
-            self._close_with(self._rejection)
+            self._reply_and_close(self._rejection)
             return
         else:
             self.waiting_since = self.loop.time()
@@ -331,14 +333,31 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _close_with(self, error: ApiError) -> None:
         """Close after the replies to earlier requests and one with this error.
 
-        An error in a body is not replied, because that would be taken for the reply to its request.
+        An error in the body of a request is the reply to it, unless it has one already.
         """
         self._rejection = error
-        if self._position != "body" and not self._awaits_tls:
-            if self.cycle is not None and not self.cycle.response_complete:
-                self.flow.pause_reading()
-                return  # on_response_complete calls again
-            self.transport.write(_whole_reply(error))
+        current = self.cycle
+        is_answered = current is None or current.response_complete
+        if self._awaits_tls or (is_answered and self._position == "body"):
+            self.transport.close()
+        elif is_answered:
+            self._reply_and_close(error)
+        elif self._position != "body":
+            self.flow.pause_reading()  # on_response_complete goes on
+        elif current is not None:
+            self._replace_reply(current, error)
+
+    def _replace_reply(self, current: Exchange, error: ApiError) -> None:
+        current.disconnected = True
+        self.message_event.set()
+        if current is self._active:
+            self._reply_and_close(error)
+        else:
+            self.pipeline.remove(current)  # type: ignore[arg-type]
+            self.flow.pause_reading()
+
+    def _reply_and_close(self, error: ApiError) -> None:
+        self.transport.write(_whole_reply(error))
         self.transport.close()
 
 
@@ -346,8 +365,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 def _split(url: bytes) -> tuple[str, bytes, bytes]:
     """The decoded path, the path as sent, and the query string of a request line."""
     parsed = httptools.parse_url(url)
-    path = parsed.path.decode("ascii")
-    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
+    raw_path = parsed.path or b"/"
+    path = raw_path.decode("ascii")
+    return unquote(path) if "%" in path else path, raw_path, parsed.query or b""
 
 
 def _whole_reply(error: ApiError) -> bytes:

@@ -125,6 +125,25 @@ def test_an_ambiguous_end_of_the_body_is_rejected(served, headers, status):
     assert b"connection: close\r\n" in replies
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_body_that_is_not_valid_is_400_after_the_replies_to_earlier_requests(served, before):
+    head = chunked(b"").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    for sent in (head + b"ZZ\r\n" + post(), head + b"1\r\n{{{"):
+        with server_thread(served) as server, connect(server, post() * before + sent) as connection:
+            replies = read_all(connection)
+        statuses = re.findall(rb"HTTP/1.1 (\d+) ", replies)
+        assert statuses == [b"200"] * before + [b"400"]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [(b"http://x/ping", b"200"), (b"http://x", b"404"), (b"*", b"404")]
+)
+def test_a_request_target_may_be_a_whole_address(served, target, status):
+    request = b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with server_thread(served) as server, connect(server, request) as connection:
+        assert re.findall(rb"HTTP/1.1 (\d+) ", read_all(connection)) == [status]
+
+
 @pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"  chunked "])
 def test_a_chunked_body_is_scored(served, value):
     request = chunked(b"\r\n", b"Content-Type: application/json", b"Connection: close")
