@@ -21,7 +21,7 @@ from serving.http.tls import ServerConfig, start_tls
 from serving.http.transport import BufferedTransport
 
 _SLICE = 2048
-"""Bytes that are parsed at once: at most about a hundred requests."""
+"""Bytes that are parsed at once, except in a body: at most about a hundred requests."""
 
 _CHECKED = frozenset((b"expect", b"transfer-encoding"))
 _IGNORED_IN_UPGRADES = frozenset((b"connection", b"upgrade", b"http2-settings"))
@@ -58,6 +58,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Bytes received since the parser last reported the end of a head or a part of a body."""
         self._is_pipelined = False
         """Whether the head began in a packet that began with something else."""
+        self._received_bytes = 0
+        """Bytes of the current body."""
         self._unparsed = b""
         self._rejection: ApiError | None = None
         """Why the rest of what the client sends is not parsed."""
@@ -128,14 +130,22 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Parse what has arrived, until a request waits for its turn or is rejected."""
         data = memoryview(self._unparsed)
         while data and not (self.pipeline or self._rejection or self.transport.is_closing()):
-            self._parse(data[:_SLICE])
-            data = data[_SLICE:]
+            size = max(_SLICE, self._rest_of_body())
+            self._parse(data[:size])
+            data = data[size:]
         if self._rejection or self.transport.is_closing():
             self._unparsed = b""
             return
         self._unparsed = bytes(data)
         if data:
             self.flow.pause_reading()
+
+    def _rest_of_body(self) -> int:
+        """The bytes of the body that are certainly not the next request; 0 if unknown."""
+        if self._position != "body" or self._is_upgrade or self.cycle is None:
+            return 0
+        declared = next((v for name, v in self.headers if name == b"content-length"), b"0")
+        return int(declared) - self._received_bytes
 
     def _parse(self, data: bytes | memoryview) -> None:
         self._unreported_bytes += len(data)
@@ -171,6 +181,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """A request begins."""
         self._position = "head"
         self._is_pipelined = self._unreported_bytes == 0
+        self._received_bytes = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -249,6 +260,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""
         self._unreported_bytes = 0
+        self._received_bytes += len(body)
         exchange = self.cycle
         if self._is_upgrade or exchange is None or exchange.response_complete:
             return
