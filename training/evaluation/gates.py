@@ -61,9 +61,9 @@ def load_gates(path: str | Path | None = None) -> Gates:
     return read_toml(path or DEFAULT, Gates)
 
 
-def absolute_values(metrics: Mapping[str, float], skill: float, alarms: int) -> dict[str, float]:
-    """The values that the absolute gates check. ``alarms``: the number of leakage alarms."""
-    return {**metrics, "skill": skill, "alarms": float(alarms)}
+def absolute_values(metrics: Mapping[str, float], skill: float) -> dict[str, float]:
+    """The values that the absolute gates check, except ``alarms``."""
+    return {**metrics, "skill": skill}
 
 
 def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[GateResult]:

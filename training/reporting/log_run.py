@@ -13,6 +13,7 @@ import mlflow
 from churn_model.schema import RecordSchema
 from training.data.fingerprints import fingerprints
 from training.data.table import Table
+from training.evaluation.alarm import not_accepted
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
 from training.fitting.fit import FitSettings
@@ -117,7 +118,7 @@ def run_metrics(findings: Findings) -> dict[str, float]:
         "baseline_gap/high": interval.high,
         "skill": evaluation.skill,
         "empc": findings.empc,
-        "alarms": len(findings.alarms),
+        "alarms": len(not_accepted(findings.alarms)),
         "threshold": findings.scorecard.threshold,
     }
     if findings.campaign is not None:

@@ -34,7 +34,10 @@ def _parts(f: Findings) -> Iterator[str]:
     )
     yield _list(f"{'passed' if v.passed else 'FAILED'}: {v.text}" for v in f.gate_results)
     if f.alarms:
-        yield "## Leakage alarms\n\n" + _list(f"{alarm.text}." for alarm in f.alarms)
+        yield "## Leakage alarms\n\n" + _list(
+            f"{alarm.text}." + (f" Accepted because: {alarm.accepted}" if alarm.accepted else "")
+            for alarm in f.alarms
+        )
     yield "## Data\n\n" + _data(f)
     yield f"## Held-out metrics ({f.evaluation.splits})\n\n" + _metrics(f)
     yield f.evaluation.baseline_comparison().replace("_", " ")

@@ -11,7 +11,7 @@ from churn_model.schema.column import Column
 from training.data.customers import CustomersOfRows
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation import intervals
-from training.evaluation.alarms import Alarm
+from training.evaluation.alarm import Alarm
 from training.evaluation.evaluation import evaluate
 from training.evaluation.gates import check_gates, load_gates
 from training.evaluation.importance import importances
@@ -80,7 +80,10 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         dataset=mlflow_dataset(table),
         evaluation=evaluation,
         slices=slices(customers, SCHEMA, evaluation.held_out, threshold=0.3),
-        alarms=[Alarm("identifier", "Months", "Months looks like an identifier")],
+        alarms=[
+            Alarm("identifier", "Months", "Months looks like an identifier"),
+            Alarm("one_sided", "Gender", "nobody churned", accepted="the table has one shop"),
+        ],
         gate_results=check_gates(load_gates().absolute, values),
         scorecard=fitted.scorecard.model_copy(update={"threshold": 0.3}),
         standard_deviations=fitted.standard_deviations,
