@@ -13,6 +13,7 @@ from pyfunc.promotion import is_simulated, promote
 from pyfunc.registry import register, version_of_alias
 from training.promotion.alarm_tags import alarm_tags
 from training.promotion.schema_conflict import schema_conflict
+from training.promotion.tags import BASELINE_SHARE_TAG
 from training.reporting.findings import Findings
 
 _EXAMPLE_ROWS = 3
@@ -77,6 +78,7 @@ def _register(
         descriptor=findings.table.dataset,
     )
     tags = alarm_tags(findings.alarms)
+    tags[BASELINE_SHARE_TAG] = f"{findings.evaluation.baseline_share:.6g}"
     if simulated:
         tags[DATA_TAG] = SIMULATED
     registered = register(info, name=name, alias=CHALLENGER, description=description, tags=tags)

@@ -223,6 +223,7 @@ class _TrainingRun:
                 plan.gates.absolute,
                 {
                     **absolute_values(evaluation.metrics[SCORECARD], evaluation.skill),
+                    "baseline_share": evaluation.baseline_share,
                     "alarms": float(len(not_accepted(raised))),
                 },
             ),

@@ -18,6 +18,7 @@ DISPLAY_NAMES = {
     "auc": "AUC",
     "calibration_error": "calibration error",
     "skill": "share of the base rate's log loss removed",
+    "baseline_share": "share of the best baseline's skill (upper end of the 95 % interval)",
     "alarms": "leakage alarms",
     "better": "confidence that its log loss is lower than the champion's",
     "worst_slice": "significant rise in log loss in the worst slice",
@@ -43,7 +44,8 @@ class Gates(BaseModel):
     model_config = STRICT
 
     absolute: Annotated[
-        dict[Literal["auc", "calibration_error", "skill", "alarms"], Limit], Field(alias="first")
+        dict[Literal["auc", "calibration_error", "skill", "baseline_share", "alarms"], Limit],
+        Field(alias="first"),
     ]
     challenger: dict[Literal["better", "calibration_error", "worst_slice", "alarms"], Limit]
 
@@ -62,7 +64,7 @@ def load_gates(path: str | Path | None = None) -> Gates:
 
 
 def absolute_values(metrics: Mapping[str, float], skill: float) -> dict[str, float]:
-    """The values that the absolute gates check, except ``alarms``."""
+    """The values that the absolute gates check, except ``baseline_share`` and ``alarms``."""
     return {**metrics, "skill": skill}
 
 

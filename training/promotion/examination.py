@@ -37,6 +37,7 @@ from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.looks import register_look, required_confidence
 from training.promotion.overlap import find_overlap
 from training.promotion.schema_conflict import schema_conflict
+from training.promotion.tags import BASELINE_SHARE_TAG
 from training.reporting.mlflow_run import choose_experiment
 from training.terminal import name_flag
 
@@ -127,7 +128,8 @@ def _examine_alone(
     with in_progress(f"scoring {len(table.churned):,} customers"):
         examination.values = absolute_values_of(scorer, table)
         _add_alarms(name, examination, scorer.schema, table)
-    examination.reasons += failed_gates(check_gates(gates.absolute, examination.values))
+        limits = _add_baseline_share(name, examination, gates)
+    examination.reasons += failed_gates(check_gates(limits, examination.values))
 
 
 def _examine_both(
@@ -219,6 +221,15 @@ def _of_both(challenger: RecordSchema, champion: RecordSchema) -> RecordSchema:
 def _of_features(model: Scorer, table: Table) -> Scorer:
     """A scorer for the table's columns, which have ages in place of dates."""
     return Scorer(model.scorecard, table.features(model.schema))
+
+
+def _add_baseline_share(name: str, examination: Examination, gates: Gates) -> Mapping[Any, Limit]:
+    """Add the share that the version's tag records; returns the gates, without it if unknown."""
+    share = _version(name, examination.challenger).tags.get(BASELINE_SHARE_TAG)
+    if share is None:
+        return {metric: v for metric, v in gates.absolute.items() if metric != "baseline_share"}
+    examination.values["baseline_share"] = float(share)
+    return gates.absolute
 
 
 def _add_alarms(name: str, examination: Examination, schema: RecordSchema, table: Table) -> None:

@@ -9,5 +9,8 @@ ALARM_FEATURES_TAG = "alarm_features"
 ACCEPTED_TAG = "accepted_alarms"
 """Why the alarms of some features are accepted, as a JSON object by feature."""
 
-ALARM_TAGS = (ALARMS_TAG, ALARM_FEATURES_TAG, ACCEPTED_TAG)
+BASELINE_SHARE_TAG = "baseline_share"
+"""The share of the best baseline's skill that the version reached on its training table."""
+
+INHERITED_TAGS = (ALARMS_TAG, ALARM_FEATURES_TAG, ACCEPTED_TAG, BASELINE_SHARE_TAG)
 """The tags that a recalibrated version inherits."""

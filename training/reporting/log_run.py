@@ -117,6 +117,7 @@ def run_metrics(findings: Findings) -> dict[str, float]:
         "baseline_gap/low": interval.low,
         "baseline_gap/high": interval.high,
         "skill": evaluation.skill,
+        "baseline_share": evaluation.baseline_share,
         "empc": findings.empc,
         "alarms": len(not_accepted(findings.alarms)),
         "threshold": findings.scorecard.threshold,
