@@ -222,7 +222,9 @@ class _TrainingRun:
             gate_results=check_gates(
                 plan.gates.absolute,
                 {
-                    **absolute_values(evaluation.metrics[SCORECARD], evaluation.skill),
+                    **absolute_values(
+                        evaluation.metrics[SCORECARD], evaluation.skill, evaluation.calibration
+                    ),
                     "baseline_share": evaluation.baseline_share,
                     "alarms": float(len(not_accepted(raised))),
                 },

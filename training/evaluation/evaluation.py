@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
 from training.data.customers import CustomersOfRows
+from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
 from training.evaluation.metrics import Labels, RankedScores, base_rate_log_loss, skill
 from training.fitting.baselines import baselines
@@ -85,6 +87,14 @@ class Evaluation:
     def is_worse_than_baseline(self) -> bool:
         """Whether the scorecard's log loss is significantly higher than the best baseline's."""
         return self.gaps[self.best_baseline][1].low > 0
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The scorecard's calibration."""
+        held_out = self.held_out
+        return calibration(
+            held_out.churned, held_out.probability, held_out.weights, held_out.customers
+        )
 
     @property
     def baseline_share(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from churn_model.schema import RecordSchema
 from training.data.fingerprints import fingerprints
 from training.data.table import Table
 from training.evaluation.alarm import not_accepted
+from training.evaluation.calibration import Calibration
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
 from training.fitting.fit import FitSettings
@@ -118,6 +120,7 @@ def run_metrics(findings: Findings) -> dict[str, float]:
         "baseline_gap/high": interval.high,
         "skill": evaluation.skill,
         "baseline_share": evaluation.baseline_share,
+        **_calibration_metrics(evaluation.calibration),
         "empc": findings.empc,
         "alarms": len(not_accepted(findings.alarms)),
         "threshold": findings.scorecard.threshold,
@@ -126,6 +129,19 @@ def run_metrics(findings: Findings) -> dict[str, float]:
         best = findings.campaign.best
         metrics |= {"campaign_profit": best.profit, "campaign_contacted": best.contacted}
     return metrics
+
+
+def _calibration_metrics(calibration: Calibration) -> dict[str, float]:
+    """Ratio and slope with the ends of their intervals, if they are known."""
+    metrics = {
+        "observed_expected": calibration.ratio,
+        "observed_expected/low": calibration.ratio_interval.low,
+        "observed_expected/high": calibration.ratio_interval.high,
+        "calibration_slope": calibration.slope,
+        "calibration_slope/low": calibration.slope_interval.low,
+        "calibration_slope/high": calibration.slope_interval.high,
+    }
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _log_figures(findings: Findings, figures: RunFigures) -> None:

@@ -73,7 +73,9 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
     splits = by_folds(churned, folds=2, repeats=1, seed=0)
     evaluation = evaluate(customers, churned, SCHEMA, splits, settings=settings)
     fitted = fit(customers, churned, SCHEMA, settings=settings)
-    values = absolute_values(evaluation.metrics["scorecard"], evaluation.skill)
+    values = absolute_values(
+        evaluation.metrics["scorecard"], evaluation.skill, evaluation.calibration
+    )
     values |= {"baseline_share": evaluation.baseline_share, "alarms": 1.0}
     return Findings(
         table=table,
