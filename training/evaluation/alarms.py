@@ -33,7 +33,7 @@ WHOLE_MODEL_AUC = 0.98
 _FEWEST = 30  # customers of an identifier
 _MOST_ROWS, _MOST_FITTED = 200_000, 20_000
 _DOMINATED_SKILL = 0.3  # of a model in which one feature may dominate suspiciously
-_DOMINANT_SHARE = 2 / 3  # of that skill, which is lost without the feature
+_DOMINANT_SHARE = 0.75  # of that skill, which is lost without the feature
 
 
 def alarms(
