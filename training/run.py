@@ -28,6 +28,7 @@ from training.evaluation.gates import (
     check_gates,
     load_gates,
 )
+from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.importance import importances
 from training.evaluation.offer import Offer
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
@@ -206,18 +207,20 @@ class _TrainingRun:
         if campaign is not None:
             scorecard = scorecard.model_copy(update={"threshold": campaign.threshold})
         raised = self._alarms()
+        groups = slices(
+            table.customers,
+            self.feature_schema,
+            evaluation.held_out,
+            scorecard.threshold,
+            table.audit,
+        )
+        audited = audited_columns(self.feature_schema, table.audit)
         self.findings = Findings(
             table=table,
             schema=self.feature_schema,
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
-            slices=slices(
-                table.customers,
-                self.feature_schema,
-                evaluation.held_out,
-                scorecard.threshold,
-                table.audit,
-            ),
+            slices=groups,
             alarms=raised,
             gate_results=check_gates(
                 plan.gates.absolute,
@@ -226,6 +229,7 @@ class _TrainingRun:
                         evaluation.metrics[SCORECARD], evaluation.skill, evaluation.calibration
                     ),
                     "baseline_share": evaluation.baseline_share,
+                    **group_values(groups, audited),
                     "alarms": float(len(not_accepted(raised))),
                 },
             ),
