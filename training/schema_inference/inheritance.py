@@ -11,6 +11,7 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column
 from churn_model.tables.cell_format import NUMERICAL
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.missing_values import MISSING
 from churn_model.tables.texts import is_boolean
 from training.data.cell_options import CellOptions, CellOptionsOfColumn
 from training.schema_inference.inferred_column import InferredColumn
@@ -118,6 +119,8 @@ def _continued(
     column = replace(before, required=before.required and now.required)
     if column.kind == "category":
         column = replace(column, levels=(*column.levels, *_new_levels(now, before)))
+        if not column.allows_unlisted and _has_unlisted(cells, column, found):
+            column = replace(column, allows_unlisted=True)
     if column.kind in NUMERICAL:
         column = _widened(column, found)
     return replace(found, column=column)
@@ -125,6 +128,12 @@ def _continued(
 
 def _is_text(cells: pd.Series[str]) -> bool:
     return isinstance(cells.dtype, pd.StringDtype)
+
+
+def _has_unlisted(cells: pd.Series[str], column: Column, found: InferredColumn) -> bool:
+    """Whether cells (n,) of a category have levels that are too rare to be listed."""
+    texts = set(cells.dropna().drop_duplicates().astype(str).str.strip())
+    return bool(texts - {*column.levels, *MISSING, *found.marks})
 
 
 def _new_levels(now: Column, before: Column) -> list[str]:
@@ -158,6 +167,8 @@ def _changes(now: Column, before: Column) -> Iterator[str]:
         yield "may be missing"
     if levels := _new_levels(now, before):
         yield f"new level{'s' if len(levels) > 1 else ''} {', '.join(map(repr, levels))}"
+    if now.allows_unlisted and not before.allows_unlisted:
+        yield "other levels"
     bounds = ("minimum", "exclusive_minimum", "maximum", "exclusive_maximum")
     changed = [name for name in bounds if getattr(now, name) != getattr(before, name)]
     if any("min" in name for name in changed):
