@@ -13,6 +13,7 @@ from xdist.scheduler import LoadFileScheduling
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
+from tests.customers import CUSTOMER
 
 # how long an example takes says more of the machine than of the code
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -87,10 +88,4 @@ def scorer(scorecard: Scorecard) -> Scorer:
 @pytest.fixture
 def customer() -> dict[str, object]:
     """One valid customer."""
-    return {
-        "customer_id": "C1",
-        "age": 42,
-        "tenure": 12,
-        "monthly_charges": 70.5,
-        "total_charges": 846.0,
-    }
+    return dict(CUSTOMER)

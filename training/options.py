@@ -128,11 +128,44 @@ class TableOptions(ColumnOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TableOptions):
-    """The options of ``churn train``. ``offer``: the campaign's offer, if its flags are given."""
+class ModelOptions(TableOptions):
+    """The options of commands that write to the registry.
+
+    ``accept_alarm``: the features whose leakage alarms the user accepts, and ``because``: why; one
+    reason for all of them, or one for each.
+    """
 
     name: str
     gates: Path | None = None
+    accept_alarm: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.because and not self.accept_alarm:
+            raise TrainingError("--because is the reason for --accept-alarm FEATURE; add it")
+        if self.accept_alarm and not all(reason.strip() for reason in self.because or ("",)):
+            raise TrainingError(
+                "--accept-alarm needs a reason, which is stored with the version: --because REASON"
+            )
+        if len(self.because) > 1 and len(self.because) != len(self.accept_alarm):
+            raise TrainingError(
+                f"--accept-alarm is given {len(self.accept_alarm)} times and --because "
+                f"{len(self.because)} times; give one reason for all alarms, or one for each"
+            )
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """The reason for each feature whose alarms are accepted."""
+        names = [name.strip() for name in self.accept_alarm]
+        reasons = self.because if len(self.because) > 1 else self.because * len(names)
+        return dict(zip(names, map(str.strip, reasons), strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(ModelOptions):
+    """The options of ``churn train``. ``offer``: the campaign's offer, if its flags are given."""
+
     folds: int = 5
     repeats: int | None = None
     interactions: int | None = None
@@ -154,11 +187,9 @@ class RecalibrateOptions(TableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromoteOptions(TableOptions):
+class PromoteOptions(ModelOptions):
     """The options of ``churn promote``. ``force``: the reason for promoting regardless."""
 
-    name: str
-    gates: Path | None = None
     force: str | None = None
     rollback: bool = False
 

@@ -11,8 +11,9 @@ from pyfunc.loaded_version import read_version
 from pyfunc.logging import log_model
 from pyfunc.promotion import is_simulated, promote
 from pyfunc.registry import register, version_of_alias
+from training.promotion.alarm_tags import alarm_tags
 from training.promotion.schema_conflict import schema_conflict
-from training.promotion.tags import ALARMS_TAG
+from training.promotion.tags import BASELINE_SHARE_TAG
 from training.reporting.findings import Findings
 
 _EXAMPLE_ROWS = 3
@@ -76,7 +77,8 @@ def _register(
         simulated=simulated,
         descriptor=findings.table.dataset,
     )
-    tags = {ALARMS_TAG: str(len(findings.alarms))}
+    tags = alarm_tags(findings.alarms)
+    tags[BASELINE_SHARE_TAG] = f"{findings.evaluation.baseline_share:.6g}"
     if simulated:
         tags[DATA_TAG] = SIMULATED
     registered = register(info, name=name, alias=CHALLENGER, description=description, tags=tags)

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pyfunc import MODEL_NAME
 from training.options import TableOptions
+
+if TYPE_CHECKING:
+    from training.evaluation.alarm import Alarm
 
 
 def table_line(label: str, cells: Iterable[str]) -> str:
     """One line of a printed table."""
     return f"{label:24}" + "".join(f"{cell:>19}" for cell in cells)
+
+
+def print_alarms(alarms: Sequence[Alarm]) -> None:
+    """Print the leakage alarms, and how to accept those that have a good reason."""
+    for alarm in alarms:
+        print(f"accepted alarm: {alarm.text}" if alarm.accepted else f"ALARM: {alarm.text}")
+    features = dict.fromkeys(alarm.feature for alarm in alarms if not alarm.accepted)
+    if features:
+        flags = " ".join(f"--accept-alarm {shlex.quote(feature)}" for feature in features)
+        print(f"If you know why this is no leak, accept it: {flags} --because REASON")
 
 
 def as_typed(prog: str, arguments: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from training.arguments.train import train_options
 from training.next_step import next_step
 from training.options import TrainOptions
 from training.progress import in_progress
-from training.terminal import as_typed, table_line
+from training.terminal import as_typed, print_alarms, table_line
 
 if TYPE_CHECKING:
     from training.evaluation.evaluation import Evaluation
@@ -61,9 +61,10 @@ def _train(options: TrainOptions, command: str) -> Trained:
         gates=gates,
         name=options.name,
         command=command,
+        accepted=options.accepted,
         assumed=data.assumed,
     )
-    return train(data.table, data.schema, plan, data.alarms)
+    return train(data.table, data.schema, plan)
 
 
 def _print_data(data: TrainingData) -> None:
@@ -88,8 +89,7 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
     registration = trained.registration
     _print_metrics(trained.evaluation)
     print(trained.evaluation.baseline_comparison())
-    for alarm in trained.alarms:
-        print(f"ALARM: {alarm.text}")
+    print_alarms(trained.alarms)
     if trained.scorecard.threshold != 0.5:
         print(f"threshold: {trained.scorecard.threshold:.3f}, where the campaign earns the most")
     print(

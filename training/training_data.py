@@ -23,12 +23,11 @@ from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
-from training.evaluation.alarms import Alarm
-from training.options import INFER, ColumnOptions, TableOptions
+from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
 from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
-from training.schema_inference.proposal import Proposal, propose
+from training.schema_inference.proposal import propose
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,13 @@ class TrainingData:
     """Labelled customers and the schema of their records.
 
     ``assumed``: what was inferred from the table, as text; empty if nothing was. ``hint``: what the
-    user should consider about a declared schema; empty if there is nothing. ``alarms``: the table's
-    leakage alarms if inferring the schema has computed them, else None.
+    user should consider about a declared schema; empty if there is nothing.
     """
 
     schema: RecordSchema
     table: Table
     assumed: str = ""
     hint: str = ""
-    alarms: Sequence[Alarm] | None = None
 
 
 def read_training_data(
@@ -74,28 +71,7 @@ def _infer_training_data(
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
-    return TrainingData(
-        schema,
-        _with_prior(table, options),
-        proposal.summary(),
-        alarms=_known_alarms(proposal, schema, table),
-    )
-
-
-def _known_alarms(proposal: Proposal, schema: RecordSchema, table: Table) -> Sequence[Alarm] | None:
-    """The proposal's alarms if they are the table's alarms, which saves computing them again.
-
-    They are if the proposal has examined exactly the table's rows: it did not take a sample, and
-    neither has rejected a row. Ages of dates, which it does not examine, and another treatment of
-    unlisted levels change the features.
-    """
-    labelled = table.rows - table.unlabelled_rows
-    same_rows = proposal.examined_rows == labelled == len(table.churned)
-    same_features = all(
-        (before.kind, before.allows_unlisted) == (after.kind, after.allows_unlisted)
-        for before, after in zip(proposal.schema, schema, strict=True)
-    )
-    return proposal.alarms if same_rows and same_features and not schema.dates else None
+    return TrainingData(schema, _with_prior(table, options), proposal.summary())
 
 
 def read_labelled_table(
@@ -168,6 +144,7 @@ def named_columns(options: ColumnOptions) -> NamedColumns:
     if isinstance(options, TableOptions):
         row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
         audit = _stripped(options.audit)
+    keep = options.accepted if isinstance(options, ModelOptions) else {}
     return NamedColumns(
         target=options.target,
         identifier=options.id,
@@ -175,6 +152,7 @@ def named_columns(options: ColumnOptions) -> NamedColumns:
         audit=audit,
         observation=_observation(options),
         cells=_cells(options),
+        keep=[*keep],
         **row_columns,
     )
 

@@ -161,7 +161,7 @@ def _parse_number(cell: Any, written: CellFormat) -> float:
         raise TypeError
     if written.number_format is not None:
         return written.number_format.parse(cell.strip())
-    if "_" in cell:  # only Python reads 1_000 as a number
+    if "_" in cell or not cell.strip().isascii():  # only Python reads 1_000 and other digits
         raise ValueError
     if written.decimal != ".":
         if "." in cell:

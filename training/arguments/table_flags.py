@@ -123,4 +123,20 @@ def add_name(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser, *, gates: str) -> None:
     """The flags of commands that decide about a champion. ``gates``: help text of ``--gates``."""
     add_name(parser)
-    parser.add_argument("--gates", type=path, metavar="FILE.toml", help=gates)
+    add = parser.add_argument
+    add("--gates", type=path, metavar="FILE.toml", help=gates)
+    add(
+        "--accept-alarm",
+        action=AppendToTuple,
+        default=(),
+        metavar="FEATURE",
+        help="accept the leakage alarms of a feature, so that they do not fail a gate; may be "
+        "repeated",
+    )
+    add(
+        "--because",
+        action=AppendToTuple,
+        default=(),
+        metavar="REASON",
+        help="why the alarms are accepted; stored with the version",
+    )

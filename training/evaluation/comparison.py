@@ -13,7 +13,7 @@ from churn_model.errors import TrainingError
 from churn_model.scoring import Scorer
 from training.data.customers import CustomersOfRows
 from training.data.table import Table
-from training.evaluation.alarms import alarms
+from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.gates import absolute_values
 from training.evaluation.intervals import Interval, percentile, resamples, standard_error
 from training.evaluation.metrics import log_losses, metrics, skill
@@ -42,7 +42,7 @@ class Comparison:
     below 0 the challenger is better. ``better``: the confidence (0..1) that it is, of a one-sided
     t-test over customers. ``contacted``: the share (0..1) of customers that each version predicts
     to churn, the champion's first. ``left_out``: the number of customers that one
-    of the two rejects. ``alarms``: the number of leakage alarms of the fresh table.
+    of the two rejects. ``calibration``: of the challenger.
     """
 
     customers: int
@@ -54,15 +54,15 @@ class Comparison:
     better: float
     contacted: tuple[float, float]
     worst_slice: WorstSlice
-    alarms: int
+    champion_calibration: Calibration
+    calibration: Calibration
 
     def values(self) -> dict[str, float]:
         """The values that a challenger's gates check."""
         return {
             "better": self.better,
-            "calibration_error": self.challenger["calibration_error"],
+            **self.calibration.gate_values_against(self.champion_calibration),
             "worst_slice": self.worst_slice.rise,
-            "alarms": float(self.alarms),
         }
 
 
@@ -100,7 +100,8 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
             float(np.average(after[both] >= challenger.scorecard.threshold, weights=weights)),
         ),
         worst_slice=_worst_slice(challenger, table, both, rises, weights, customers),
-        alarms=len(alarms(table.customers, table.churned, challenger.schema)),
+        champion_calibration=calibration(churned, before[both], weights, customers.code),
+        calibration=calibration(churned, after[both], weights, customers.code),
     )
 
 
@@ -112,12 +113,14 @@ def confidence_below_zero(rises: Floats, weights: Floats, customers: CustomersOf
 
 
 def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
-    """The values that the absolute gates check, for the table's customers."""
-    values = metrics(table.churned, score_table(model, table), table.weights)
+    """The values that the absolute gates check for the table's customers, except alarms."""
+    churned, weights = table.churned, table.weights
+    probability = score_table(model, table)
+    values = metrics(churned, probability, weights)
     return absolute_values(
         values,
-        skill(values["log_loss"], table.churned, table.weights),
-        len(alarms(table.customers, table.churned, model.schema)),
+        skill(values["log_loss"], churned, weights),
+        calibration(churned, probability, weights, table.customers_of_rows.code),
     )
 
 

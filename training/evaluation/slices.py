@@ -88,9 +88,15 @@ def _audited(values: pd.Series[Any]) -> Column:
 
 
 def groups(
-    column: Column, values: pd.Series[Any], bands: int = BANDS
+    column: Column,
+    values: pd.Series[Any],
+    bands: int = BANDS,
+    starts: npt.NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[str, Mask]]:
-    """The groups of one feature that have customers: a label and a mask (n,) each."""
+    """The groups of one feature that have customers: a label and a mask (n,) each.
+
+    ``starts`` (m,): numbers at which a band starts in addition to the bands of equal count.
+    """
     missing = values.isna().to_numpy()
     unlisted = np.zeros(len(values), dtype=bool)
     if column.kind in ("category", "boolean"):
@@ -101,20 +107,25 @@ def groups(
         if column.allows_unlisted:
             unlisted = ~missing & ~values.isin(levels).to_numpy()
     else:
-        labelled = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        labelled = list(_bands(column, numbers, bands, starts))
     for label, mask in [*labelled, (OTHER, unlisted), ("missing", missing)]:
         if mask.any():
             yield label, mask
 
 
 def _bands(
-    column: Column, values: npt.NDArray[np.float64], bands: int
+    column: Column,
+    values: npt.NDArray[np.float64],
+    bands: int,
+    more_starts: npt.NDArray[np.float64] | None,
 ) -> Iterator[tuple[str, Mask]]:
     """Ranges of about equal count; equal values always share a range."""
     known = values[~np.isnan(values)]
     if not len(known):
         return
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bands + 1), method="higher"))
+    edges = np.quantile(known, np.linspace(0, 1, bands + 1), method="higher")
+    edges = np.unique(edges if more_starts is None else np.concatenate([edges, more_starts]))
     starts = edges[:-1] if len(edges) > 1 else edges
     band = np.searchsorted(starts, values, side="right") - 1
     for index in range(len(starts)):

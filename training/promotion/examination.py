@@ -22,6 +22,8 @@ from pyfunc.promotion import is_simulated
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
+from training.evaluation.alarm import Alarm, check_accepted, not_accepted, with_accepted
+from training.evaluation.alarms import alarms
 from training.evaluation.comparison import (
     Comparison,
     absolute_values_of,
@@ -30,11 +32,12 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.gates import Gates, Limit, check_gates, failed_gates
 from training.progress import in_progress
+from training.promotion.alarm_tags import accepted_alarms, alarms_of_training
 from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.looks import register_look, required_confidence
 from training.promotion.overlap import find_overlap
 from training.promotion.schema_conflict import schema_conflict
-from training.promotion.tags import ALARMS_TAG
+from training.promotion.tags import BASELINE_SHARE_TAG
 from training.reporting.mlflow_run import choose_experiment
 from training.terminal import name_flag
 
@@ -52,7 +55,9 @@ class Examination:
     compared. ``values``: the metrics that the gates check. ``known_rows``: for each version, the
     rows of the table that it was trained on; these were left out. ``unknown``: the versions whose
     training rows are not recorded. ``look``: how many times a challenger has been examined against
-    this champion, this time included; 0 without a comparison.
+    this champion, this time included; 0 without a comparison. ``alarms``: the leakage alarms of the
+    table. ``accepted``: why the alarms of some features are accepted; set by the user, and
+    completed from the challenger's tag.
     """
 
     champion: str | None
@@ -65,6 +70,8 @@ class Examination:
     known_rows: dict[str, int] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     look: int = 0
+    alarms: list[Alarm] = field(default_factory=list)
+    accepted: dict[str, str] = field(default_factory=dict)
 
 
 def contenders(name: str) -> Examination:
@@ -94,6 +101,7 @@ def examine(
     Without a champion, or with only a placeholder, the challenger must pass the absolute gates.
     """
     challenger = _read(name, examination.challenger)
+    check_accepted(examination.accepted, challenger.scorer.schema)
     if examination.champion is None or examination.is_placeholder:
         _examine_alone(name, examination, challenger, read_table, gates)
         return
@@ -116,10 +124,12 @@ def _examine_alone(
     )
     if table is None:
         return
+    scorer = _of_features(challenger.scorer, table)
     with in_progress(f"scoring {len(table.churned):,} customers"):
-        examination.values = absolute_values_of(_of_features(challenger.scorer, table), table)
-    values = _with_alarms(name, examination)
-    examination.reasons += failed_gates(check_gates(gates.absolute, values))
+        examination.values = absolute_values_of(scorer, table)
+        _add_alarms(name, examination, scorer.schema, table)
+        limits = _add_baseline_share(name, examination, gates)
+    examination.reasons += failed_gates(check_gates(limits, examination.values))
 
 
 def _examine_both(
@@ -139,10 +149,10 @@ def _examine_both(
     before, after = (_of_features(version.scorer, table) for version in versions)
     with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
         examination.comparison = comparison = compare(before, after, table, seed)
-    examination.values = comparison.values()
+        examination.values = comparison.values()
+        _add_alarms(name, examination, after.schema, table)
     limits = _limits_of_look(gates, examination.look)
-    values = _with_alarms(name, examination)
-    examination.reasons += failed_gates(check_gates(limits, values))
+    examination.reasons += failed_gates(check_gates(limits, examination.values))
     examination.reasons += implausible_churn_rate(
         table,
         _expected(champion, before, table),
@@ -213,12 +223,23 @@ def _of_features(model: Scorer, table: Table) -> Scorer:
     return Scorer(model.scorecard, table.features(model.schema))
 
 
-def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
-    """The gates' values, with the alarms of the challenger's training table added."""
-    examination.values["alarms"] += int(
-        _version(name, examination.challenger).tags.get(ALARMS_TAG, 0)
-    )
-    return examination.values
+def _add_baseline_share(name: str, examination: Examination, gates: Gates) -> Mapping[Any, Limit]:
+    """Add the share that the version's tag records; returns the gates, without it if unknown."""
+    share = _version(name, examination.challenger).tags.get(BASELINE_SHARE_TAG)
+    if share is None:
+        return {metric: v for metric, v in gates.absolute.items() if metric != "baseline_share"}
+    examination.values["baseline_share"] = float(share)
+    return gates.absolute
+
+
+def _add_alarms(name: str, examination: Examination, schema: RecordSchema, table: Table) -> None:
+    """Look for leaks in the fresh table, and count them and those of the training table."""
+    tags = _version(name, examination.challenger).tags
+    accepted = examination.accepted = {**accepted_alarms(tags), **examination.accepted}
+    raised = alarms(table.customers, table.churned, schema, table.customers_of_rows)
+    examination.alarms = with_accepted(raised, accepted)
+    count = len(not_accepted(examination.alarms)) + alarms_of_training(tags, accepted)
+    examination.values["alarms"] = float(count)
 
 
 def _version(name: str, version: str) -> ModelVersion:

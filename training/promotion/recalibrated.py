@@ -22,7 +22,7 @@ from training.evaluation.metrics import metrics
 from training.fitting.recalibration import Recalibration, fit_recalibration
 from training.progress import in_progress
 from training.promotion.overlap import FEWEST, find_overlap
-from training.promotion.tags import ALARMS_TAG
+from training.promotion.tags import INHERITED_TAGS
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
 from training.reporting.mlflow_run import training_run
 from training.reporting.model_card import MOST
@@ -129,7 +129,7 @@ def _register(
     """Register as challenger; returns the version."""
     with readable_errors():
         version = MlflowClient().get_model_version(name, found.champion)
-    inherited = {tag: value for tag, value in version.tags.items() if tag == ALARMS_TAG}
+    inherited = {tag: value for tag, value in version.tags.items() if tag in INHERITED_TAGS}
     if table.source is None:
         inherited[DATA_TAG] = SIMULATED
     description = (

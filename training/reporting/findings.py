@@ -11,7 +11,7 @@ from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from training.data.protected_attributes import protected_attributes
 from training.data.table import Table
-from training.evaluation.alarms import Alarm
+from training.evaluation.alarm import Alarm
 from training.evaluation.economics import Economics
 from training.evaluation.evaluation import SCORECARD, Evaluation
 from training.evaluation.gates import GateResult

@@ -17,7 +17,8 @@ class NamedColumns:
     identifies a customer. ``exclude``: columns to leave out. ``weight``, ``split_by``: columns that
     describe the row. ``audit``: columns whose groups are evaluated. ``observation``: when the rows
     were observed, perhaps by a column of the table. ``cells``: how cells are written. An empty name
-    means that there is no such column.
+    means that there is no such column. ``keep``: features that are kept even if they look like
+    leaks.
     """
 
     target: Sequence[str]
@@ -28,6 +29,7 @@ class NamedColumns:
     audit: Sequence[str] = ()
     observation: ObservationOptions = field(default_factory=ObservationOptions)
     cells: CellOptions = field(default_factory=CellOptions)
+    keep: Sequence[str] = ()
 
     @property
     def flags(self) -> list[tuple[str, str]]:

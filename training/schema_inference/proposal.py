@@ -20,7 +20,7 @@ from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
 from training.data.observations import Days, read_observations
 from training.data.target import describe_target, label, read_target
-from training.evaluation.alarms import Alarm, alarms
+from training.evaluation.alarms import certain_leaks
 from training.schema_inference.dates import from_the_future
 from training.schema_inference.identifiers import (
     describe_identifier,
@@ -33,27 +33,22 @@ from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.remarks import remarks
 
-_LEAKS = ("target_leakage", "missing", "identifier")
 _SHOWN_LEVELS = 6
-_MOST_EXAMINED = 100_000  # rows for the alarms
+_MOST_EXAMINED = 100_000  # rows that are examined for leaks
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A proposed schema, and the descriptor that reads the table with it.
 
-    ``left_out``: column -> reason. ``remarks``: what the user should check. ``alarms``: of the
-    proposed features except dates, computed on ``examined_rows`` labelled rows whose cells are all
-    valid. ``target``: the target's values, as text. ``inherited``: what continues an
-    earlier model, as text.
+    ``left_out``: column -> reason. ``remarks``: what the user should check. ``target``: the
+    target's values, as text. ``inherited``: what continues an earlier model, as text.
     """
 
     schema: RecordSchema
     dataset: Dataset
     left_out: Mapping[str, str]
     remarks: Sequence[str]
-    alarms: Sequence[Alarm]
-    examined_rows: int
     target: str
     inherited: str = ""
 
@@ -117,11 +112,9 @@ def propose(
     _require_feature(name, columns, left_out)
     dataset = _dataset(name, inferred, csv, target)
     parsed = _parsed(columns, known, dataset, churned)
-    all_alarms, examined_rows = _alarms(columns, parsed)
-    leaks = {each.feature: each.text for each in all_alarms if each.kind in _LEAKS}
+    leaks = _leaks([each for each in columns if each.name not in named.keep], parsed)
     left_out |= {name: f"is likely a leak: {text}" for name, text in leaks.items()}
     columns = [column for column in columns if column.name not in leaks]
-    kept_alarms = [alarm for alarm in all_alarms if alarm.feature not in leaks]
     _require_feature(name, columns, left_out)
     kept = {column.name: column.name for column in columns}
     found_identifier = [describe_identifier(raw[found])] if found else []
@@ -131,7 +124,6 @@ def propose(
         left_out,
         [
             *found_identifier,
-            *(alarm.text for alarm in kept_alarms),
             *(
                 f"{each.name}: {inferred[each.name].note}"
                 for each in columns
@@ -139,8 +131,6 @@ def propose(
             ),
             *remarks(raw, columns, parsed.frame, named.identifier),
         ],
-        kept_alarms,
-        examined_rows,
         describe_target(raw, target),
         inherited,
     )
@@ -245,12 +235,12 @@ def _parsed(
     return _Parsed(frame, checked.valid, churned[step])
 
 
-def _alarms(columns: Sequence[Column], parsed: _Parsed) -> tuple[list[Alarm], int]:
-    """The alarms of the sample, and how many of its rows are valid."""
+def _leaks(columns: Sequence[Column], parsed: _Parsed) -> dict[str, str]:
+    """The columns that certainly leak the target in the sample, and why."""
     features = tuple(column for column in columns if column.kind not in ("identifier", "date"))
-    if not features or len(np.unique(parsed.churned)) < 2:
-        return [], 0
-    valid = parsed.valid
-    customers = parsed.frame[valid].reset_index(drop=True)
-    churned = parsed.churned[valid].astype(np.int64)
-    return alarms(customers, churned, RecordSchema("Customer", features)), int(valid.sum())
+    customers = parsed.frame[parsed.valid].reset_index(drop=True)
+    churned = parsed.churned[parsed.valid].astype(np.int64)
+    if not features or len(np.unique(churned)) < 2:
+        return {}
+    found = certain_leaks(customers, churned, RecordSchema("Customer", features))
+    return {each.feature: each.text for each in found}

@@ -22,18 +22,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pyfunc import CHAMPION_URI
 from serving.app import create_app
+from serving.http.tls import ServerConfig
 from serving.served_model import ServedModel, load_model
 from serving.server import uvicorn_options
 from serving.settings import Settings
+from tests.customers import CUSTOMER
 from tests.integration.conftest import Registry, clean_environment, free_port
-
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 
 
 @dataclass
@@ -96,7 +90,7 @@ def our_server(registry: Registry, *flags: object, port: int = 0, ready: bool = 
 def server_thread(served: ServedModel | None, **settings: object) -> Iterator[Server]:
     """The same application with these settings in a thread of this process, on a free port."""
     chosen = Settings(port=0, **settings)
-    config = uvicorn.Config(create_app(chosen, served), **uvicorn_options(chosen))
+    config = ServerConfig(create_app(chosen, served), **uvicorn_options(chosen))
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -25,9 +25,9 @@ from pyfunc import CHAMPION_URI
 from pyfunc import registry as models
 from pyfunc.logging import log_model
 from serving.served_model import load_if_available, load_model
+from tests.customers import CUSTOMER
 from tests.integration.conftest import Registry, free_port
 from tests.integration.serving.conftest import (
-    CUSTOMER,
     ServerProcess,
     assert_metrics,
     families,

@@ -20,6 +20,7 @@ from pyfunc import CHAMPION_URI
 from serving.http.api_keys import add, make
 from serving.serve import main
 from serving.served_model import load_model
+from tests.customers import CUSTOMER
 from tests.integration.conftest import (
     Registry,
     assert_one_line,
@@ -29,7 +30,6 @@ from tests.integration.conftest import (
     working_in,
 )
 from tests.integration.serving.conftest import (
-    CUSTOMER,
     assert_metrics,
     our_server,
     server_thread,
@@ -59,6 +59,8 @@ def test_only_the_probes_and_the_documentation_page_need_no_key(guarded):
         {"X-API-Key": keys["billing"]},
         {"Authorization": f"Bearer {keys['marketing']}"},
         {"Authorization": f"bearer {keys['marketing']}"},
+        {"Authorization": f"Bearer {keys['marketing']}", "X-API-Key": ""},
+        {"Authorization": "Bearer ", "X-API-Key": keys["billing"]},
     ):
         assert server.get("/version", headers=headers).status_code == 200
     for headers in ({"X-API-Key": "wrong"}, {"Authorization": "Basic abc"}, {"X-API-Key": ""}):

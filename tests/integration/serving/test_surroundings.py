@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import mlflow
@@ -29,8 +31,9 @@ from serving.http.rate_limit import RateLimiter
 from serving.http.request_context import RequestContext
 from serving.serve import main
 from serving.served_model import load_model
+from tests.customers import CUSTOMER
 from tests.integration.conftest import assert_one_line, clean_environment, free_port
-from tests.integration.serving.conftest import CUSTOMER, server_thread
+from tests.integration.serving.conftest import server_thread, until
 
 
 def test_curl_gets_a_score_and_a_reason(ours):
@@ -117,6 +120,54 @@ def test_with_ca_certificates_a_client_must_present_a_certificate(served, tmp_pa
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 tls_status(server.port, tmp_path / "ca.pem", certificate)
         assert tls_status(server.port, tmp_path / "ca.pem", tmp_path / "client.pem") == 200
+
+
+@pytest.fixture
+def tls_files(tmp_path):
+    """The file of a server's certificate and key, and that of its authority."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return tmp_path / "server.pem", tmp_path / "ca.pem"
+
+
+def closed(connections):
+    """Those of these connections that the server has closed."""
+    return [each for each in connections if select.select([each], [], [], 0)[0]]
+
+
+def test_a_tls_handshake_that_does_not_end_in_time_ends_the_connection(served, tls_files):
+    settings = {"ssl_certfile": tls_files[0], "header_timeout": 0.3}
+    with server_thread(served, **settings) as server:
+        silent = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        begun = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        begun.sendall(b"\x16\x03\x01\x02\x00\x01")
+        for connection in (silent, begun):
+            with connection, suppress(ConnectionResetError):
+                assert connection.recv(100) == b""
+
+
+def test_connections_without_a_tls_handshake_make_room_for_others(served, tls_files):
+    certificate, authority = tls_files
+    with server_thread(served, ssl_certfile=certificate, max_connections=3) as server:
+        address = ("127.0.0.1", server.port)
+        silent = [socket.create_connection(address, timeout=20) for _ in range(10)]
+        url = server.url.replace("http:", "https:") + "/ping"
+        for _ in range(3):
+            assert requests.get(url, verify=str(authority), timeout=10).status_code == 200
+        until(lambda: len(closed(silent)) >= 8)
+        for each in silent:
+            each.close()
+
+
+def test_a_plain_request_to_a_tls_port_ends_the_connection(served, tls_files):
+    certificate, authority = tls_files
+    with server_thread(served, ssl_certfile=certificate) as server:
+        with pytest.raises(requests.ConnectionError):
+            server.get("/ping")
+        url = server.url.replace("http:", "https:") + "/ping"
+        assert requests.get(url, verify=str(authority), timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize(
