@@ -41,21 +41,13 @@ class EarlierModel:
         return replace(named, identifier=identifier, cells=cells)
 
 
-@dataclass(frozen=True)
-class Continued:
-    """``inferred``: what each column of the table is. ``summary``: how that continues the model."""
-
-    inferred: dict[str, InferredColumn]
-    summary: str
-
-
 def continue_schema(
     inferred: Mapping[str, InferredColumn],
     earlier: EarlierModel,
     table: pd.DataFrame,
     options: CellOptions,
-) -> Continued:
-    """Continue the earlier schema with what was inferred from a table.
+) -> tuple[dict[str, InferredColumn], str]:
+    """Continue the earlier schema with what was inferred from a table; also says what changed.
 
     Kinds, levels, bounds and optional fields stay where the table is compatible. Columns that the
     earlier model lacks are optional, so that its records are still accepted.
@@ -77,7 +69,7 @@ def continue_schema(
             widened += [f"{name} ({changes})"] if changes else []
     new = [n for n, each in continued.items() if each.column is not None and n not in before]
     gone = [n for n in before if n not in continued or continued[n].column is None]
-    return Continued(continued, _summary(earlier.name, widened, new, gone))
+    return continued, _summary(earlier.name, widened, new, gone)
 
 
 def _summary(name: str, widened: list[str], new: list[str], gone: list[str]) -> str:
