@@ -76,6 +76,37 @@ def test_an_invalid_observation_date_rejects_its_row():
     ]
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pd.Series(["2026-01-31T00:30:00+02:00", "2026-01-31 23:30:00-05:00"], dtype="str"),
+        pd.Series(pd.to_datetime(["2026-01-31 00:00", "2026-01-31 23:59"])).dt.tz_localize(
+            "Europe/Berlin"
+        ),
+        pd.Series([date(2026, 1, 31)] * 2),
+        pd.Series(["2026-01-31 ", "2026-01-31T10:00:00Z"], dtype="str"),
+    ],
+)
+def test_a_timestamp_counts_by_its_day_in_its_own_zone(seen):
+    observed = read_observations(pd.DataFrame({"seen": seen}), ObservationOptions("seen"))
+    assert observed.days.astype(str).tolist() == ["2026-01-31", "2026-01-31"]
+    assert not observed.errors
+
+
+def test_options_are_the_same_after_a_run_has_stored_them():
+    for options in (
+        ObservationOptions(),
+        ObservationOptions(date(2026, 1, 31)),
+        ObservationOptions("seen", 60, date(2026, 3, 1)),
+    ):
+        assert (
+            ObservationOptions.from_parameters(
+                {name: str(value) for name, value in options.to_parameters().items()}
+            )
+            == options
+        )
+
+
 def test_all_rows_may_have_been_observed_on_one_day():
     observed = read_observations(panel(), ObservationOptions(date(2026, 4, 1)))
     assert set(observed.days.astype(str)) == {"2026-04-01"}
