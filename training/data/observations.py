@@ -113,8 +113,9 @@ def read_days(
 ) -> tuple[Days, list[FieldError]]:
     """The days (n,) of dates or timestamps, NaT and an error for each cell that is neither.
 
-    A timestamp with a zone counts by its day in that zone. ``flag``: the flag that names the column.
-    ``date_format``: its name; empty to find it out. Raises TableError if several formats fit.
+    A timestamp with a zone counts by its day in that zone. ``flag``: the flag that names the
+    column. ``date_format``: its name; empty to find it out. Raises TableError if several formats
+    fit.
     """
     days: Days = np.full(len(cells), np.datetime64("NaT", "D"))
     is_text = isinstance(cells.dtype, pd.StringDtype)

@@ -62,7 +62,7 @@ def test_known_until_says_which_windows_have_ended():
 
 
 def test_a_table_without_any_ended_window_is_rejected():
-    with pytest.raises(TableError, match=r"90 days \(--window\) has not ended for any of its rows"):
+    with pytest.raises(TableError, match=r"90 days \(--window\) has not ended for any row"):
         checked(panel(), window=90)
 
 
