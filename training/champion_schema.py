@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from churn_model.errors import ChurnError
@@ -30,7 +31,11 @@ def champion_schema(name: str) -> EarlierModel | None:
             if version.is_simulated:
                 return None
             return EarlierModel(f"version {number}", version.scorer.schema, version.table())
-    except ChurnError:
+    except ChurnError as error:
+        print(
+            f"note: the champion cannot be read ({error}), so the schema starts afresh",
+            file=sys.stderr,
+        )
         return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.missing_values import MISSING
 from training.data.cell_options import CellOptions
 from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
@@ -127,6 +128,7 @@ def matched_table(
     dataset = Dataset(
         name=Path(path).stem,
         columns=columns,
+        missing=list(MISSING if trained is None else trained.missing),
         missing_in=dict(found.missing_in),
         formats=dict(found.formats),
         csv=csv,

@@ -33,7 +33,7 @@ class Fingerprints:
 
     ``customers``: of identifiers; empty if the table had none. ``rows``: of the values of
     ``features``, the label and the observation date. ``known_to``: the day on which the window of
-    the last label had ended; NaT without observation dates.
+    the last label had ended; NaT if not all observation dates are known.
     """
 
     customers: Hashes
@@ -70,7 +70,7 @@ class Fingerprints:
             np.union1d(self.customers, others.customers),
             np.union1d(self.rows, others.rows),
             self.features,
-            np.fmax(self.known_to, others.known_to),
+            np.maximum(self.known_to, others.known_to),
         )
 
     def contain(self, table: Table, schema: RecordSchema) -> Mask:
@@ -103,7 +103,8 @@ def fingerprints(table: Table, schema: RecordSchema) -> Fingerprints:
     features = tuple(column.name for column in schema.features)
     known_to = np.datetime64("NaT", "D")
     if table.observed is not None:
-        known_to = table.observed.max() + np.timedelta64(table.observation.window, "D")
+        days = max(table.observation.window, 1)
+        known_to = table.observed.max() + np.timedelta64(days, "D")
     return Fingerprints(
         np.unique(customers) if customers is not None else np.array([], dtype=np.uint64),
         np.unique(row_hashes(table, features)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -76,6 +76,12 @@ class Observations:
     known_until: np.datetime64 | None = None
     errors: list[FieldError] = field(default_factory=list)
 
+    def resolved(self, options: ObservationOptions) -> ObservationOptions:
+        """The options with the day that was taken for ``known_until``."""
+        if self.known_until is None:
+            return options
+        return replace(options, known_until=date.fromisoformat(str(self.known_until)))
+
 
 def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observations:
     """Read the observation dates of a table (n rows) that ``read_file`` has read.
@@ -88,6 +94,7 @@ def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observa
     errors: list[FieldError] = []
     if options.column:
         days, errors = read_days(raw[options.column], AS_OF, options.date_format)
+        days, errors = _without_future(days, errors)
     else:
         days = np.full(len(raw), np.datetime64(options.as_of, "D"))
     if not options.window:
@@ -102,6 +109,15 @@ def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observa
     return Observations(days, mature | np.isnat(days), known_until, errors)
 
 
+def _without_future(days: Days, errors: list[FieldError]) -> tuple[Days, list[FieldError]]:
+    """Reject dates after today: one typing error must not move the day until which all is known."""
+    tomorrow = np.datetime64("today", "D") + 1  # in UTC; clocks in other zones may be ahead
+    later = ~np.isnat(days) & (days > tomorrow)
+    reason = "is an observation date in the future"
+    more = [FieldError(row, AS_OF, "date", reason) for row in np.flatnonzero(later).tolist()]
+    return np.where(later, np.datetime64("NaT", "D"), days), errors + more
+
+
 def max_day(days: Days) -> np.datetime64:
     """The last day; NaT if none is known."""
     known = days[~np.isnat(days)]
@@ -113,30 +129,20 @@ def read_days(
 ) -> tuple[Days, list[FieldError]]:
     """The days (n,) of dates or timestamps, NaT and an error for each cell that is neither.
 
-    A timestamp with a zone counts by its day in that zone. ``flag``: the flag that names the
+    A timestamp with a zone counts by its day in UTC. ``flag``: the flag that names the
     column. ``date_format``: its name; empty to find it out. Raises TableError if several formats
     fit.
     """
     days: Days = np.full(len(cells), np.datetime64("NaT", "D"))
     is_text = isinstance(cells.dtype, pd.StringDtype)
     if not (is_text and date_format):
-        local = _without_zone(cells)
-        times = pd.to_datetime(local, errors="coerce", utc=True, format="ISO8601")
+        times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
         days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
     if is_text and np.isnat(days).any():
         days = _formatted_days(cells, days, flag, date_format)
     rows = np.flatnonzero(np.isnat(days)).tolist()
     reason = f"is not a date such as {date_format or '2026-01-31'}"
     return days, [FieldError(row, flag, "date", reason) for row in rows]
-
-
-def _without_zone(cells: pd.Series[Any]) -> pd.Series[Any]:
-    """The timestamps as clocks in their zone show them."""
-    if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        return cells.dt.tz_localize(None)
-    if isinstance(cells.dtype, pd.StringDtype):
-        return cells.str.replace(r"(:[0-9.]+)\s*(?:Z|[+-]\d\d:?\d\d)\s*$", r"\1", regex=True)
-    return cells
 
 
 def _formatted_days(cells: pd.Series[Any], iso: Days, flag: str, date_format: str) -> Days:

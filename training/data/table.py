@@ -117,7 +117,8 @@ class Table:
             f"{self.rejected_rows:,} rejected, {self.unlabelled_rows:,} without a label"
         )
         if self.observation.window:
-            text += f", {self.immature_rows:,} whose window has not ended"
+            known_until = self.observation.known_until
+            text += f", {self.immature_rows:,} whose window has not ended on {known_until}"
         return f"{text}; {customers.n:,} customers" if customers.repeat else text
 
 

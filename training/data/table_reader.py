@@ -113,7 +113,7 @@ def check_table(
         dates=None if dates is None else dates[used],
         split_by=row_columns[SPLIT_BY] or observation.column,
         dataset=dataset,
-        observation=observation,
+        observation=observed.resolved(observation),
         observed=None if observed.days is None else observed.days[used],
         target=describe_target(raw, dataset.target),
         audit=read_groups(raw[_no_fields(audit, dataset)])[used].reset_index(drop=True),

@@ -13,7 +13,7 @@ from churn_model.schema import RecordSchema
 from training.data.customers import CustomersOfRows
 from training.evaluation.metrics import Labels, metrics
 from training.fitting.fit import STANDARD, FitSettings, score_held_out
-from training.fitting.splits import Rows, customer_folds
+from training.fitting.splits import Rows, customer_folds, customer_strata
 
 FOLDS = 3
 _MOST_ROWS = 20_000  # more rows do not change the order of the candidates
@@ -75,7 +75,7 @@ class SettingsComparison:
         chosen, _ = train_test_split(
             np.arange(customers.n),
             train_size=_MOST_ROWS / len(development),
-            stratify=customers.ever(self._data[1][development]),
+            stratify=customer_strata(self._data[1][development], customers),
             random_state=self._seed,
         )
         return development[customers.rows_of(chosen)]

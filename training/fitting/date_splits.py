@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from churn_model.errors import TrainingError
 from training.data.customers import CustomersOfRows
+from training.data.observations import Days
 from training.fitting.splits import (
     FOLDED_UP_TO,
     Period,
@@ -19,8 +20,6 @@ from training.fitting.splits import (
     customer_folds,
     hold_out_customers,
 )
-
-Days = npt.NDArray[np.datetime64]
 
 FEWEST = 10
 """Fewest churners, and fewest customers who stayed, to train on."""
@@ -62,12 +61,18 @@ def by_date(rows: DatedRows, *, window: int = 0, folds: int = 5, seed: int = 0) 
     pairs: list[Split] = []
     described: list[Period] = []
     for early, late in periods:
+        parts = _pairs(rows, early, late, folds, seed)
+        scored = np.concatenate([test for _, test in parts])
+        if len(np.unique(rows.churned[scored])) < 2:
+            continue
         start = len(pairs)
-        pairs += _pairs(rows, early, late, folds, seed)
+        pairs += parts
         days = rows.days[late]
         described.append(
             Period(days.min(), days.max(), rows.days[early].max(), range(start, len(pairs)))
         )
+    if not described:
+        raise TrainingError(_why_not(rows, window))
     return Splits(pairs, periods[0][0], _text(described[-1], rows, window), tuple(described))
 
 

@@ -26,6 +26,7 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
 from training.data.categories import POOL, pooled
 from training.data.customers import CustomersOfRows
+from training.fitting.splits import customer_strata
 from training.fitting.threads import ROWS_FOR_ONE_THREAD
 
 _MOST_PAIRS = 10
@@ -139,13 +140,13 @@ def _bags(
     churned: npt.NDArray[np.int64], customers: CustomersOfRows, bags: int, seed: int
 ) -> npt.NDArray[np.int8]:
     """For each row and bag: 1 to learn from it, -1 to validate on it; customers stay together."""
-    ever_churned = customers.ever(churned)
+    strata = customer_strata(churned, customers)
     columns = []
     for bag in range(bags):
         _, validation = train_test_split(
             np.arange(customers.n),
             test_size=_VALIDATION,
-            stratify=ever_churned,
+            stratify=strata,
             random_state=np.random.RandomState((seed, bag)),
         )
         is_validation = np.zeros(customers.n, dtype=bool)

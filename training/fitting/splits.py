@@ -84,6 +84,19 @@ def by_folds(
     return Splits(pairs, rows, text)
 
 
+def customer_strata(
+    churned: npt.NDArray[np.int64], customers: CustomersOfRows
+) -> npt.NDArray[np.int64]:
+    """The stratum of each customer: whether any of its rows churned.
+
+    All customers are of one stratum if one of the two would have fewer than two of them.
+    """
+    ever_churned = customers.ever(churned)
+    if min(ever_churned.sum(), len(ever_churned) - ever_churned.sum()) < 2:
+        return np.zeros_like(ever_churned)
+    return ever_churned
+
+
 def customer_folds(
     churned: npt.NDArray[np.int64],
     customers: CustomersOfRows,
@@ -92,8 +105,8 @@ def customer_folds(
 ) -> list[Split]:
     """The rows of stratified folds over customers, who count as churned if any of their rows is."""
     folder = StratifiedKFold(folds, shuffle=True, random_state=random_state)
-    ever_churned = customers.ever(churned)
-    parts = folder.split(ever_churned, ever_churned)
+    strata = customer_strata(churned, customers)
+    parts = folder.split(strata, strata)
     return [(customers.rows_of(train), customers.rows_of(test)) for train, test in parts]
 
 
@@ -104,7 +117,7 @@ def hold_out_customers(
     train, test = train_test_split(
         np.arange(customers.n),
         test_size=HELD_OUT,
-        stratify=customers.ever(churned),
+        stratify=customer_strata(churned, customers),
         random_state=seed,
     )
     return customers.rows_of(train), customers.rows_of(test)

@@ -67,11 +67,19 @@ def test_rows_of_few_different_values_are_equal_by_chance():
     assert not found(table(0), table(1), schema).any()
 
 
-@pytest.mark.parametrize(("day", "is_known"), [("2026-03-01", True), ("2026-05-01", False)])
-def test_a_training_customer_observed_after_the_training_window_is_fresh(day, is_known):
+@pytest.mark.parametrize(
+    ("day", "window", "is_known"),
+    [
+        ("2026-03-01", 60, True),
+        ("2026-05-01", 60, False),
+        ("2026-02-01", 0, True),
+        ("2026-02-02", 0, False),
+    ],
+)
+def test_a_training_customer_observed_after_the_training_window_is_fresh(day, window, is_known):
     def observed(table, date):
         days = np.full(len(table.churned), np.datetime64(date))
-        return replace(table, observation=ObservationOptions("seen", 60), observed=days)
+        return replace(table, observation=ObservationOptions("seen", window), observed=days)
 
     table = simulated_table(500, 1)
     later = replace(table, customers=table.customers.assign(tenure=table.customers["tenure"] + 1))
@@ -84,3 +92,13 @@ def test_missing_identifiers_are_of_nobody():
     nobody = replace(table, customers=table.customers.assign(customer_id=None))
     changed = nobody.customers.assign(monthly_charges=nobody.customers["monthly_charges"] + 0.01)
     assert not found(nobody, replace(nobody, customers=changed)).any()
+
+
+def test_customers_of_a_table_without_dates_stay_known_when_others_have_dates():
+    undated, later = simulated_table(500, 1), simulated_table(500, 2)
+    days = np.full(500, np.datetime64("2026-01-31"))
+    dated = replace(later, observation=ObservationOptions("seen", 60), observed=days)
+    both = fingerprints(dated, CUSTOMER_SCHEMA).with_others(fingerprints(undated, CUSTOMER_SCHEMA))
+    changed = undated.customers.assign(tenure=undated.customers["tenure"] + 1)
+    fresh = replace(undated, customers=changed, observation=dated.observation, observed=days + 300)
+    assert both.contain(fresh, CUSTOMER_SCHEMA).all()

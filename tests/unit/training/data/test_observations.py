@@ -79,18 +79,27 @@ def test_an_invalid_observation_date_rejects_its_row():
 @pytest.mark.parametrize(
     "seen",
     [
-        pd.Series(["2026-01-31T00:30:00+02:00", "2026-01-31 23:30:00-05:00"], dtype="str"),
-        pd.Series(pd.to_datetime(["2026-01-31 00:00", "2026-01-31 23:59"])).dt.tz_localize(
+        pd.Series(["2026-02-01T00:30:00+02:00", "2026-01-30 23:30:00-05:00"], dtype="str"),
+        pd.Series(pd.to_datetime(["2026-02-01 00:00", "2026-01-31 23:59"])).dt.tz_localize(
             "Europe/Berlin"
         ),
         pd.Series([date(2026, 1, 31)] * 2),
         pd.Series(["2026-01-31 ", "2026-01-31T10:00:00Z"], dtype="str"),
     ],
 )
-def test_a_timestamp_counts_by_its_day_in_its_own_zone(seen):
+def test_a_timestamp_with_a_zone_counts_by_its_day_in_utc(seen):
     observed = read_observations(pd.DataFrame({"seen": seen}), ObservationOptions("seen"))
     assert observed.days.astype(str).tolist() == ["2026-01-31", "2026-01-31"]
     assert not observed.errors
+
+
+def test_an_observation_date_in_the_future_does_not_make_other_windows_end():
+    table = panel()
+    table.loc[0, "seen"] = "2062-03-31"
+    found = checked(table, window=30)
+    assert (found.rejected_rows, found.immature_rows) == (1, 2)
+    assert found.rejected["reason"].tolist() == ["is an observation date in the future"]
+    assert "2 whose window has not ended on 2026-03-31" in found.summary()
 
 
 def test_options_are_the_same_after_a_run_has_stored_them():

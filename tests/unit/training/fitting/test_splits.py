@@ -105,6 +105,14 @@ def test_a_table_that_cannot_be_split_by_date_is_one_line(window):
     assert "\n" not in str(raised.value)
 
 
+def test_customers_of_whom_all_but_one_churn_sooner_or_later_are_split():
+    code = np.repeat(np.arange(40), 3)
+    churned = ((np.arange(120) % 3 == 2) & (code != 7)).astype(np.int64)
+    customers = CustomersOfRows(code)
+    assert len(by_folds(churned, folds=5, repeats=1, seed=0, customers=customers).pairs) == 5
+    assert _bags(churned, customers, 2, seed=0).shape == (120, 2)
+
+
 def test_the_rows_that_stop_boosting_are_of_other_customers():
     rows = panel()
     bags = _bags(rows.churned, rows.customers, 4, seed=0)
