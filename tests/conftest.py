@@ -10,15 +10,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+from churn_model.offer import Offer
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
+from churn_model.scoring.campaign import Campaign
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
 
 # how long an example takes says more of the machine than of the code
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
-_SPARK = ("tests/integration/batch/", "tests/integration/test_telco.py")
+_SPARK = (
+    "tests/integration/batch/",
+    "tests/integration/test_campaign.py",
+    "tests/integration/test_telco.py",
+)
 
 
 class _WholeFiles(LoadFileScheduling):
@@ -73,6 +79,14 @@ def scorecard() -> Scorecard:
 @pytest.fixture(scope="session")
 def scorer(scorecard: Scorecard) -> Scorer:
     return Scorer(scorecard, CUSTOMER_SCHEMA)
+
+
+@pytest.fixture(scope="session")
+def campaign_scorer(scorecard: Scorecard) -> Scorer:
+    """The same with a campaign that decides by profit; its revenue may be missing."""
+    offer = Offer(cost=20, success=0.3, horizon=12, margin=0.01, contact_cost=1)
+    campaign = Campaign.of(offer, "total_charges", "profit")
+    return Scorer(scorecard.with_campaign(campaign), CUSTOMER_SCHEMA)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from churn_model.errors import TrainingError
-from training.evaluation.offer import Offer
+from churn_model.offer import Offer
 
 
 @dataclass(frozen=True, kw_only=True)

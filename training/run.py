@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from churn_model.errors import TrainingError
+from churn_model.offer import Offer
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from pyfunc import MODEL_NAME
@@ -27,7 +28,6 @@ from training.evaluation.gates import (
     load_gates,
 )
 from training.evaluation.importance import importances
-from training.evaluation.offer import Offer
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
 from training.fitting.date_splits import DatedRows, by_date

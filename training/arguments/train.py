@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from churn_model.errors import TrainingError
 from churn_model.flag_types import AppendToTuple, at_least, number, unseen
+from churn_model.offer import Offer
 from training.arguments.table_flags import add_model, add_table
-from training.evaluation.offer import Offer
 from training.options import TrainOptions
 
 _OFFER_FLAGS = {

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
+from churn_model.offer import Offer
 from training.evaluation.evaluation import HeldOut
 from training.evaluation.intervals import standard_error
 from training.evaluation.metrics import rank_descending
-from training.evaluation.offer import Offer
 
 EMPC: dict[str, Any] = {
     "alpha": 6.0,
@@ -75,7 +75,7 @@ def economics(offer: Offer, held_out: HeldOut, revenue: Floats) -> Economics:
     ``revenue`` (n,): the monthly revenue of each customer of the table.
     """
     probability = held_out.probability
-    profits = offer.profits(held_out.churned, revenue[held_out.rows])
+    profits = offer.expected_profit(held_out.churned.astype(np.float64), revenue[held_out.rows])
     contacted, profit, lowest = profit_curve(probability, profits, held_out.weights)
     threshold = _best_threshold(lowest, profit)
     everyone = np.ones(len(profits), dtype=bool)
