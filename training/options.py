@@ -115,7 +115,12 @@ class TableOptions(ColumnOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(TableOptions):
-    """The options of ``churn train``. ``offer``: the campaign's offer, if its flags are given."""
+    """The options of ``churn train``.
+
+    ``offer``: the campaign's offer, if its flags are given. ``decide_by``: how the version decides;
+    empty to decide by threshold. ``contact_at_most``: the most customers of the
+    table that a campaign contacts.
+    """
 
     name: str
     gates: Path | None = None
@@ -125,9 +130,16 @@ class TrainOptions(TableOptions):
     bags: int | None = None
     offer: Offer | None = None
     revenue: str = ""
+    decide_by: Literal["", "threshold", "profit"] = ""
+    contact_at_most: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.decide_by == "profit" and self.contact_at_most is not None:
+            raise TrainingError(
+                "--contact-at-most sets a threshold, which --decide-by profit does not use; use "
+                "only one of them"
+            )
         if not self.name.strip() or set(self.name) & set("/:"):
             raise TrainingError(f"--name {self.name!r}: a name is not empty and has no / or :")
 

@@ -9,16 +9,15 @@ from functools import partial
 import numpy as np
 
 from churn_model.errors import TrainingError
-from churn_model.offer import Offer
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from pyfunc import MODEL_NAME
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
-from training.data.column_names import suggest
 from training.data.table import Table
+from training.decision import Decision, DecisionPlan
 from training.evaluation.alarms import Alarm, alarms
-from training.evaluation.economics import Economics, economics, empc
+from training.evaluation.economics import Economics, empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores
 from training.evaluation.gates import (
     GateResult,
@@ -54,9 +53,8 @@ class Plan:
     ``repeats``: repeats of the cross-validation; None to choose by the table's size.
     ``interactions``: the maximum number of feature pairs; None to compare several numbers.
     ``bags``: the number of models to average; None to choose by the table's size.
-    ``revenue``: the field with a customer's monthly revenue; None for the field that the schema
-    marks. ``command``: the user's command line, and ``assumed``: what was inferred from the table;
-    both are for the report.
+    ``decision``: which customers the version predicts to churn. ``command``: the user's command
+    line, and ``assumed``: what was inferred from the table; both are for the report.
     """
 
     seed: int = 0
@@ -64,8 +62,7 @@ class Plan:
     repeats: int | None = None
     interactions: int | None = None
     bags: int | None = None
-    offer: Offer | None = None
-    revenue: str | None = None
+    decision: DecisionPlan = field(default_factory=DecisionPlan)
     gates: Gates = field(default_factory=load_gates)
     name: str = MODEL_NAME
     command: str = "churn train"
@@ -74,7 +71,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a run."""
+    """The result of a run. ``decision``: where the threshold comes from; empty for the default."""
 
     registration: Registration
     run_id: str
@@ -82,6 +79,8 @@ class Trained:
     gate_results: list[GateResult]
     alarms: list[Alarm]
     scorecard: Scorecard
+    campaign: Economics | None = None
+    decision: str = ""
 
 
 def train(
@@ -114,6 +113,8 @@ def train(
         findings.gate_results,
         findings.alarms,
         findings.scorecard,
+        findings.campaign,
+        findings.decision,
     )
 
 
@@ -141,7 +142,7 @@ class _TrainingRun:
         self.record_schema = record_schema
         self.plan = plan
         self.feature_schema = table.features(record_schema)
-        self.revenue = _revenue(self.feature_schema, plan)
+        self.decision = Decision(plan.decision, table, record_schema)
         self.splits = _splits(table, plan)
         self.comparison = SettingsComparison(
             table.customers,
@@ -211,10 +212,8 @@ class _TrainingRun:
 
     def _describe(self) -> None:
         table, plan, evaluation = self.table, self.plan, self.evaluation
-        campaign = self._campaign()
-        scorecard = self.fitted.scorecard
-        if campaign is not None:
-            scorecard = scorecard.model_copy(update={"threshold": campaign.threshold})
+        self.decision.decide(evaluation.held_out, plan.seed)
+        scorecard = self.decision.apply(self.fitted.scorecard)
         raised = self._alarms()
         self.findings = Findings(
             table=table,
@@ -222,7 +221,10 @@ class _TrainingRun:
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
             slices=slices(
-                table.customers, self.feature_schema, evaluation.held_out, scorecard.threshold
+                table.customers,
+                self.feature_schema,
+                evaluation.held_out,
+                self.decision.predicted(evaluation.held_out),
             ),
             alarms=raised,
             gate_results=check_gates(
@@ -235,10 +237,11 @@ class _TrainingRun:
             importance=importances(scorecard, self.feature_schema, table.customers),
             candidates=self.compared,
             empc=empc(evaluation.held_out),
-            campaign=campaign,
+            campaign=self.decision.economics,
             seed=plan.seed,
             command=plan.command,
             assumed=plan.assumed,
+            decision=self.decision.reason,
             run_id=self.run_id,
         )
 
@@ -246,13 +249,6 @@ class _TrainingRun:
         if self.known_alarms is not None:
             return list(self.known_alarms)
         return alarms(self.table.customers, self.table.churned, self.feature_schema)
-
-    def _campaign(self) -> Economics | None:
-        if self.plan.offer is None or self.revenue is None:
-            return None
-        paid = self.table.customers[self.revenue].to_numpy(np.float64, na_value=np.nan)
-        # a customer without a known revenue counts as 0
-        return economics(self.plan.offer, self.evaluation.held_out, np.nan_to_num(paid))
 
     def _log(self) -> None:
         with readable_errors():
@@ -288,27 +284,6 @@ def _check_magnitude(table: Table, schema: RecordSchema) -> None:
                     f"{column.name} has values as large as {largest:.3g}, which cannot be computed "
                     "with; correct them, or leave the column out with --exclude"
                 )
-
-
-def _revenue(schema: RecordSchema, plan: Plan) -> str | None:
-    """The field with a customer's monthly revenue; None without a campaign."""
-    if plan.offer is None:
-        return None
-    numbers = [c.name for c in schema.features if c.kind in ("integer", "number")]
-    if plan.revenue is not None:
-        if plan.revenue not in numbers:
-            raise TrainingError(
-                f"--revenue: {plan.revenue!r} is not a numerical feature."
-                f"{suggest(plan.revenue, numbers, 'numerical features')}"
-            )
-        return plan.revenue
-    declared = [c.name for c in schema.features if c.role == "monthly_revenue"]
-    if not declared:
-        raise TrainingError(
-            "a campaign needs the field with a customer's monthly revenue; name it with --revenue "
-            'FIELD, or give it "role": "monthly_revenue" in the schema'
-        )
-    return declared[0]
 
 
 def _splits(table: Table, plan: Plan) -> Splits:

@@ -30,7 +30,7 @@ class Slice:
     ``observed`` and ``predicted``: its churn rate and mean probability (0..1). ``standard_error``:
     of their difference. ``auc``: None unless both classes occur.
 
-    The rest is at the decision threshold. ``selection_rate``: the share (0..1) predicted to churn.
+    The rest is about the decision. ``selection_rate``: the share (0..1) predicted to churn.
     ``recall``: that share among those who churned (None without any). ``false_positive_rate``: that
     share among those who stayed (None without any).
     """
@@ -59,15 +59,19 @@ class Slice:
 
 
 def slices(
-    customers: pd.DataFrame, schema: RecordSchema, held_out: HeldOut, threshold: float = 0.5
+    customers: pd.DataFrame,
+    schema: RecordSchema,
+    held_out: HeldOut,
+    predicted: Mask | None = None,
 ) -> list[Slice]:
     """The slices of each feature in turn; those of one feature cover all held-out customers.
 
-    ``threshold``: the probability (0..1) from which a customer is predicted to churn.
+    ``predicted`` (k,): which scores predict churn; by default those from 0.5 on.
     """
     table = customers.iloc[held_out.rows]
+    selected = held_out.probability >= 0.5 if predicted is None else predicted
     return [
-        _slice(column.name, label, mask, held_out, threshold)
+        _slice(column.name, label, mask, held_out, selected[mask])
         for column in schema.features
         for label, mask in groups(column, table[column.name])
     ]
@@ -117,10 +121,9 @@ def _number(column: Column, value: float) -> str:
     return f"{value:,.0f}" if column.kind == "integer" else f"{value:,.4g}"
 
 
-def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut, threshold: float) -> Slice:
+def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut, selected: Mask) -> Slice:
     churned, weights = held_out.churned[mask], held_out.weights[mask]
     probability, of_customer = held_out.probability[mask], held_out.customers[mask]
-    selected = probability >= threshold
     has_both_classes = 0 < churned.sum() < len(churned)
     return Slice(
         feature=feature,
