@@ -118,8 +118,9 @@ class TrainOptions(TableOptions):
     """The options of ``churn train``.
 
     ``offer``: the campaign's offer, if its flags are given. ``decide_by``: how the version decides;
-    empty to decide by threshold. ``contact_at_most``: the most customers of the
-    table that a campaign contacts.
+    empty for the champion's way, or by threshold. ``contact_at_most``: the most customers of the
+    table that a campaign contacts. ``campaign``: ``none`` if nothing is taken over from the
+    champion.
     """
 
     name: str
@@ -132,6 +133,7 @@ class TrainOptions(TableOptions):
     revenue: str = ""
     decide_by: Literal["", "threshold", "profit"] = ""
     contact_at_most: int | None = None
+    campaign: Literal["", "none"] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,6 +142,9 @@ class TrainOptions(TableOptions):
                 "--contact-at-most sets a threshold, which --decide-by profit does not use; use "
                 "only one of them"
             )
+        if self.campaign == "none" and (self.offer is not None or self.decide_by == "profit"):
+            flag = "the flags of an offer" if self.offer is not None else "--decide-by profit"
+            raise TrainingError(f"--campaign none contradicts {flag}; use only one of them")
         if not self.name.strip() or set(self.name) & set("/:"):
             raise TrainingError(f"--name {self.name!r}: a name is not empty and has no / or :")
 

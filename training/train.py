@@ -45,17 +45,15 @@ def _train(options: TrainOptions, command: str) -> Trained:
         quiet_mlflow()
         gates = load_gates(options.gates)
         check_location()  # before the slow imports, so that an unreachable registry is known soon
-        from training.decision import DecisionPlan
+        from training.inheritance import decision_plan
         from training.run import Plan, train
         from training.training_data import read_training_data
     data = read_training_data(options)
     _print_data(data)
-    decision = DecisionPlan(
-        offer=options.offer,
-        revenue=options.revenue or None,
-        decide_by=options.decide_by or "threshold",
-        contact_at_most=options.contact_at_most,
-    )
+    with in_progress("reading the champion"):
+        decision = decision_plan(options, data.schema)
+    if decision.inherited:
+        print(decision.inherited)
     plan = Plan(
         seed=options.seed,
         folds=options.folds,

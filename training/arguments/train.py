@@ -97,7 +97,9 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
 def _add_campaign(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "campaign",
-        "Sets the threshold at which contacting customers is most profitable.",
+        "Sets the threshold at which contacting customers is most profitable. Without these flags, "
+        "the version takes over the campaign, or the threshold, of a champion that was trained on "
+        "real customers.",
     )
     add = group.add_argument
     add("--offer-cost", type=number, metavar="MONEY", help="cost of an accepted offer")
@@ -130,6 +132,13 @@ def _add_campaign(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="limit the threshold so that at most N customers of a group as large as the table's "
         "are contacted",
+    )
+    add(
+        "--campaign",
+        type=one_of("none"),
+        default="",
+        metavar="none",
+        help="take over neither campaign nor threshold from the champion",
     )
 
 
