@@ -21,6 +21,8 @@ DISPLAY_NAMES = {
     "alarms": "leakage alarms",
     "better": "confidence that its log loss is lower than the champion's",
     "worst_slice": "significant rise in log loss in the worst slice",
+    "profit": "upper end of the 95 % interval of the difference in profit per customer",
+    "contacted": "change of the share of customers predicted to churn",
 }
 
 
@@ -45,7 +47,10 @@ class Gates(BaseModel):
     absolute: Annotated[
         dict[Literal["auc", "calibration_error", "skill", "alarms"], Limit], Field(alias="first")
     ]
-    challenger: dict[Literal["better", "calibration_error", "worst_slice", "alarms"], Limit]
+    challenger: dict[
+        Literal["better", "calibration_error", "worst_slice", "alarms", "profit", "contacted"],
+        Limit,
+    ]
 
 
 @dataclass(frozen=True)

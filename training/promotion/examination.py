@@ -137,7 +137,7 @@ def _examine_both(
     with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
         examination.comparison = comparison = compare(before, after, table, seed)
     examination.values = comparison.values()
-    limits = _limits_of_look(gates, examination.look)
+    limits = _limits(gates, examination.look, has_profit=comparison.profit is not None)
     values = _with_alarms(name, examination)
     examination.reasons += failed_gates(check_gates(limits, values))
     examination.reasons += implausible_churn_rate(
@@ -168,13 +168,18 @@ def _fresh_customers(
     return table.take(np.flatnonzero(~overlap.known))
 
 
-def _limits_of_look(gates: Gates, look: int) -> Mapping[Any, Limit]:
-    """The challenger's gates, with the confidence that this examination requires."""
-    better = gates.challenger.get("better")
-    if better is None:
-        return gates.challenger
-    threshold = required_confidence(better.threshold, look)
-    return {**gates.challenger, "better": better.model_copy(update={"threshold": threshold})}
+def _limits(gates: Gates, look: int, *, has_profit: bool) -> Mapping[Any, Limit]:
+    """The challenger's gates that apply, with the confidence that this examination requires."""
+    limits = {
+        metric: limit
+        for metric, limit in gates.challenger.items()
+        if metric != "profit" or has_profit
+    }
+    better = limits.get("better")
+    if better is not None:
+        threshold = required_confidence(better.threshold, look)
+        limits["better"] = better.model_copy(update={"threshold": threshold})
+    return limits
 
 
 def _read(name: str, version: str) -> LoadedVersion:
