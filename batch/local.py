@@ -109,7 +109,7 @@ def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.Re
 
 def _rejected(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
     """The invalid rows, unchanged, and why each was rejected."""
-    raw = {name: batch.column(name) for name in batch.schema.names if name not in (ERROR, RULES)}
+    raw = {name: batch.column(name) for name in batch.schema.names}
     if job.checker.form == "lines":
         raw[LINE] = as_text(raw[LINE])
     columns = {**raw, ERROR: checked_rows.error, RULES: checked_rows.rules}

@@ -12,7 +12,8 @@ output as ``OUT.replaced-<id>``, which the next run restores. Readers of ``OUT/s
 of a run or none of them: its folder is moved there in one step.
 
 Only files that a ``_files-<id>.json`` lists are ever deleted, and the unfinished results of another
-run only while this one holds the lock on the output.
+run only while this one holds the lock on the output. Until a run is published, its files are known
+by their folders and names; a folder with any other file is kept.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from batch.stores import Store
 from churn_model.errors import BatchError
 
 _ROOT = re.compile(r"([\w+.-]+://[^/]*)?/*")
+_WRITTEN = re.compile(r"(.*/)?(\.?part[^/]*|\.?_[^/]*|__?(temporary|magic)/.*)")
+"""Names of files that engines write to a folder of results: rows, markers, checksums."""
 _LIST, _END = "_files-", ".json"
 _BEING_REMOVED = "_being_removed"
 """A file in a replaced output whose removal has begun."""
@@ -119,7 +122,7 @@ class OutputFolder:
     def discard(self) -> None:
         """Remove the unpublished results; the old output is back in its place."""
         self._undo_append(self.run)
-        self._remove(self.partial)
+        self._remove_partial(self.partial, self.run)
         if self.store.exists(self.replaced) and not self.store.exists(self.base):
             self.store.move(self.replaced, self.base)
 
@@ -172,7 +175,8 @@ class OutputFolder:
     def _write_list(self) -> None:
         """List the files that were written so far."""
         own = [_list(self.run), _summary(self.run)]
-        names = sorted({*own, *self.store.files(self.partial)})
+        files = (n for n in self.store.files(self.partial) if _is_written_by(n, self.run))
+        names = sorted({*own, *files})
         self.store.write(f"{self.partial}/{_list(self.run)}", json.dumps(names, indent=0))
 
     # --- publishing -------------------------------------------------------------------------------
@@ -187,7 +191,7 @@ class OutputFolder:
             self.store.move(f"{self.partial}/{name}", f"{self.base}/{name}")
         with suppress(Exception, KeyboardInterrupt):  # it is published; the next run tries again
             self._finish_append(self.partial, self.run)
-            self._remove(self.partial)
+            self._remove_partial(self.partial, self.run)
 
     def _replace(self) -> None:
         """Exchange the old output, if there is one, for the new one."""
@@ -211,6 +215,21 @@ class OutputFolder:
             self.store.remove(f"{folder}/{name}")
         self.store.remove_if_empty(folder)
 
+    def _remove_partial(self, folder: str, run: str) -> None:
+        """Remove the unpublished results of a run; prints a note if there are other files."""
+        if not self.store.exists(folder):
+            return
+        files = self.store.files(folder)
+        foreign = next((file for file in files if not _is_written_by(file, run)), None)
+        if foreign is None:
+            self._remove(folder)
+        else:
+            print(
+                f"{folder}: kept, because churn score did not write {foreign} in it; move that "
+                "file, and remove the folder",
+                file=sys.stderr,
+            )
+
     # --- recovery ---------------------------------------------------------------------------------
 
     def _recover(self) -> None:
@@ -233,7 +252,7 @@ class OutputFolder:
                     self.store.remove_if_empty(folder)
             elif self._is_dead(folder):
                 self._finish_append(folder, run)
-                self._remove(folder)
+                self._remove_partial(folder, run)
         if self._lock is not None:
             for run in self._runs(self.base):
                 self._undo_append(run)
@@ -287,6 +306,14 @@ def _list(run: str) -> str:
 
 def _summary(run: str) -> str:
     return f"_summary-{run}.json"
+
+
+def _is_written_by(name: str, run: str) -> bool:
+    """Whether a file of a folder of unpublished results belongs to its run."""
+    if _checked_by(name) in (_list(run), _summary(run)):
+        return True
+    start = next((f"{kind}/run={run}/" for kind in (SCORED, REJECTED) if name.startswith(kind)), "")
+    return bool(start and name.startswith(start) and _WRITTEN.fullmatch(name[len(start) :]))
 
 
 def _checked_by(name: str) -> str:

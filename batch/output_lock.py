@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 
 from churn_model.errors import BatchError
+from churn_model.file_lock import open_locked
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,14 @@ class OutputLock:
         folder, name = os.path.split(output)
         file = os.path.join(folder, f".{name}.churn-score-lock")
         while True:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_open_file(file, descriptor):
-                    return cls(file, descriptor)
+                descriptor = open_locked(file, wait=False)
             except BlockingIOError:
-                os.close(descriptor)
                 raise BatchError(
                     f"{output}: another run is writing to it; wait until that run has ended"
                 ) from None
-            except BaseException:
-                os.close(descriptor)
-                raise
+            if _is_open_file(file, descriptor):
+                return cls(file, descriptor)
             os.close(descriptor)  # the run that held the lock has just removed the file
 
     def release(self) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.dataset as ds
 from pyarrow.fs import FileSelector, FileSystem, LocalFileSystem
 
+from batch.csv_files import CsvFile, check_same_header
+from batch.file_names import check_names
 from batch.job import Job
 from batch.partitions import folder_values
-from batch.row_checker import CORRUPT, LINE, as_text
-from churn_model.errors import TableError
+from batch.row_checker import LINE
+from churn_model.errors import TableError, first_line
 
 ROWS = 131_072
 """Rows per batch: enough to make the cost of a batch negligible, few enough for the cache."""
@@ -38,6 +40,7 @@ def folder_columns(job: Job) -> tuple[str, ...]:
 
     Raises TableError if files of the input are in folders that name other columns.
     """
+    check_names(job.source)
     if not Path(job.source).exists() and "://" not in job.source:
         raise TableError(f"{job.source}: no such file or folder; check --input")
     names = {tuple(_folder_values(job.source, file)): file for file in _files(job.source)}
@@ -51,18 +54,23 @@ def folder_columns(job: Job) -> tuple[str, ...]:
 
 
 def _files(source: str) -> list[str]:
-    """The files of an input that readers do not ignore."""
-    remote = "://" in source
+    """The files of an input that readers do not ignore, in the order of their names."""
     try:
-        system, path = FileSystem.from_uri(source) if remote else (LocalFileSystem(), source)
+        system, path = _system(source)
         if system.get_file_info(path).is_file:
             return [path]
         found = system.get_file_info(FileSelector(path, recursive=True))
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{source}: cannot be read ({_first_line(error)})") from None
+        raise TableError(f"{source}: cannot be read ({first_line(error)})") from None
     below = len(path.rstrip("/")) + 1
-    files = (info.path for info in found if info.is_file)
+    files = sorted(info.path for info in found if info.is_file)
     return [file for file in files if not _IGNORED.search(file[below:])]
+
+
+def _system(source: str) -> tuple[FileSystem, str]:
+    """The file system of an input, and its path there."""
+    found: tuple[FileSystem, str] = (LocalFileSystem(), source)
+    return FileSystem.from_uri(source) if "://" in source else found
 
 
 def _folder_values(source: str, file: str) -> dict[str, str | None]:
@@ -86,128 +94,134 @@ def _with_folders(batch: pa.RecordBatch, values: dict[str, str | None]) -> pa.Re
 
 
 def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
-    dataset = _dataset(job.source, "parquet")
-    for fragment in _fragments(job.source, "parquet", dataset):
+    fragments = _fragments(job.source)
+    schema = _common_schema(fragments)
+    for fragment in fragments:
         values = _folder_values(job.source, fragment.path)
-        for batch in _batches(fragment, "parquet", dataset.schema):
+        for batch in _batches(fragment, schema):
             if batch.num_rows:
                 yield _with_folders(batch, values)
 
 
 def _csv(job: Job) -> Iterator[pa.RecordBatch]:
-    """All columns as bytes, because inferred types and encodings could change cells."""
-    descriptor = job.checker.descriptor.csv
-    uneven: deque[str] = deque()  # pyarrow parses in several threads; each operation is atomic
-
-    def collect_uneven(row: pyarrow.csv.InvalidRow) -> str:
-        uneven.append(row.text)
-        return "skip"
-
-    encoding = descriptor.encoding.lower().replace("utf-8-sig", "utf8").replace("utf-8", "utf8")
-    options: Any = {
-        "parse_options": pyarrow.csv.ParseOptions(
-            delimiter=descriptor.separator,
-            newlines_in_values=True,
-            invalid_row_handler=collect_uneven,
-        ),
-        "read_options": pyarrow.csv.ReadOptions(encoding=encoding),
-    }
-    names = _dataset(job.source, ds.CsvFileFormat(**options)).schema.names
-    check_reserved(job.source, names)
-    conversion = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.binary()),
-        strings_can_be_null=False,
-        null_values=[],
-        check_utf8=False,
-    )
-    dataset = _dataset(job.source, ds.CsvFileFormat(**options, convert_options=conversion))
-    uneven.clear()  # opening the dataset, done twice above, parses the first rows
-    schema = pa.schema([(name, pa.string()) for name in dataset.schema.names])
-    for fragment in _fragments(job.source, "csv", dataset):
-        values = _folder_values(job.source, fragment.path)
-        for batch in _batches(fragment, "csv", dataset.schema):
-            for rows in _with_uneven(_decoded(batch, schema), _taken(uneven)):
-                yield _with_folders(rows, values)
-        nothing = pa.RecordBatch.from_pylist([], schema=schema)
-        for rows in _with_uneven(nothing, _taken(uneven)):
-            yield _with_folders(rows, values)
+    """All columns as strings, because inferred types could change cells."""
+    first: CsvFile | None = None
+    names: list[str] = []
+    for path in _files(job.source):
+        file = CsvFile(path, job.checker.descriptor.csv)
+        with _stream(job.source, path, "csv") as stream:
+            header = file.header(stream)
+        if not header:
+            continue
+        if first is None:
+            first, names = file, header
+        check_same_header(first.name, names, path, header)
+        values = _folder_values(job.source, path)
+        with _stream(job.source, path, "csv") as stream:
+            for batch in file.batches(stream, names):
+                yield _with_folders(batch, values)
+    if first is None:
+        raise TableError(f"{job.source}: contains no csv file with a header; check --input")
 
 
-def check_reserved(source: str, names: Sequence[str]) -> None:
-    """Raise TableError for a CSV table with the column in which corrupt rows are kept."""
-    if CORRUPT in names:
-        raise TableError(f"{source}: column {CORRUPT!r} is reserved for corrupt rows; rename it")
-
-
-def _taken(rows: deque[str]) -> list[str]:
-    """Remove the rows that are there, while other threads may add more."""
-    return [rows.popleft() for _ in range(len(rows))]
-
-
-def _decoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Bytes as strings; invalid bytes become U+FFFD."""
-    arrays = [as_text(column) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _with_uneven(batch: pa.RecordBatch, rows: list[str]) -> Iterator[pa.RecordBatch]:
-    """A batch with the rows appended that have other numbers of cells than the header."""
-    if not batch.num_rows and not rows:
-        return
-    arrays = [pa.concat_arrays([c, pa.nulls(len(rows), c.type)]) for c in batch.columns]
-    whole_rows = pa.nulls(batch.num_rows, pa.string())
-    corrupt = pa.concat_arrays([whole_rows, pa.array(rows, pa.string())])
-    yield pa.RecordBatch.from_arrays([*arrays, corrupt], names=[*batch.schema.names, CORRUPT])
-
-
-def _dataset(source: str, kind: Any) -> ds.Dataset:
+@contextmanager
+def _stream(source: str, file: str, kind: str) -> Iterator[Any]:
+    """A file's bytes; compressed files such as .gz are decompressed."""
     try:
-        return ds.dataset(source, format=kind)
+        with _system(source)[0].open_input_stream(file, compression="detect") as stream:
+            yield stream
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{source}: cannot be read ({_first_line(error)})") from None
+        raise TableError(f"{file}: cannot be read as {kind} ({first_line(error)})") from None
 
 
-def _fragments(source: str, kind: str, dataset: ds.Dataset) -> list[ds.Fragment]:
-    fragments = list(dataset.get_fragments())
+def _fragments(source: str) -> list[ds.Fragment]:
+    """The Parquet files of an input."""
+    try:
+        fragments = list(ds.dataset(source, format="parquet").get_fragments())
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{source}: cannot be read ({first_line(error)})") from None
     if not fragments:
-        raise TableError(f"{source}: contains no {kind} file; check --input and --format")
+        raise TableError(f"{source}: contains no parquet file; check --input and --format")
     return fragments
 
 
-def _batches(fragment: ds.Fragment, kind: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    try:
+def _common_schema(fragments: list[ds.Fragment]) -> pa.Schema:
+    """All columns of some files; a column that a file lacks is null there.
+
+    Numerical types may differ. Raises TableError for other types, which pyarrow would convert.
+    """
+    first, common = fragments[0], _physical_schema(fragments[0])
+    for fragment in fragments[1:]:
+        schema = _physical_schema(fragment)
+        if schema.equals(common):
+            continue
+        try:
+            both = [_without_dictionaries(common), _without_dictionaries(schema)]
+            common = pa.unify_schemas(both, promote_options="permissive")
+        except pa.ArrowException as error:
+            raise TableError(
+                f"{fragment.path}: a column has another type than in {first.path} "
+                f"({first_line(error)}); all files of a table need the same types"
+            ) from None
+    return common
+
+
+def _physical_schema(fragment: ds.Fragment) -> pa.Schema:
+    with _parquet_errors(fragment):
+        schema = fragment.physical_schema
+    return pa.schema([field.with_type(_without_views(field.type)) for field in schema])
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """A type with plain strings and bytes, because pyarrow cannot filter views of them."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        field = kind.value_field
+        return pa.list_(field.with_type(_without_views(field.type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    return kind
+
+
+def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    types = (t.value_type if pa.types.is_dictionary(t) else t for t in schema.types)
+    return pa.schema(list(zip(schema.names, types, strict=True)))
+
+
+def _batches(fragment: ds.Fragment, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    with _parquet_errors(fragment):
         yield from fragment.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
+
+
+@contextmanager
+def _parquet_errors(fragment: ds.Fragment) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         raise TableError(
-            f"{fragment.path}: cannot be read as {kind} ({_first_line(error)})"
+            f"{fragment.path}: cannot be read as parquet ({first_line(error)})"
         ) from None
 
 
 def _lines(job: Job) -> Iterator[pa.RecordBatch]:
-    """JSON lines, one customer per line; .gz and .bz2 files are decompressed."""
-    files = _line_files(job.source)
+    """JSON lines, one customer per line; compressed files such as .gz are decompressed."""
+    files = _files(job.source)
     if not files:
         raise TableError(f"{job.source}: contains no file; check --input")
     for file in files:
-        try:
-            with pa.input_stream(str(file), compression="detect") as stream:
-                yield from _in_batches(stream)
-        except (pa.ArrowException, OSError) as error:
-            raise TableError(f"{file}: cannot be read as json ({_first_line(error)})") from None
-
-
-def _line_files(source: str) -> list[Path]:
-    path = Path(source)
-    if path.is_file():
-        return [path]
-    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    return [path / name for name in names if not _IGNORED.search(name)]
+        with _stream(job.source, file, "json") as stream:
+            yield from _in_batches(stream)
 
 
 def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
     unfinished: list[bytes] = []  # the blocks of a line whose end has not been read
+    byte_order_mark = codecs.BOM_UTF8
     while True:
         block: bytes = stream.read(1 << 23)
+        block, byte_order_mark = block.removeprefix(byte_order_mark), b""
         first, *others = block.split(b"\n")
         unfinished.append(first)
         if block and not others:
@@ -219,7 +233,3 @@ def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
             yield pa.RecordBatch.from_pydict({LINE: pa.array(lines, pa.binary())})
         if not block:
             return
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

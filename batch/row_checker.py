@@ -17,10 +17,11 @@ from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.suggestions import did_you_mean
+from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.texts import check_texts, read_numbers
-from churn_model.tables.typed import plain, to_series
-from churn_model.validation import Checked, check_frame, check_records
+from churn_model.tables.typed import formatted_texts, plain, to_series
+from churn_model.validation import Checked, check_records
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.rules import Rule
 
@@ -137,10 +138,11 @@ class RowChecker:
         """The source's columns of the schema's fields: field -> column.
 
         Blanks and a byte-order mark around the names are ignored. Raises TableError for a required
-        field without a column, and for a duplicate column.
+        field without a column, for a duplicate column, and for the columns of rejected rows.
         """
         if self.form == "lines":
             return {}
+        self._check_reserved(names)
         names = [name for name in names if name != CORRUPT]
         by_plain_name: dict[str, list[str]] = {}
         for name in names:
@@ -162,6 +164,14 @@ class RowChecker:
                 raise self._missing_column(column, wanted, names)
         return columns
 
+    def _check_reserved(self, names: Sequence[str]) -> None:
+        for name in (ERROR, RULES):
+            if name in names:
+                raise TableError(
+                    f"{self.source}: column {name!r} is reserved for the reasons of rejected rows; "
+                    "rename it"
+                )
+
     def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
         return TableError(
             f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
@@ -174,21 +184,19 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
-        arrays = {field: _plain(batch.column(name)) for field, name in names.items()}
+        arrays = {field: plain_strings(batch.column(name)) for field, name in names.items()}
         typed: dict[str, pd.Series[Any]] = {}
         if self.form == "typed":
             fields = [field for field, name in names.items() if name not in self.folders]
             typed = {field: to_series(arrays[field]) for field in fields}
-        if typed and len(typed) == len(arrays):
-            checked = check_frame(pd.DataFrame(typed), self.schema)
-        else:
-            kinds = {column.name: column.kind for column in self.schema}
-            cells = {
-                field: self._cells(kinds[field], array)
-                for field, array in arrays.items()
-                if field not in typed
-            }
-            checked, _ = check_texts(cells, self.schema, self.descriptor, typed)
+        cells = {
+            column.name: self._cells(column, arrays[column.name])
+            for column in self.schema
+            if column.name in arrays and column.name not in typed
+        }
+        texts = formatted_texts(typed, self.schema, self.descriptor)
+        typed = {field: values for field, values in typed.items() if field not in texts}
+        checked, _ = check_texts({**cells, **texts}, self.schema, self.descriptor, typed)
         checked = self._reject_undecoded(checked, batch, names)
         if CORRUPT in batch.schema.names and self.form == "text":
             uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
@@ -211,11 +219,11 @@ class RowChecker:
             checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
         return checked
 
-    def _cells(self, kind: Kind, array: pa.Array) -> pd.Series[Any]:
+    def _cells(self, column: Column, array: pa.Array) -> pd.Series[Any]:
         """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
         texts = as_text(array)
-        if kind in ("integer", "number"):
-            numbers = read_numbers(texts, self.descriptor)
+        if column.kind in NUMERICAL:
+            numbers = read_numbers(texts, CellFormat.of(column, self.descriptor))
             if numbers is not None:
                 return pd.Series(numbers)
         return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
@@ -306,8 +314,8 @@ def _checked_rows(
     return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
 
 
-def _plain(array: pa.Array) -> pa.Array:
-    """A plain column with valid strings."""
+def plain_strings(array: pa.Array) -> pa.Array:
+    """A column (n,) of any type as a plain one, with U+FFFD for invalid UTF-8 in strings."""
     array = plain(array)
     return as_text(array.cast(pa.large_binary())) if _is_undecoded(array) else array
 

@@ -11,7 +11,6 @@ from batch.options import Format, ScoreOptions
 from batch.progress import stage
 from batch.row_checker import CORRUPT, RULES, Form, RowChecker
 from churn_model.errors import BatchError
-from churn_model.schema import RecordSchema
 from churn_model.schema.column import OUTPUT_COLUMNS
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.descriptor import TableDescriptor, load_descriptor
@@ -48,7 +47,7 @@ def score_table(options: ScoreOptions) -> dict[str, Any]:
 
 def _job(options: ScoreOptions, version: LoadedVersion) -> Job:
     schema = version.scorer.schema
-    descriptor = _descriptor(options, schema)
+    descriptor = _descriptor(options, version)
     started = datetime.now(timezone.utc)
     return Job(
         version=version,
@@ -65,10 +64,13 @@ def _job(options: ScoreOptions, version: LoadedVersion) -> Job:
     )
 
 
-def _descriptor(options: ScoreOptions, schema: RecordSchema) -> TableDescriptor:
+def _descriptor(options: ScoreOptions, version: LoadedVersion) -> TableDescriptor:
+    """The table's descriptor; cells are written as in training where ``--columns`` is silent."""
+    trained = version.table()
     if options.columns is None:
-        return TableDescriptor.plain(schema)
-    return load_descriptor(options.columns, TableDescriptor, schema)
+        return trained
+    given = load_descriptor(options.columns, TableDescriptor, version.scorer.schema)
+    return given.with_cells_of(trained)
 
 
 def _expected_profit(job: Job) -> list[str]:

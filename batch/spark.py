@@ -19,8 +19,9 @@ from batch.output_folder import OutputFolder
 from batch.partitions import as_partition_texts
 from batch.progress import polled
 from batch.row_checker import CORRUPT, ERROR, LINE, RULES, as_text
+from batch.spark_columns import column_of
 from batch.spark_errors import one_line_errors
-from batch.spark_files import column_of, read, rejected_rules, write, written_rows
+from batch.spark_files import read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
 from batch.stores import LocalStore
@@ -152,7 +153,6 @@ def _valid(job: Job, raw: DataFrame) -> DataFrame:
 def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The invalid rows, unchanged, and why each was rejected."""
     checker = job.checker
-    names = [name for name in raw.columns if name not in (ERROR, RULES)]
     texts = job.text_partitions
 
     def keep_rejected(rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -166,12 +166,11 @@ def _rejected(job: Job, raw: DataFrame) -> DataFrame:
         rows = rows.append_column(RULES, checked_rows.rules)
         return rows.filter(pc.invert(checked_rows.valid))
 
-    return _map_batches(keep_rejected, raw, names, _rejected_schema(job, raw))
+    return _map_batches(keep_rejected, raw, raw.columns, _rejected_schema(job, raw))
 
 
 def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
-    fields = [field for field in raw.schema.fields if field.name not in (ERROR, RULES)]
-    fields += [StructField(name, StringType()) for name in (ERROR, RULES)]
+    fields = [*raw.schema.fields, *(StructField(name, StringType()) for name in (ERROR, RULES))]
     texts = (*job.text_partitions, *([LINE] if job.checker.form == "lines" else []))
     return StructType([StructField(f.name, StringType()) if f.name in texts else f for f in fields])
 

@@ -8,13 +8,19 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
+from batch.file_names import check_names
 from batch.job import Job
-from batch.reading import check_reserved
-from batch.row_checker import CORRUPT, LINE, RULES
+from batch.row_checker import LINE, RULES
+from batch.spark_columns import column_of, folder_columns, read_lines
+from batch.spark_csv import QUOTES, read_csv
 
-_QUOTES = {"quote": '"', "escape": '"', "multiLine": "true"}
+_TIMES = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+"""Times in text with their microseconds, which Spark cuts off."""
 
 
 def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
@@ -24,15 +30,18 @@ def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
     """
     if job.source_format == "table":
         return spark.table(job.source), ()
+    check_names(job.source)
     with _untyped_folders(spark):
         if job.source_format == "json":
-            lines = spark.read.option("lineSep", "\n").text(job.source)
+            lines = read_lines(spark, job.source)
             filled = lines.where(F.col(LINE).rlike(r"\S"))  # of bytes, which need not be UTF-8
-            return filled.select(F.col(LINE).cast("binary").alias(LINE)), _folder_columns(lines)
+            folders = folder_columns(spark.read.text(job.source))
+            return filled.select(F.col(LINE).cast("binary").alias(LINE)), folders
         if job.source_format == "parquet":
-            rows = spark.read.parquet(job.source)
-            return rows, _folder_columns(rows)
-        return _read_csv(spark, job)
+            # without the option, Spark reads only the columns that one of the files has
+            rows = spark.read.option("mergeSchema", "true").parquet(job.source)
+            return rows, folder_columns(rows)
+        return read_csv(spark, job.source, job.checker.descriptor.csv)
 
 
 @contextmanager
@@ -47,49 +56,27 @@ def _untyped_folders(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(option, str(before))
 
 
-def _folder_columns(rows: DataFrame) -> tuple[str, ...]:
-    plan: Any = rows._jdf.queryExecution().analyzed()
-    return tuple(plan.relation().partitionSchema().fieldNames())
-
-
-def _read_csv(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
-    descriptor = job.checker.descriptor.csv
-    encoding = descriptor.encoding.lower().replace("utf-8-sig", "utf-8")
-    reader = spark.read.options(
-        sep=descriptor.separator, encoding=encoding, header="true", inferSchema="false", **_QUOTES
-    )
-    plain = reader.csv(job.source)
-    names, folders = plain.columns, _folder_columns(plain)
-    check_reserved(job.source, names)
-    schema = StructType()
-    for name in (*names, CORRUPT):
-        schema = schema.add(name, StringType())
-    reader = reader.options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, nullValue="")
-    rows = reader.schema(schema).csv(job.source)
-    intact, empty = F.col(CORRUPT).isNull(), F.lit("")  # Spark reads an empty cell as null
-    cells = (
-        column_of(name)
-        if name in folders
-        else F.when(intact, F.coalesce(column_of(name), empty)).alias(name)
-        for name in names
-    )
-    return rows.select(*cells, CORRUPT), folders
-
-
 def write(frame: DataFrame, job: Job, target: str) -> None:
     """Write rows to a folder or table."""
     kind = job.target_format
-    if kind == "csv" and "reasons" in frame.columns:
-        frame = frame.withColumn("reasons", F.to_json("reasons"))
+    if kind == "csv":
+        frame = frame.select(*(_csv_cell(field) for field in frame.schema.fields))
     writer = frame.write.mode("error")
     if job.partition_by:
         writer = writer.partitionBy(*job.partition_by)
     if kind == "table":
         writer.saveAsTable(target)
     elif kind == "csv":
-        writer.options(header="true", quote='"', escape='"').csv(target)
+        writer.options(header="true", quote='"', escape='"', **_TIMES).csv(target)
     else:
-        writer.format(kind).save(target)
+        writer.options(**_TIMES).format(kind).save(target)
+
+
+def _csv_cell(field: StructField) -> Any:
+    column = column_of(field.name)
+    if field.name == "reasons":
+        return F.to_json(column).alias(field.name)
+    return F.base64(column).alias(field.name) if field.dataType == BinaryType() else column
 
 
 def written_rows(spark: SparkSession, job: Job, target: str, schema: StructType) -> DataFrame:
@@ -102,7 +89,7 @@ def written_rows(spark: SparkSession, job: Job, target: str, schema: StructType)
         columns = [StructField(field.name, StringType()) for field in columns]
     reader = spark.read.schema(StructType(columns)).option("recursiveFileLookup", "true")
     if kind == "csv":
-        reader = reader.options(header="true", **_QUOTES)
+        reader = reader.options(header="true", **QUOTES)
     return reader.format(kind).load(target)
 
 
@@ -113,8 +100,3 @@ def rejected_rules(
     rows = written_rows(spark, job, target, schema)
     rules = rows.select(F.explode(F.split(RULES, ";")).alias("rule")).groupBy("rule").count()
     return {row["rule"]: row["count"] for row in rules.collect()}
-
-
-def column_of(name: str) -> Any:
-    """A column whose name may contain any characters."""
-    return F.col("`" + name.replace("`", "``") + "`")

@@ -36,6 +36,7 @@ def session(master: str | None) -> SparkSession:
         if spark.conf.get(name) == default:
             spark.conf.set(name, larger)
     spark.conf.set("spark.sql.caseSensitive", "true")
+    spark.conf.set("spark.sql.legacy.javaCharsets", "true")  # CSV in cp1252, for example
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     _send_code(spark)
     return spark

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from batch.file_names import is_utf8_name
 from batch.output_lock import OutputLock
 from churn_model.errors import BatchError
 
@@ -63,7 +64,10 @@ class LocalStore:
         path = name.removeprefix("file://") if name.startswith("file:///") else name
         if "://" in path:
             raise BatchError(f"{name}: --engine local writes only to files of this machine")
-        return os.path.realpath(path)
+        path = os.path.realpath(path)
+        if not is_utf8_name(path):
+            raise BatchError(f"{path!a}: the name is not valid UTF-8; choose another --output")
+        return path
 
     def lock(self, output: str) -> OutputLock:
         """Lock an output for this process. Raises BatchError if another run has locked it."""

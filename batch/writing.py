@@ -14,7 +14,8 @@ import pyarrow.parquet
 
 from batch.options import Format
 from batch.partitions import as_partition_texts, folder_name
-from churn_model.errors import BatchError
+from batch.text_values import csv_cells, json_lines
+from churn_model.errors import BatchError, first_line
 
 _FLUSH_BYTES = 1 << 24
 
@@ -63,10 +64,10 @@ class Writer:
         for folder, part in _partitions(table, self.folder, self.partition_by):
             try:
                 write(part, folder / f"part-{self._files:05d}.{suffix}")
-            except pa.ArrowException as error:
+            except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:
                 raise BatchError(
-                    f"--output-format {self.kind} cannot hold these columns ({error}); choose "
-                    "another format"
+                    f"--output-format {self.kind} cannot hold these columns "
+                    f"({first_line(error)}); choose another format"
                 ) from None
             self.rows += part.num_rows
         self._files += 1
@@ -81,13 +82,13 @@ def _write_csv(table: pa.Table, file: Path) -> None:
         index = table.schema.get_field_index("reasons")
         texts = [orjson.dumps(row).decode() for row in table.column(index).to_pylist()]
         table = table.set_column(index, "reasons", pa.array(texts, pa.string()))
-    pyarrow.csv.write_csv(table, file)
+    pyarrow.csv.write_csv(csv_cells(table), file)
 
 
 def _write_lines(table: pa.Table, file: Path) -> None:
     with open(file, "wb") as out:
         for batch in table.to_batches(10_000):
-            out.writelines(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())
+            out.writelines(json_lines(batch))
 
 
 def _partitions(

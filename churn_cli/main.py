@@ -25,6 +25,9 @@ COMMANDS = {
     "promote": Command(
         "training.promote", "compare the challenger with the champion, and promote it or roll back"
     ),
+    "recalibrate": Command(
+        "training.recalibrate", "correct the champion's probabilities by fresh labels"
+    ),
     "serve": Command("serving.serve", "serve a registered model over HTTP"),
     "keys": Command("serving.keys", "create an API key for the server"),
     "score": Command("batch.score", "score a whole table, with Spark or on one machine"),

@@ -8,3 +8,6 @@ CHAMPION_URI = f"models:/{MODEL_NAME}@{CHAMPION}"
 DATA_TAG = "data"
 SIMULATED = "simulated"
 """The tag ``data: simulated`` marks a version trained on simulated customers, a placeholder."""
+
+CELLS = "cells"
+"""The key of a model's metadata that says how the cells of its training table are written."""

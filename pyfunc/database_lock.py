@@ -11,10 +11,7 @@ from pathlib import Path
 
 import mlflow
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from churn_model.file_lock import SUPPORTED, locked
 
 _SQLITE = "sqlite:///"
 
@@ -27,14 +24,10 @@ def database_lock() -> Iterator[None]:
     prevent it.
     """
     uri = mlflow.get_tracking_uri()
-    if fcntl is None or not uri.startswith(_SQLITE):
+    if not SUPPORTED or not uri.startswith(_SQLITE):
         yield
         return
     path = os.path.realpath(uri.removeprefix(_SQLITE).partition("?")[0])
     name = f"churn-{hashlib.sha256(path.encode()).hexdigest()[:16]}.lock"
-    handle = os.open(Path(tempfile.gettempdir(), name), os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # ends with the process
+    with locked(Path(tempfile.gettempdir(), name)):
         yield
-    finally:
-        os.close(handle)

@@ -10,9 +10,12 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.models import Model
 from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
+from pydantic import ValidationError
 
+from churn_model.errors import SchemaError, first_validation_error
 from churn_model.scoring import Scorer
-from pyfunc import DATA_TAG, SIMULATED
+from churn_model.tables.descriptor import TableDescriptor
+from pyfunc import CELLS, DATA_TAG, SIMULATED
 from pyfunc.deadline import with_deadline
 from pyfunc.environment import no_progress_bar
 from pyfunc.model import SCHEMA, SCORECARD
@@ -41,6 +44,23 @@ class LoadedVersion:
     def is_simulated(self) -> bool:
         """Whether it was trained on simulated customers, so that it is only a placeholder."""
         return bool((self.mlflow_model.metadata or {}).get(DATA_TAG) == SIMULATED)
+
+    def table(self) -> TableDescriptor:
+        """The descriptor of a table with the fields' names, and cells written as in training.
+
+        Raises SchemaError for a model whose metadata cannot be read.
+        """
+        plain = TableDescriptor.plain(self.scorer.schema)
+        cells = (self.mlflow_model.metadata or {}).get(CELLS)
+        if cells is None:  # simulated customers, or a version from before cells were recorded
+            return plain
+        try:
+            return TableDescriptor.model_validate({**cells, "columns": plain.columns})
+        except (ValidationError, TypeError) as error:
+            reason = (
+                first_validation_error(error) if isinstance(error, ValidationError) else str(error)
+            )
+            raise SchemaError(f"the model's metadata {CELLS!r} is invalid: {reason}") from None
 
 
 def name_and_alias(uri: str) -> tuple[str | None, str | None]:

@@ -19,7 +19,8 @@ import pyfunc
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
-from pyfunc import DATA_TAG, SIMULATED
+from churn_model.tables.descriptor import TableDescriptor
+from pyfunc import CELLS, DATA_TAG, SIMULATED
 from pyfunc.code_paths import copy_code, package_folder
 from pyfunc.environment import no_progress_bar
 from pyfunc.input_example import cast_to_signature
@@ -32,13 +33,18 @@ REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic")
 
 
 def log_model(
-    scorecard: Scorecard, schema: RecordSchema, example: pd.DataFrame, *, simulated: bool = False
+    scorecard: Scorecard,
+    schema: RecordSchema,
+    example: pd.DataFrame,
+    *,
+    simulated: bool = False,
+    descriptor: TableDescriptor | None = None,
 ) -> ModelInfo:
     """Log the model to the active run.
 
     ``example``: a few valid customers. ``simulated``: whether the model was trained on simulated
-    customers. Raises RegistryError if MLflow stored no signature, because its server would then
-    accept any input.
+    customers. ``descriptor``: of the training table; it says how cells are written. Raises
+    RegistryError if MLflow stored no signature, because its server would then accept any input.
     """
     with readable_errors(), tempfile.TemporaryDirectory() as folder, _without_noise():
         info: ModelInfo = mlflow.pyfunc.log_model(
@@ -49,7 +55,7 @@ def log_model(
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             signature=signature(schema, campaign=scorecard.campaign is not None),
             input_example=cast_to_signature(example, schema),
-            metadata=_metadata(schema, simulated),
+            metadata=_metadata(schema, simulated, descriptor),
         )
     if info.signature is None:
         raise RegistryError("MLflow logged the model without its signature; nothing is registered")
@@ -64,9 +70,15 @@ def _write_artifacts(scorecard: Scorecard, schema: RecordSchema, folder: Path) -
     return {name: str(path) for name, path in paths.items()}
 
 
-def _metadata(schema: RecordSchema, simulated: bool) -> dict[str, Any]:
+def _metadata(
+    schema: RecordSchema, simulated: bool, descriptor: TableDescriptor | None
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {"record_schema": schema.to_json_schema()}
-    return metadata | {DATA_TAG: SIMULATED} if simulated else metadata
+    if simulated:
+        metadata[DATA_TAG] = SIMULATED
+    if descriptor is not None:
+        metadata[CELLS] = descriptor.cells()
+    return metadata
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from serving.http.logs import configure
 from serving.http.metrics import FOLDER_VARIABLE, Metrics
 from serving.http.middleware import (
     ApiKeyMiddleware,
-    ConcurrencyLimitMiddleware,
     RequestContextMiddleware,
     RootPathMiddleware,
 )
@@ -39,7 +38,6 @@ from serving.shared_version import SharedVersion
 _logger = logging.getLogger("serving")
 
 _PROBES = ("/ping", "/health")
-_SCORING = ("/predict/single", "/predict", "/invocations")
 _PUBLIC = {
     "docs": ("/openapi.json",),
     "version": ("/version",),
@@ -78,13 +76,13 @@ def create_app(
         settings.rate_limit_rows,
         settings.rate_limit_storage,
         settings.rate_limit_unauthorized,
+        settings.timeout,
     )
     keys = ReloadedKeys(settings.keys_file, settings.keys)
     docs = Docs(keys=bool(keys.current), root_path=settings.root_path)
     budget = BodyBudget(settings.max_bodies)
     body_reader = RequestBodyReader(settings.timeout, budget)
     app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
-    app = ConcurrencyLimitMiddleware(app, capacity, _SCORING)
     if settings.rate_limit:
         app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_PROBES)
     if keys.current:

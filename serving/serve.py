@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from churn_model.errors import ChurnError, InvalidParameter
+from churn_model.errors import ChurnError, InvalidParameter, first_line
 from churn_model.extras import require_extra
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None, prog: str = "churn serve") -> int:
         with _bound_socket(settings) as listener:
             return _run(settings, listener)
     except ChurnError as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"error: {first_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -14,6 +14,7 @@ from churn_model.errors import ChurnError, InvalidRecords, RegistryError, Schema
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
+from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import loaded_version
 from serving.daemon_thread import run_in_daemon_thread
 from serving.shared_version import SharedVersion
@@ -32,6 +33,7 @@ class ServedModel:
     """A model version that is ready to score.
 
     ``is_simulated``: the version was trained on simulated customers, and is only a placeholder.
+    ``table``: how the cells of CSV and Parquet are written; None for the usual way.
     """
 
     name: str | None
@@ -40,6 +42,7 @@ class ServedModel:
     loaded_at: str
     scorer: Scorer
     is_simulated: bool = False
+    table: TableDescriptor | None = None
 
     def info(self) -> dict[str, Any]:
         """The model's part of the reply of ``/health``."""
@@ -67,6 +70,7 @@ def load_model(uri: str, version: str | None = None) -> ServedModel:
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
         read.scorer,
         read.is_simulated,
+        read.table(),
     )
 
 

@@ -23,9 +23,13 @@ from serving.app import SETTINGS_VARIABLE, create_app, worker
 from serving.http.connections import ConnectionLimits, ConnectionWatch
 from serving.http.metrics import FOLDER_VARIABLE
 from serving.http.protocol import LimitedHttpProtocol
+from serving.http.tls import ServerConfig
 from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
 from serving.shared_version import SharedVersion
+
+_IDLE_SECONDS = 75.0
+"""Longer than proxies usually keep an unused connection, so that they close it first."""
 
 _OTHER_FILES = 64
 """Open files that a worker needs besides its connections."""
@@ -51,7 +55,7 @@ def _run_here(settings: Settings, listener: socket.socket) -> None:
     # uvicorn raises the signal that ended it again after shutdown, which would change the exit code
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(uvicorn.Config(app, **uvicorn_options(settings))).run(sockets=[listener])
+    uvicorn.Server(ServerConfig(app, **uvicorn_options(settings))).run(sockets=[listener])
 
 
 def _run_workers(settings: Settings, listener: socket.socket) -> None:
@@ -60,7 +64,7 @@ def _run_workers(settings: Settings, listener: socket.socket) -> None:
     if not settings.wait_for_model:  # a model that cannot be loaded is reported once, here
         first = load_model(settings.model_uri)
     os.environ[SETTINGS_VARIABLE] = settings.model_dump_json()
-    config = uvicorn.Config(
+    config = ServerConfig(
         f"{worker.__module__}:{worker.__name__}",
         factory=True,
         workers=settings.workers,
@@ -87,7 +91,7 @@ def _shared_folder() -> Iterator[Path]:
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
-    """The arguments of ``uvicorn.Config``."""
+    """The arguments of ``ServerConfig``."""
     return {
         "loop": "uvloop",
         "http": partial(LimitedHttpProtocol, watch=ConnectionWatch(_connection_limits(settings))),
@@ -98,7 +102,6 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "server_header": False,
         "date_header": True,
         "backlog": 2048,
-        "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": int(settings.grace),
         "proxy_headers": bool(settings.forwarded_allow_ips),
         "forwarded_allow_ips": settings.forwarded_allow_ips,
@@ -113,10 +116,14 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 def _connection_limits(settings: Settings) -> ConnectionLimits:
     """The limits of connections; there are never more than the process may open files."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = settings.max_connections
+    if files != resource.RLIM_INFINITY:  # which is -1
+        count = max(1, min(count, files - _OTHER_FILES))
     return ConnectionLimits(
-        count=max(1, min(settings.max_connections, files - _OTHER_FILES)),
+        count=count,
         head_bytes=settings.max_headers,
         head_seconds=settings.header_timeout,
+        idle_seconds=_IDLE_SECONDS,
         write_seconds=settings.write_timeout,
         unread_bytes=settings.max_unread,
     )

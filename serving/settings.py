@@ -20,7 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from churn_model.errors import InvalidParameter
+from churn_model.errors import InvalidParameter, first_line
 from churn_model.suggestions import did_you_mean
 from pyfunc import CHAMPION_URI
 
@@ -40,7 +40,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """All settings of the server; ``docs/operating.md`` lists them in a table."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     model_uri: str = Field(CHAMPION_URI, description="URI of the model to serve")
     host: str = Field("127.0.0.1", description="Address to bind")
@@ -230,7 +232,7 @@ def read_settings(arguments: list[str] | None = None, prog: str = "churn serve")
         raise InvalidParameter(_describe(error)) from None
     except ValueError as error:  # the file is not valid TOML
         file = os.environ[f"{PREFIX}CONFIG"]
-        raise InvalidParameter(f"{file}: {str(error).splitlines()[0]}") from None
+        raise InvalidParameter(f"{file}: {first_line(error)}") from None
 
 
 def _describe(error: ValidationError) -> str:

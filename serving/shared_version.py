@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from churn_model.file_lock import locked
 
 
 class SharedVersion:
@@ -33,20 +31,10 @@ class SharedVersion:
 
     def replace(self, current: str | None, new: str) -> bool:
         """Agree on a new version, unless another worker has replaced ``current`` already."""
-        with self._locked():
+        with locked(self._file.with_suffix(".lock"), mode=0o600):
             if self.read() != current:
                 return False
             partial = self._file.with_suffix(".partial")
             partial.write_text(new, encoding="utf-8")
             partial.replace(self._file)
             return True
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process at a time; the lock ends with the process."""
-        handle = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)

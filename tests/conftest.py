@@ -15,6 +15,7 @@ from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from churn_model.scoring.campaign import Campaign
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
+from tests.customers import CUSTOMER
 
 # how long an example takes says more of the machine than of the code
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +25,7 @@ _SPARK = (
     "tests/integration/batch/",
     "tests/integration/test_campaign.py",
     "tests/integration/test_telco.py",
+    "tests/integration/test_your_data.py",
 )
 
 
@@ -39,7 +41,12 @@ class _WholeFiles(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)  # also without pytest-xdist
 def pytest_xdist_make_scheduler(config, log):
-    """How tests are distributed over several workers (``pytest -n 2``)."""
+    """How tests are distributed over several workers (``pytest -n 2``).
+
+    Files keep their order: first the integration tests, last the many short unit tests, which keep
+    all workers busy to the end.
+    """
+    config.option.loadscopereorder = False
     return _WholeFiles(config, log)
 
 
@@ -92,10 +99,4 @@ def campaign_scorer(scorecard: Scorecard) -> Scorer:
 @pytest.fixture
 def customer() -> dict[str, object]:
     """One valid customer."""
-    return {
-        "customer_id": "C1",
-        "age": 42,
-        "tenure": 12,
-        "monthly_charges": 70.5,
-        "total_charges": 846.0,
-    }
+    return dict(CUSTOMER)

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    print(proposal.summary(), file=sys.stderr)
+    print(f"{proposal.target}\n{proposal.summary()}", file=sys.stderr)
     print(json.dumps(_without_int64_bounds(proposal.schema), indent=1, ensure_ascii=False))
     return 0
 

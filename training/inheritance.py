@@ -6,22 +6,26 @@ fewer customers than the champion without anybody having asked for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from churn_model.errors import ChurnError
 from churn_model.schema import RecordSchema
 from churn_model.scoring.campaign import Campaign
-from pyfunc.loaded_version import LoadedVersion, read_version
-from pyfunc.registry import check_reachable, version_of_alias
+from pyfunc.loaded_version import LoadedVersion
 from training.decision import DEFAULT_THRESHOLD, DecisionPlan, numerical_features
 from training.options import TrainOptions
 
 _OPT_OUT = "(--campaign none: nothing is)"
 
 
-def decision_plan(options: TrainOptions, schema: RecordSchema) -> DecisionPlan:
+def decision_plan(
+    options: TrainOptions,
+    schema: RecordSchema,
+    champion: Callable[[], LoadedVersion | None],
+) -> DecisionPlan:
     """What the user wants, completed with what the champion has.
 
+    ``champion``: reads the champion; None if there is none of real customers.
     Nothing is taken over by a version of simulated customers, from a champion of such customers,
     with the flags of an offer, or with ``--campaign none``.
     """
@@ -33,24 +37,8 @@ def decision_plan(options: TrainOptions, schema: RecordSchema) -> DecisionPlan:
     )
     if options.offer is not None or options.campaign == "none" or options.data is None:
         return plan
-    check_reachable()
-    try:
-        champion = _champion(options.name)
-    except ChurnError as error:
-        return replace(
-            plan,
-            inherited=f"nothing is taken over from the champion, which cannot be read: {error}",
-        )
-    return plan if champion is None else _inherit(plan, options, schema, champion)
-
-
-def _champion(name: str) -> LoadedVersion | None:
-    """The champion if it was trained on real customers."""
-    version = version_of_alias(name)
-    if version is None:
-        return None
-    champion = read_version(f"models:/{name}/{version}")
-    return None if champion.is_simulated else champion
+    version = champion()
+    return plan if version is None else _inherit(plan, options, schema, version)
 
 
 def _inherit(

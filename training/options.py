@@ -10,6 +10,9 @@ from typing import Literal
 from churn_model.errors import TrainingError
 from churn_model.offer import Offer
 
+INFER = "infer"
+"""The value of ``--schema`` that infers a schema without regard to the champion's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
@@ -19,6 +22,8 @@ class ColumnOptions:
     rows were observed, or the column with each row's day; the ages of dates are computed on it.
     ``window``: the days after the observation that the label covers; 0 if labels are final.
     ``known_until``: the day up to which churn is recorded; None for the last observation date.
+    ``missing``: ``column=value`` for each value that means missing. ``format``: ``column=format``
+    for numbers and dates.
     """
 
     id: str = ""
@@ -27,6 +32,8 @@ class ColumnOptions:
     as_of: date | str | None = None
     window: int = 0
     known_until: date | None = None
+    missing: tuple[str, ...] = ()
+    format: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         labels = {each.partition("=")[0] for each in self.target}
@@ -73,6 +80,7 @@ class TableOptions(ColumnOptions):
 
     ``max_rejected``: the share of rows (0..1) that may break the schema. ``prior``: the true churn
     rate (0..1) of a resampled table. ``monotone``: ``field=increasing`` or ``field=decreasing``.
+    ``audit``: columns that are no features, but whose groups are evaluated.
     ``unseen``: ``reject`` or ``unknown``; empty to do as the schema says.
     """
 
@@ -87,6 +95,7 @@ class TableOptions(ColumnOptions):
     split_by: str = ""
     prior: float | None = None
     monotone: tuple[str, ...] = ()
+    audit: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,6 +105,10 @@ class TableOptions(ColumnOptions):
             raise TrainingError(f"--prior {self.prior:g}: the true churn rate is between 0 and 1")
         if self.data is None:
             self._reject_without_data()
+        elif self.schema == INFER and not self.target:
+            raise TrainingError(
+                "--schema infer needs --target COLUMN=VALUE, which says who churned"
+            )
         elif self.target and self.dataset is not None:
             raise TrainingError("--target and --dataset both say who churned; use only one of them")
         elif not self.target and self.dataset is None:
@@ -106,7 +119,8 @@ class TableOptions(ColumnOptions):
 
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
-        columns = ("target", "schema", "dataset", "id", "weight", "split_by", "prior", "window")
+        columns = ["target", "schema", "dataset", "id", "weight", "split_by", "prior", "window"]
+        columns += ["audit", "missing", "format"]
         for name in (*columns, *(["as_of"] if isinstance(self.as_of, str) else [])):
             if vars(self)[name]:
                 flag = name.replace("_", "-")
@@ -114,7 +128,42 @@ class TableOptions(ColumnOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TableOptions):
+class ModelOptions(TableOptions):
+    """The options of commands that write to the registry.
+
+    ``accept_alarm``: the features whose leakage alarms the user accepts, and ``because``: why; one
+    reason for all of them, or one for each.
+    """
+
+    name: str
+    gates: Path | None = None
+    accept_alarm: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.because and not self.accept_alarm:
+            raise TrainingError("--because is the reason for --accept-alarm FEATURE; add it")
+        if self.accept_alarm and not all(reason.strip() for reason in self.because or ("",)):
+            raise TrainingError(
+                "--accept-alarm needs a reason, which is stored with the version: --because REASON"
+            )
+        if len(self.because) > 1 and len(self.because) != len(self.accept_alarm):
+            raise TrainingError(
+                f"--accept-alarm is given {len(self.accept_alarm)} times and --because "
+                f"{len(self.because)} times; give one reason for all alarms, or one for each"
+            )
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """The reason for each feature whose alarms are accepted."""
+        names = [name.strip() for name in self.accept_alarm]
+        reasons = self.because if len(self.because) > 1 else self.because * len(names)
+        return dict(zip(names, map(str.strip, reasons), strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(ModelOptions):
     """The options of ``churn train``.
 
     ``offer``: the campaign's offer, if its flags are given. ``decide_by``: how the version decides;
@@ -123,8 +172,6 @@ class TrainOptions(TableOptions):
     champion.
     """
 
-    name: str
-    gates: Path | None = None
     folds: int = 5
     repeats: int | None = None
     interactions: int | None = None
@@ -150,11 +197,16 @@ class TrainOptions(TableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromoteOptions(TableOptions):
-    """The options of ``churn promote``. ``force``: the reason for promoting regardless."""
+class RecalibrateOptions(TableOptions):
+    """The options of ``churn recalibrate``."""
 
     name: str
-    gates: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromoteOptions(ModelOptions):
+    """The options of ``churn promote``. ``force``: the reason for promoting regardless."""
+
     force: str | None = None
     rollback: bool = False
 

@@ -12,10 +12,11 @@ from pyfunc import CHAMPION
 from training.arguments.promote import promote_options
 from training.options import PromoteOptions
 from training.progress import in_progress
-from training.terminal import name_flag, table_line
+from training.terminal import name_flag, print_alarms, table_line
 
 if TYPE_CHECKING:
     from churn_model.schema import RecordSchema
+    from churn_model.tables.descriptor import TableDescriptor
     from training.data.table import Table
     from training.evaluation.comparison import Comparison
     from training.evaluation.gates import Gates
@@ -65,6 +66,7 @@ def _rollback(name: str) -> int:
 def _promote(options: PromoteOptions) -> int:
     from pyfunc.promotion import promote
     from training.evaluation.gates import load_gates
+    from training.promotion.alarm_tags import store_accepted
     from training.promotion.examination import contenders, log_examination
 
     name = options.name
@@ -76,12 +78,15 @@ def _promote(options: PromoteOptions) -> int:
             f"no other challenger: nothing to do. `churn train{name_flag(name)}` trains one"
         )
         return 0
+    examination.accepted = options.accepted
     _examine(options, examination, gates)
     forced = options.force or "" if examination.reasons else ""
     promoted = not examination.reasons or bool(forced)
     log_examination(name, examination, promoted=promoted, forced=forced)
     _print_examination(examination, forced)
     if promoted:
+        if options.accepted:
+            store_accepted(name, examination.challenger, examination.accepted)
         promote(examination.challenger, replacing=examination.champion, name=name, forced=forced)
     _print_result(name, examination, promoted, forced)
     return 0 if promoted else NOT_PROMOTED
@@ -92,9 +97,11 @@ def _examine(options: PromoteOptions, examination: Examination, gates: Gates) ->
     from training.promotion.examination import examine
     from training.training_data import read_labelled_table
 
-    def read_table(schema: RecordSchema) -> Table:
+    def read_table(schema: RecordSchema, trained: TableDescriptor) -> Table:
         _require_data(options, examination)
-        table = read_labelled_table(replace(options, exclude=()), schema)  # the schema decides
+        table = read_labelled_table(
+            replace(options, exclude=()), schema, trained
+        )  # the schema decides
         print(f"{table.name}: {table.summary()}")
         return table
 
@@ -130,6 +137,7 @@ def _print_examination(examination: Examination, forced: str) -> None:
         )
     if examination.comparison is not None:
         _print_comparison(examination, examination.comparison)
+    print_alarms(examination.alarms)
     for reason in examination.reasons:
         print(f"{'promoted despite' if forced else 'not promoted'}: {reason}")
 

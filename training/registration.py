@@ -11,11 +11,10 @@ from pyfunc.loaded_version import read_version
 from pyfunc.logging import log_model
 from pyfunc.promotion import is_simulated, promote
 from pyfunc.registry import register, version_of_alias
+from training.promotion.alarm_tags import alarm_tags
 from training.promotion.schema_conflict import schema_conflict
+from training.promotion.tags import BASELINE_SHARE_TAG
 from training.reporting.findings import Findings
-
-ALARMS_TAG = "alarms"
-"""The version's tag with the number of leakage alarms of its training table."""
 
 _EXAMPLE_ROWS = 3
 
@@ -71,8 +70,15 @@ def _register(
 ) -> str:
     """Register the scorecard as challenger; returns its version."""
     examples = findings.table.as_sent(_EXAMPLE_ROWS, record_schema)
-    info = log_model(findings.scorecard, record_schema, examples, simulated=simulated)
-    tags = {ALARMS_TAG: str(len(findings.alarms))}
+    info = log_model(
+        findings.scorecard,
+        record_schema,
+        examples,
+        simulated=simulated,
+        descriptor=findings.table.dataset,
+    )
+    tags = alarm_tags(findings.alarms)
+    tags[BASELINE_SHARE_TAG] = f"{findings.evaluation.baseline_share:.6g}"
     if simulated:
         tags[DATA_TAG] = SIMULATED
     registered = register(info, name=name, alias=CHALLENGER, description=description, tags=tags)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -16,8 +16,10 @@ from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
 from training.decision import Decision, DecisionPlan
-from training.evaluation.alarms import Alarm, alarms
-from training.evaluation.economics import Economics, empc
+from training.evaluation.alarm import Alarm, check_accepted, not_accepted, with_accepted
+from training.evaluation.alarms import alarms, model_alarms
+from training.evaluation.economics import Economics
+from training.evaluation.empc import empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores
 from training.evaluation.gates import (
     GateResult,
@@ -53,8 +55,9 @@ class Plan:
     ``repeats``: repeats of the cross-validation; None to choose by the table's size.
     ``interactions``: the maximum number of feature pairs; None to compare several numbers.
     ``bags``: the number of models to average; None to choose by the table's size.
-    ``decision``: which customers the version predicts to churn. ``command``: the user's command
-    line, and ``assumed``: what was inferred from the table; both are for the report.
+    ``decision``: which customers the version predicts to churn. ``accepted``: why the user accepts
+    the leakage alarms of some features. ``command``: the user's command line, and ``assumed``: what
+    was inferred from the table; both are for the report.
     """
 
     seed: int = 0
@@ -65,6 +68,7 @@ class Plan:
     decision: DecisionPlan = field(default_factory=DecisionPlan)
     gates: Gates = field(default_factory=load_gates)
     name: str = MODEL_NAME
+    accepted: Mapping[str, str] = field(default_factory=dict)
     command: str = "churn train"
     assumed: str = ""
 
@@ -83,15 +87,8 @@ class Trained:
     decision: str = ""
 
 
-def train(
-    table: Table,
-    record_schema: RecordSchema,
-    plan: Plan | None = None,
-    known_alarms: Sequence[Alarm] | None = None,
-) -> Trained:
+def train(table: Table, record_schema: RecordSchema, plan: Plan | None = None) -> Trained:
     """Evaluate on held-out customers, fit on all rows, log to MLflow and register.
-
-    ``known_alarms``: the table's leakage alarms; None to compute them.
 
     Raises TrainingError for a table that cannot be trained on, RegistryError if MLflow fails. A run
     that stops early is marked as failed and registers nothing.
@@ -99,7 +96,8 @@ def train(
     plan = plan or Plan()
     _check_labels(table, plan.folds)
     _check_magnitude(table, table.features(record_schema))
-    run = _TrainingRun(table, record_schema, plan, known_alarms)
+    check_accepted(plan.accepted, record_schema)
+    run = _TrainingRun(table, record_schema, plan)
     with in_progress("opening the MLflow registry"):
         check_reachable()
     with training_run(table.name) as run_id:
@@ -130,15 +128,8 @@ class _TrainingRun:
     findings: Findings
     registration: Registration
 
-    def __init__(
-        self,
-        table: Table,
-        record_schema: RecordSchema,
-        plan: Plan,
-        known_alarms: Sequence[Alarm] | None,
-    ) -> None:
+    def __init__(self, table: Table, record_schema: RecordSchema, plan: Plan) -> None:
         self.table = table
-        self.known_alarms = known_alarms
         self.record_schema = record_schema
         self.plan = plan
         self.feature_schema = table.features(record_schema)
@@ -225,11 +216,18 @@ class _TrainingRun:
                 self.feature_schema,
                 evaluation.held_out,
                 self.decision.predicted(evaluation.held_out),
+                table.audit,
             ),
             alarms=raised,
             gate_results=check_gates(
                 plan.gates.absolute,
-                absolute_values(evaluation.metrics[SCORECARD], evaluation.skill, len(raised)),
+                {
+                    **absolute_values(
+                        evaluation.metrics[SCORECARD], evaluation.skill, evaluation.calibration
+                    ),
+                    "baseline_share": evaluation.baseline_share,
+                    "alarms": float(len(not_accepted(raised))),
+                },
             ),
             scorecard=scorecard,
             standard_deviations=self.fitted.standard_deviations,
@@ -246,9 +244,11 @@ class _TrainingRun:
         )
 
     def _alarms(self) -> list[Alarm]:
-        if self.known_alarms is not None:
-            return list(self.known_alarms)
-        return alarms(self.table.customers, self.table.churned, self.feature_schema)
+        table = self.table
+        raised = alarms(
+            table.customers, table.churned, self.feature_schema, table.customers_of_rows
+        )
+        return with_accepted([*raised, *model_alarms(self.evaluation)], self.plan.accepted)
 
     def _log(self) -> None:
         with readable_errors():
@@ -288,9 +288,16 @@ def _check_magnitude(table: Table, schema: RecordSchema) -> None:
 
 def _splits(table: Table, plan: Plan) -> Splits:
     churned, customers = table.churned, table.customers_of_rows
+    note = ""
     if table.dates is not None:
         rows = DatedRows(churned, customers, table.dates, table.split_by)
-        return by_date(rows, window=table.observation.window, folds=plan.folds, seed=plan.seed)
-    return by_folds(
+        try:
+            return by_date(rows, window=table.observation.window, folds=plan.folds, seed=plan.seed)
+        except TrainingError:
+            if table.split_by != table.observation.column:  # asked for by --split-by
+                raise
+            note = f"; the dates in {table.split_by} cover too short a time to split by"
+    splits = by_folds(
         churned, folds=plan.folds, repeats=plan.repeats, seed=plan.seed, customers=customers
     )
+    return replace(splits, text=splits.text + note)

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pyfunc import MODEL_NAME
 from training.options import TableOptions
+
+if TYPE_CHECKING:
+    from training.evaluation.alarm import Alarm
 
 
 def table_line(label: str, cells: Iterable[str]) -> str:
     """One line of a printed table."""
     return f"{label:24}" + "".join(f"{cell:>19}" for cell in cells)
+
+
+def print_alarms(alarms: Sequence[Alarm]) -> None:
+    """Print the leakage alarms, and how to accept those that have a good reason."""
+    for alarm in alarms:
+        print(f"accepted alarm: {alarm.text}" if alarm.accepted else f"ALARM: {alarm.text}")
+    features = dict.fromkeys(alarm.feature for alarm in alarms if not alarm.accepted)
+    if features:
+        flags = " ".join(f"--accept-alarm {shlex.quote(feature)}" for feature in features)
+        print(f"If you know why this is no leak, accept it: {flags} --because REASON")
 
 
 def as_typed(prog: str, arguments: Sequence[str]) -> str:
@@ -36,7 +50,11 @@ def promote_command(options: TableOptions, name: str) -> str:
         words += ["--dataset", str(options.dataset)] if options.dataset else []
         words += ["--id", options.id] if options.id else []
         words += [word for value in options.target for word in ("--target", value)]
+        words += [word for value in options.missing for word in ("--missing", value)]
+        words += [word for value in options.format for word in ("--format", value)]
         words += _observation_flags(options)
+        words += ["--weight", options.weight] if options.weight else []
+        words += ["--prior", f"{options.prior:g}"] if options.prior else []
         if options.max_rejected != TableOptions.max_rejected:
             words += ["--max-rejected", f"{options.max_rejected:g}"]
     return shlex.join(words) + name_flag(name)

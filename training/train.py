@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError
@@ -11,7 +12,7 @@ from training.arguments.train import train_options
 from training.next_step import next_step
 from training.options import TrainOptions
 from training.progress import in_progress
-from training.terminal import as_typed, table_line
+from training.terminal import as_typed, print_alarms, table_line
 
 if TYPE_CHECKING:
     from training.evaluation.evaluation import Evaluation
@@ -45,13 +46,14 @@ def _train(options: TrainOptions, command: str) -> Trained:
         quiet_mlflow()
         gates = load_gates(options.gates)
         check_location()  # before the slow imports, so that an unreachable registry is known soon
+        from training.champion import earlier_model, read_champion
         from training.inheritance import decision_plan
         from training.run import Plan, train
         from training.training_data import read_training_data
-    data = read_training_data(options)
+    champion = cache(lambda: read_champion(options.name))
+    data = read_training_data(options, lambda: earlier_model(champion()))
     _print_data(data)
-    with in_progress("reading the champion"):
-        decision = decision_plan(options, data.schema)
+    decision = decision_plan(options, data.schema, champion)
     if decision.inherited:
         print(decision.inherited)
     plan = Plan(
@@ -64,9 +66,10 @@ def _train(options: TrainOptions, command: str) -> Trained:
         gates=gates,
         name=options.name,
         command=command,
+        accepted=options.accepted,
         assumed=data.assumed,
     )
-    return train(data.table, data.schema, plan, data.alarms)
+    return train(data.table, data.schema, plan)
 
 
 def _print_data(data: TrainingData) -> None:
@@ -76,6 +79,10 @@ def _print_data(data: TrainingData) -> None:
         print(f"{data.assumed}\n")
     if data.hint:
         print(f"please check: {data.hint}\n")
+    for note in data.table.notes:
+        print(note)
+    if data.table.target:
+        print(data.table.target)
     print(f"{data.table.name}: {data.table.summary()}")
     if data.table.rejected_rows:
         print(f"rejected: {describe_rejected(data.table)}")
@@ -87,8 +94,7 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
     registration = trained.registration
     _print_metrics(trained.evaluation)
     print(trained.evaluation.baseline_comparison())
-    for alarm in trained.alarms:
-        print(f"ALARM: {alarm.text}")
+    print_alarms(trained.alarms)
     _print_decision(trained)
     print(
         f"registered models:/{registration.name}@{registration.alias} as version "

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.tables.missing_values import MISSING
+from churn_model.tables.descriptor import TableDescriptor
+from training.data.cell_options import CellOptions
 from training.data.column_names import require_column
 from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
 from training.data.files import read_file
+from training.data.found_cells import find_cells
 from training.data.observations import ObservationOptions
 from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
-from training.evaluation.alarms import Alarm
-from training.options import ColumnOptions, TableOptions
+from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
 from training.progress import in_progress
-from training.schema_inference.missing_values import missing_marks
+from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
-from training.schema_inference.proposal import Proposal, propose
+from training.schema_inference.proposal import propose
 
 
 @dataclass(frozen=True)
@@ -34,65 +35,53 @@ class TrainingData:
     """Labelled customers and the schema of their records.
 
     ``assumed``: what was inferred from the table, as text; empty if nothing was. ``hint``: what the
-    user should consider about a declared schema; empty if there is nothing. ``alarms``: the table's
-    leakage alarms if inferring the schema has computed them, else None.
+    user should consider about a declared schema; empty if there is nothing.
     """
 
     schema: RecordSchema
     table: Table
     assumed: str = ""
     hint: str = ""
-    alarms: Sequence[Alarm] | None = None
 
 
-def read_training_data(options: TableOptions) -> TrainingData:
+def read_training_data(
+    options: TableOptions, earlier: Callable[[], EarlierModel | None] = lambda: None
+) -> TrainingData:
     """Read the table and its schema, which is inferred if there is a target and no ``--schema``.
 
-    Raises ChurnError.
+    ``earlier``: reads the model whose schema an inferred one continues. Raises ChurnError.
     """
-    if options.data is not None and options.target and not options.schema:
-        return _infer_training_data(options, options.data)
+    if options.data is not None and options.target and options.schema in ("", INFER):
+        model = None if options.schema == INFER else earlier()
+        return _infer_training_data(options, options.data, model)
     schema = _with_options(load_schema(options.schema), options)
     table = read_labelled_table(options, schema)
     assumed = "" if options.dataset else _renamed_columns(table)
     return TrainingData(schema, table, assumed, _protected_hint(schema, table))
 
 
-def _infer_training_data(options: TableOptions, path: Path) -> TrainingData:
+def _infer_training_data(
+    options: TableOptions, path: Path, earlier: EarlierModel | None
+) -> TrainingData:
     with in_progress(f"reading {path}"):
         csv = detect_csv_format(path)
         raw = read_file(path, csv)
     with in_progress(f"inferring the schema of {len(raw):,} rows"):
-        proposal = propose(raw, csv, path.stem, named_columns(options))
+        proposal = propose(raw, csv, path.stem, named_columns(options), earlier)
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
-    return TrainingData(
-        schema,
-        _with_prior(table, options),
-        proposal.summary(),
-        alarms=_known_alarms(proposal, schema, table),
-    )
+    return TrainingData(schema, _with_prior(table, options), proposal.summary())
 
 
-def _known_alarms(proposal: Proposal, schema: RecordSchema, table: Table) -> Sequence[Alarm] | None:
-    """The proposal's alarms if they are the table's alarms, which saves computing them again.
+def read_labelled_table(
+    options: TableOptions, schema: RecordSchema, trained: TableDescriptor | None = None
+) -> Table:
+    """Read labelled customers of a known schema. Raises TableError or TrainingError.
 
-    They are if the proposal has examined exactly the table's rows: it did not take a sample, and
-    neither has rejected a row. Ages of dates, which it does not examine, and another treatment of
-    unlisted levels change the features.
+    ``trained``: how the cells of a model's training table are written; they are read in the same
+    way here, unless the options say otherwise.
     """
-    labelled = table.rows - table.unlabelled_rows
-    same_rows = proposal.examined_rows == labelled == len(table.churned)
-    same_features = all(
-        (before.kind, before.allows_unlisted) == (after.kind, after.allows_unlisted)
-        for before, after in zip(proposal.schema, schema, strict=True)
-    )
-    return proposal.alarms if same_rows and same_features and not schema.dates else None
-
-
-def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
-    """Read labelled customers of a known schema. Raises TableError or TrainingError."""
     if options.data is None:
         if schema != CUSTOMER_SCHEMA:
             raise TrainingError(
@@ -101,13 +90,15 @@ def read_labelled_table(options: TableOptions, schema: RecordSchema) -> Table:
             )
         day = options.as_of if isinstance(options.as_of, date) else None
         return simulated_table(options.rows, options.seed, day)
-    checks = _check_options(options)
+    checks, cells = _check_options(options), _cells(options)
     with in_progress(f"reading and checking {options.data}"):
         if options.dataset is not None:
             dataset = load_dataset(options.dataset, schema)
+            dataset = cells.added_to(dataset.with_cells_of(trained) if trained else dataset)
             table = read_table(options.data, dataset, schema, **checks)
         else:
-            table = matched_table(options.data, schema, named_columns(options), **checks)
+            named = named_columns(options)
+            table = matched_table(options.data, schema, named, trained=trained, **checks)
     return _with_prior(table, options)
 
 
@@ -116,10 +107,12 @@ def matched_table(
     schema: RecordSchema,
     named: NamedColumns,
     max_rejected: float = 0.05,
+    trained: TableDescriptor | None = None,
     **options: Any,
 ) -> Table:
     """Read a table whose columns have the names of the schema's fields, or similar names.
 
+    ``trained``: how the cells of a model's training table are written; None if there is no model.
     ``options``: keyword arguments of ``check_table``. Raises TableError.
     """
     csv = detect_csv_format(path)
@@ -129,30 +122,43 @@ def matched_table(
             require_column(name, raw.columns, flag, path)
     usable = [name for name in raw if name not in named.left_out]
     columns = match(usable, schema, named.identifier, path=path)
-    numerical = [c.name for c in schema if c.kind in ("integer", "number") and c.name in columns]
-    marks = set[str]().union(*(missing_marks(raw[columns[name]]) for name in numerical))
+    cells = named.cells if trained is None else named.cells.with_trained(trained, columns)
+    found = find_cells(raw, columns, schema, csv, cells)
     dataset = Dataset(
         name=Path(path).stem,
         columns=columns,
-        missing=[*MISSING, *sorted(marks)],
+        missing_in=dict(found.missing_in),
+        formats=dict(found.formats),
         csv=csv,
         target=read_target(raw, named.target),
     )
-    return check_table(raw, path, dataset, schema, max_rejected, **options)
+    dataset = cells.added_to(dataset)
+    table = check_table(raw, path, dataset, schema, max_rejected, **options)
+    return replace(table, notes=found.notes)
 
 
 def named_columns(options: ColumnOptions) -> NamedColumns:
     """What the user says about a table's columns."""
-    row_columns = {}
+    row_columns: dict[str, str] = {}
+    audit: list[str] = []
     if isinstance(options, TableOptions):
         row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
+        audit = _stripped(options.audit)
+    keep = options.accepted if isinstance(options, ModelOptions) else {}
     return NamedColumns(
         target=options.target,
         identifier=options.id,
-        exclude=[name.strip() for name in options.exclude],
+        exclude=_stripped(options.exclude),
+        audit=audit,
         observation=_observation(options),
+        cells=_cells(options),
+        keep=[*keep],
         **row_columns,
     )
+
+
+def _stripped(names: Sequence[str]) -> list[str]:
+    return [name.strip() for name in names]
 
 
 def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
@@ -172,12 +178,19 @@ def _check_options(options: TableOptions) -> dict[str, Any]:
         "max_rejected": options.max_rejected,
         "weight": options.weight,
         "split_by": options.split_by,
+        "split_format": _cells(options).of(options.split_by.strip()).format,
+        "audit": _stripped(options.audit),
         "observation": _observation(options),
     }
 
 
 def _observation(options: ColumnOptions) -> ObservationOptions:
-    return ObservationOptions(options.as_of, options.window, options.known_until)
+    given = ObservationOptions(options.as_of, options.window, options.known_until)
+    return replace(given, date_format=_cells(options).of(given.column).format)
+
+
+def _cells(options: ColumnOptions) -> CellOptions:
+    return CellOptions.parse(options.missing, options.format)
 
 
 def _renamed_columns(table: Table) -> str:

@@ -31,6 +31,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+from local_registry import CUSTOMER, create_registry
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
@@ -38,13 +39,6 @@ from pyfunc.logging import log_model
 from training.data.simulator import simulate
 from training.fitting.fit import FitSettings, fit
 
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 BODY = json.dumps(CUSTOMER).encode()
 CLIENTS = 16
 MOST_MIB = 1024
@@ -212,11 +206,7 @@ def peak_mib(pid: int) -> int:
 
 def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """A server with its default limits and a small model; returns it with its port."""
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(
-        experiment_id=mlflow.create_experiment("hostile", (folder / "runs").as_uri())
-    )
+    uri = create_registry(folder)
     data = simulate(2000, 0)
     settings = FitSettings(interactions=2, outer_bags=1)
     fitted = fit(data.customers, data.churned, CUSTOMER_SCHEMA, settings=settings)

@@ -31,6 +31,7 @@ from pathlib import Path
 
 import mlflow
 import requests
+from local_registry import create_registry
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from pyfunc import registry
@@ -77,9 +78,7 @@ class Server:
 def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
     """All servers, with a scorecard and a scikit-learn pipeline fitted to the same table."""
     scorecard = fit(table.customers, table.churned, schema).scorecard
-    uri = f"sqlite:///{folder}/mlflow.db"
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
+    uri = create_registry(folder)
     with mlflow.start_run():
         registry.register(log_model(scorecard, schema, table.customers.head(3)))
     pipeline = baselines(schema)[BOOSTING]

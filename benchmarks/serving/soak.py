@@ -24,6 +24,7 @@ from pathlib import Path
 
 import mlflow
 import requests
+from local_registry import CUSTOMER, create_registry
 from mlflow import MlflowClient
 
 from churn_model.client import ChurnClient
@@ -33,13 +34,6 @@ from pyfunc.logging import log_model
 from training.data.simulator import simulate
 from training.fitting.fit import fit
 
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 MOVES = 10
 
 
@@ -79,8 +73,7 @@ class Callers:
 def register_two(folder: Path) -> Path:
     """Make a registry with two versions that score differently; returns its database."""
     database = folder / "mlflow.db"
-    mlflow.set_tracking_uri(f"sqlite:///{database}")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("soak", str(folder / "runs")))
+    create_registry(folder)
     simulation = simulate(2000, seed=0)
     scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
     for shift in (0.0, 1.0):

@@ -9,16 +9,25 @@ An identifier is an exception: only an empty cell is a missing identifier.
 """
 
 NUMERICAL_MARKS = frozenset({"?", "-", ".", "nan", "None", "none", "n/a", "#N/A", "unknown"})
-"""Also in numerical columns, if inference finds them there.
+"""Also in numerical columns and dates, if inference finds them there.
 
 In other columns they may be category levels.
 """
 
-TARGET_MISSING = frozenset({*MISSING, "nan", "None", "?"})
-"""In the target column: the row has no label, unless the user names the value.
+DATE_MARKS = frozenset({"0", "00000000", "0000-00-00", "00/00/0000", "00.00.0000"})
+"""Also in columns of dates."""
 
-Fewer strings than in a numerical column, because ``none`` or ``unknown`` may mean a status.
-"""
+_TARGET_MISSING = frozenset({*MISSING, "nan", "None", "?", "-", "<NA>"})
+_TARGET_PENDING = frozenset({"n/a", "unknown", "pending", "not available", "tbd", "undefined"})
+
+
+def is_no_label(value: str) -> bool:
+    """Whether a value of the target says that the row has no label, unless the user names it.
+
+    ``none`` is a label: it may mean a status.
+    """
+    return value in _TARGET_MISSING or value.lower() in _TARGET_PENDING
+
 
 PANDAS_MISSING = frozenset({"None", "n/a", "nan", "<NA>", "#N/A", "#NA"})
 """Category levels to this project that ``pandas.read_csv`` reads as missing by default."""

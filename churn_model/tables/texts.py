@@ -1,4 +1,4 @@
-"""Parses tables of strings: each cell is read as the schema declares it, nothing is inferred.
+"""Parses tables of strings: each cell is read as schema and descriptor say, nothing is inferred.
 
 A cell that cannot be parsed makes its row invalid; it is never replaced by another value.
 """
@@ -19,7 +19,11 @@ import pyarrow.compute as pc
 from churn_model.dates import parse_date
 from churn_model.schema import Kind, RecordSchema
 from churn_model.schema.column import Column
+from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.missing_values import MISSING
+from churn_model.tables.number_format import NumberFormat
+from churn_model.tables.typed import as_written
 from churn_model.validation import Checked, check_frame
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 
@@ -37,17 +41,21 @@ def check_texts(
 ) -> tuple[Checked, pd.DataFrame]:
     """Parse and check a table's columns (field -> n cells); return the result and the parsed table.
 
-    A column that is numerical already (n,) is checked only, and so are all columns of ``typed``.
+    A column that is numerical already (n,) is checked only, and so are all columns of ``typed``;
+    values that mean missing are missing in all of them.
     """
-    frame = pd.DataFrame(index=next(iter(cells.values())).index)
+    frame = pd.DataFrame(index=next(iter({**cells, **(typed or {})}.values())).index)
     unparsed: list[ErrorGroup] = []
     for column in schema:
+        written = CellFormat.of(column, descriptor)
         if typed and column.name in typed:
-            frame[column.name] = typed[column.name]
+            values = typed[column.name]
+            is_identifier = column.kind == "identifier"
+            frame[column.name] = values if is_identifier else as_written(values, written)
         elif column.name in cells:
-            frame[column.name], rows = _parse(column, cells[column.name], descriptor)
+            frame[column.name], rows = _parse(column, cells[column.name], written)
             if len(rows):
-                unparsed.append(ErrorGroup(column.name, *PARSING_ERRORS[column.kind], rows))
+                unparsed.append(ErrorGroup(column.name, *_parsing_error(column, written), rows))
     checked = check_frame(frame, schema)
     return _with_errors(checked, unparsed, schema) if unparsed else checked, frame
 
@@ -64,28 +72,27 @@ def _with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSch
 
 
 def _parse(
-    column: Column, cells: pd.Series[Any], descriptor: TableDescriptor
+    column: Column, cells: pd.Series[Any], written: CellFormat
 ) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     """A column's values (n,), and the rows whose cells cannot be parsed."""
     if cells.dtype.kind in _TYPED[column.kind]:
-        return cells, _NO_ROWS
-    if column.kind in ("integer", "number") and isinstance(cells.dtype, pd.StringDtype):
-        numbers = read_numbers(pa.array(cells), descriptor)
+        return as_written(cells, written), _NO_ROWS
+    if column.kind in NUMERICAL and isinstance(cells.dtype, pd.StringDtype):
+        numbers = read_numbers(pa.array(cells), written)
         if numbers is not None:
             return pd.Series(numbers, index=cells.index), _NO_ROWS
-    return _parse_cells(column, cells, descriptor)
+    return _parse_cells(column, cells, written)
 
 
 def _parse_cells(
-    column: Column, cells: pd.Series[Any], descriptor: TableDescriptor
+    column: Column, cells: pd.Series[Any], written: CellFormat
 ) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     # distinct strings are parsed once; only strings, because pandas takes True and 1 as equal
     if isinstance(cells.dtype, pd.StringDtype):
         codes, distinct = pd.factorize(cells, use_na_sentinel=False)
     else:
         codes, distinct = np.arange(len(cells)), cells
-    missing = {""} if column.kind == "identifier" else set(descriptor.missing)
-    values = [_parse_cell(column, cell, descriptor, missing) for cell in distinct.tolist()]
+    values = [_parse_cell(column, cell, written) for cell in distinct.tolist()]
     unparsed = np.array([value is _UNPARSED for value in values], dtype=bool)
     parsed = pd.Series(
         [None if value is _UNPARSED else value for value in values], dtype=DTYPES[column.kind]
@@ -94,67 +101,102 @@ def _parse_cells(
     return parsed, np.flatnonzero(unparsed[codes]) if unparsed.any() else _NO_ROWS
 
 
-def _parse_cell(column: Column, cell: Any, descriptor: TableDescriptor, missing: set[str]) -> Any:
+def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:
     try:
         text = cell.strip() if isinstance(cell, str) else cell
-        if pd.isna(text) or text in missing:
+        if pd.isna(text) or text in written.missing:
             return None
-        return PARSERS[column.kind](cell, descriptor)
+        value = PARSERS[column.kind](cell, written)
     except (ValueError, TypeError, ArithmeticError):
         return _UNPARSED
+    is_missing = value in written.missing_numbers or value in written.missing_dates
+    return None if is_missing else value
 
 
-def read_numbers(texts: pa.Array, descriptor: TableDescriptor) -> npt.NDArray[np.float64] | None:
+def read_numbers(texts: pa.Array, written: CellFormat) -> npt.NDArray[np.float64] | None:
     """Parse a column of strings (n,) as numbers, NaN for missing.
 
     Returns None if a cell is not a number, or if the decimal mark is not a point; then each cell
     has to be parsed by itself.
     """
-    if descriptor.csv.decimal != ".":
+    if written.number_format is None and written.decimal != ".":
         return None
     trimmed = pc.utf8_trim_whitespace(texts)
-    missing = pc.is_in(trimmed, pa.array(descriptor.missing, trimmed.type))
+    missing = pc.is_in(trimmed, pa.array(sorted(written.missing), trimmed.type))
     present = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
+    if written.number_format is not None:
+        return _formatted_numbers(present, written.number_format, written)
     try:
         numbers: npt.NDArray[np.float64] = present.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         return None
-    return numbers
+    return _with_missing_numbers(numbers, written)
 
 
-def _parse_number(cell: Any, descriptor: TableDescriptor) -> float:
+def _formatted_numbers(
+    texts: pa.Array, number: NumberFormat, written: CellFormat
+) -> npt.NDArray[np.float64] | None:
+    """Distinct cells are parsed once; None if one is not a number."""
+    encoded = texts.dictionary_encode()
+    try:
+        distinct = [number.parse(text) for text in encoded.dictionary.to_pylist()]
+    except ValueError:
+        return None
+    codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
+    return _with_missing_numbers(np.array([*distinct, np.nan])[codes], written)
+
+
+def _with_missing_numbers(
+    numbers: npt.NDArray[np.float64], written: CellFormat
+) -> npt.NDArray[np.float64]:
+    if not written.missing_numbers:
+        return numbers
+    return np.where(np.isin(numbers, written.missing_numbers), np.nan, numbers)
+
+
+def _parse_number(cell: Any, written: CellFormat) -> float:
     if not isinstance(cell, str):
         if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
             return float(cell)
         raise TypeError
-    if "_" in cell:  # only Python reads 1_000 as a number
+    if written.number_format is not None:
+        return written.number_format.parse(cell.strip())
+    if "_" in cell or not cell.strip().isascii():  # only Python reads 1_000 and other digits
         raise ValueError
-    if descriptor.csv.decimal != ".":
+    if written.decimal != ".":
         if "." in cell:
             raise ValueError
-        cell = cell.replace(descriptor.csv.decimal, ".")
+        cell = cell.replace(written.decimal, ".")
     return float(cell)
 
 
-def _parse_boolean(cell: Any, descriptor: TableDescriptor) -> float:
+def is_boolean(cells: pd.Series[Any]) -> bool:
+    """Whether all cells (n,) of a column of strings are yes or no, or missing."""
+    texts = set(cells.drop_duplicates().str.strip().str.lower()) - {
+        name.lower() for name in MISSING
+    }
+    return bool(texts) and texts <= _TRUE | _FALSE
+
+
+def _parse_boolean(cell: Any, written: CellFormat) -> float:
     text = str(cell).strip().lower()
     if text in _TRUE or text in _FALSE:
         return float(text in _TRUE)
     raise ValueError
 
 
-def _parse_level(cell: Any, descriptor: TableDescriptor) -> str:
+def _parse_level(cell: Any, written: CellFormat) -> str:
     return str(cell).strip()
 
 
-def _parse_identifier(cell: Any, descriptor: TableDescriptor) -> str:
+def _parse_identifier(cell: Any, written: CellFormat) -> str:
     if "\ufffd" in str(cell):  # readers replace bytes that are not valid text with this character
         raise ValueError
     return str(cell)
 
 
-def _parse_date(cell: Any, descriptor: TableDescriptor) -> Any:
-    return parse_date(cell.strip() if isinstance(cell, str) else cell)
+def _parse_date(cell: Any, written: CellFormat) -> Any:
+    return written.parse_date(cell.strip()) if isinstance(cell, str) else parse_date(cell)
 
 
 _TYPED: dict[Kind, str] = {
@@ -167,7 +209,7 @@ _TYPED: dict[Kind, str] = {
 }
 """The numpy dtype kinds of columns that need no parsing."""
 
-PARSERS: dict[Kind, Callable[[Any, TableDescriptor], Any]] = {
+PARSERS: dict[Kind, Callable[[Any, CellFormat], Any]] = {
     "integer": _parse_number,
     "number": _parse_number,
     "boolean": _parse_boolean,
@@ -192,3 +234,16 @@ PARSING_ERRORS: dict[Kind, tuple[str, str]] = {
     "identifier": ("string_unicode", "must be valid Unicode"),
 }
 """The error of a cell that cannot be parsed: the rule's name and the message."""
+
+
+def _parsing_error(column: Column, written: CellFormat) -> tuple[str, str]:
+    """The error of a column's cells that cannot be parsed, with the format that they should have.
+
+    A formatted number is described by its format, because ``12.5`` may not be one.
+    """
+    rule, message = PARSING_ERRORS[column.kind]
+    if written.number_format is not None:
+        return rule, f"is not a number such as {written.number_format.name}"
+    if written.date_format is not None:
+        return rule, f"is not a date such as {written.date_format.name}"
+    return rule, message

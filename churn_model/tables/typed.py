@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from churn_model.schema import RecordSchema
+from churn_model.tables.cell_format import CellFormat
+from churn_model.tables.descriptor import TableDescriptor
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -21,3 +27,71 @@ def to_series(array: pa.Array) -> pd.Series[Any]:
     if not array.null_count and array.type in (pa.int64(), pa.float64()):
         return pd.Series(array.to_numpy(), copy=False)
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])), copy=False)
+
+
+def formatted_texts(
+    columns: Mapping[str, pd.Series[Any]], schema: RecordSchema, descriptor: TableDescriptor
+) -> dict[str, pd.Series[Any]]:
+    """The columns (field -> n cells) of strings that the descriptor gives a format of its own.
+
+    They are parsed as text; all other columns are of the types that they have.
+    """
+    return {
+        column.name: columns[column.name].astype(pd.StringDtype("pyarrow"))
+        for column in schema
+        if column.name in columns
+        and pd.api.types.is_string_dtype(columns[column.name].dtype)
+        and CellFormat.of(column, descriptor).is_formatted
+    }
+
+
+def as_written(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]:
+    """A typed column (n,) in which the values that mean missing are missing.
+
+    Timestamps become days if the column's format says that it has them.
+    """
+    if written.date_format is not None and written.date_format.has_time:
+        values = _days_of(values)
+    return _without_missing(values, written)
+
+
+def _days_of(values: pd.Series[Any]) -> pd.Series[Any]:
+    """The days in UTC of timestamps; a column of another type is not changed."""
+    if isinstance(values.dtype, pd.ArrowDtype) and pa.types.is_timestamp(
+        values.dtype.pyarrow_dtype
+    ):
+        values = pd.Series(pd.to_datetime(values.array.to_numpy()), index=values.index)
+    if values.dtype.kind != "M":
+        return values
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+    return values.dt.normalize()
+
+
+def _without_missing(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]:
+    found = _mean_missing(values, written)
+    if found is None or not found.any():
+        return values
+    if values.dtype.kind in "iu" and isinstance(values.dtype, np.dtype):
+        values = values.astype("Int64")  # a float would lose digits of large integers
+    return values.mask(found)
+
+
+def _mean_missing(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any] | None:
+    """Which values (n,) mean missing; None if the column's type has none."""
+    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_object_dtype(values.dtype):
+        return None
+    if pd.api.types.is_string_dtype(values.dtype):
+        return values.str.strip().isin(list(written.missing)).fillna(False).astype(bool)
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return None
+    if pd.api.types.is_numeric_dtype(values.dtype) and written.missing_numbers:
+        return values.isin(list(written.missing_numbers)).fillna(False).astype(bool)
+    if values.dtype.kind == "M" and written.missing_dates:
+        days = [pd.Timestamp(day) for day in written.missing_dates if day.year >= _FIRST_YEAR]
+        return values.isin(days).fillna(False).astype(bool)
+    return None
+
+
+_FIRST_YEAR = 1678
+"""The first year of pandas' timestamps in nanoseconds."""

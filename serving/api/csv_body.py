@@ -30,9 +30,12 @@ _LONGEST_LINE = 2**20
 _UNEVEN = ("csv_row", "has more or fewer cells than the header")
 
 
-def read_csv(body: bytes, schema: RecordSchema, max_rows: int) -> Checked:
+def read_csv(
+    body: bytes, schema: RecordSchema, max_rows: int, descriptor: TableDescriptor | None = None
+) -> Checked:
     """The checked customers (n) of a CSV body with a header, in UTF-8.
 
+    ``descriptor``: how the cells are written, by the names of the fields; None for the usual way.
     Raises ApiError 400 for a body that is not CSV or lacks a column, and 413 for more than
     ``max_rows`` customers; InvalidRecords for a row with more or fewer cells than the header.
     """
@@ -48,7 +51,7 @@ def read_csv(body: bytes, schema: RecordSchema, max_rows: int) -> Checked:
     except csv.Error as error:
         raise ApiError(400, f"the CSV is invalid in line {reader.line_num}: {error}") from None
     cells = dict(zip(positions, map(_to_series, columns), strict=True))
-    checked, _ = check_texts(cells, schema, TableDescriptor.plain(schema))
+    checked, _ = check_texts(cells, schema, descriptor or TableDescriptor.plain(schema))
     return checked
 
 

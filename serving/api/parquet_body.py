@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
 from churn_model.schema import RecordSchema
-from churn_model.tables.typed import plain, to_series
-from churn_model.validation import Checked, check_frame
+from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.texts import check_texts
+from churn_model.tables.typed import formatted_texts, plain, to_series
+from churn_model.validation import Checked
 from serving.api.parquet_pages import MAX_FOOTER, footer_size, row_groups
 from serving.api.requests import too_many_customers
 from serving.api.table_columns import describe_columns, find_columns
@@ -23,9 +24,16 @@ _EXPANDING = 7
 says little about theirs."""
 
 
-def read_parquet(body: bytes, schema: RecordSchema, max_rows: int, max_bytes: int) -> Checked:
+def read_parquet(
+    body: bytes,
+    schema: RecordSchema,
+    max_rows: int,
+    max_bytes: int,
+    descriptor: TableDescriptor | None = None,
+) -> Checked:
     """The checked customers (n) of a Parquet body; only the model's columns are read.
 
+    ``descriptor``: which values mean missing, and how strings are written; None for the usual way.
     Raises ApiError 400 for a body that is not Parquet, lacks a column or has a nested one, and 413
     for more than ``max_rows`` customers or ``max_bytes`` of decoded values. What footer and page
     headers claim is checked before anything is decoded, and what was decoded after each batch.
@@ -44,10 +52,11 @@ def read_parquet(body: bytes, schema: RecordSchema, max_rows: int, max_bytes: in
         arrays = _read_arrays(body, file, list(columns.values()), max_rows, max_bytes)
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the Parquet file is damaged") from None
-    frame = pd.DataFrame(
-        {field: to_series(array) for field, array in zip(columns, arrays, strict=True)}
-    )
-    return check_frame(frame, schema)
+    typed = {field: to_series(array) for field, array in zip(columns, arrays, strict=True)}
+    descriptor = descriptor or TableDescriptor.plain(schema)
+    texts = formatted_texts(typed, schema, descriptor)
+    typed = {field: values for field, values in typed.items() if field not in texts}
+    return check_texts(texts, schema, descriptor, typed)[0]
 
 
 def _check_type(field: str, found: pa.DataType, schema: RecordSchema) -> None:

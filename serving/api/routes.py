@@ -84,10 +84,11 @@ class Routes:
         _require_json(scope)
         params = requests.read_query(scope["query_string"])
         served, body = await self._begin(scope, receive, self.settings.max_body_single)
-        await self.rate_limiter.count_rows(scope, 1)
-        score = served.scorer.score_json(body, **params.options)
-        # pydantic skips ignored fields, so a number beyond double is found by the other routes only
-        requests.read_json(body)
+        with self.executor.capacity:
+            await self.rate_limiter.count_rows(scope, 1)
+            score = served.scorer.score_json(body, **params.options)
+            # pydantic skips ignored fields, so only this finds a number beyond double in them
+            requests.read_json(body)
         content = orjson.dumps(replies.single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
@@ -98,11 +99,14 @@ class Routes:
         params = requests.read_query(scope["query_string"])
         served, body = await self._begin(scope, receive, self.settings.max_body)
         started, size = scope["context"].started, len(body)
-        request = await self.executor.run(started, size, requests.read_customers, body, params)
-        await self._admit(scope, request.n)
-        content, probability = await self.executor.run(
-            started, _work(size, request.n), replies.predictions, served, request
-        )
+        with self.executor.capacity:
+            request = await self.executor.run(
+                started, size, requests.read_customers, body, params, self.settings.max_rows
+            )
+            await self._admit(scope, request.n)
+            content, probability = await self.executor.run(
+                started, _work(size, request.n), replies.predictions, served, request
+            )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
@@ -119,11 +123,14 @@ class Routes:
             await self._score_table(scope, send, served, body, mime)
             return
         started, size = scope["context"].started, len(body)
-        request = await self.executor.run(started, size, requests.read_invocation, body)
-        await self._admit(scope, request.n)
-        content, probability = await self.executor.run(
-            started, _work(size, request.n), replies.invocation, served, request
-        )
+        with self.executor.capacity:
+            request = await self.executor.run(
+                started, size, requests.read_invocation, body, self.settings.max_rows
+            )
+            await self._admit(scope, request.n)
+            content, probability = await self.executor.run(
+                started, _work(size, request.n), replies.invocation, served, request
+            )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
 
@@ -136,12 +143,13 @@ class Routes:
             tabular.read,
             max_rows=self.settings.max_rows,
             max_decoded=self.settings.max_decoded,
+            descriptor=served.table,
         )
-        checked = await self.executor.run_in_thread(started, read, body, mime, served.scorer.schema)
-        await self._admit(scope, checked.n)
-        content, probability = await self.executor.run_in_thread(
-            started, replies.table, served, checked
-        )
+        run = self.executor.run_in_thread
+        with self.executor.capacity:
+            checked = await run(started, read, body, mime, served.scorer.schema)
+            await self._admit(scope, checked.n)
+            content, probability = await run(started, replies.table, served, checked)
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, checked.n)
 
@@ -150,6 +158,7 @@ class Routes:
     ) -> tuple[ServedModel, bytes]:
         """The model, which stays the same for the whole request, and the decompressed body."""
         context: RequestContext = scope["context"]
+        self.executor.capacity.check()
         served = self.holder.current
         if served is None:
             raise unavailable("no model is loaded yet; try again in a moment")
@@ -157,7 +166,9 @@ class Routes:
         compressed = is_gzip(context)
         body = await self.body_reader.read_body(context, receive, max_bytes)
         if compressed:
-            body = await self.executor.run_in_thread(context.started, decompress, body, max_bytes)
+            run = self.executor.run_in_thread
+            with self.executor.capacity:
+                body = await run(context.started, decompress, body, max_bytes)
             self.body_reader.budget.take(context, len(body))
         return served, body
 

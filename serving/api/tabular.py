@@ -10,6 +10,7 @@ from mlflow.pyfunc.scoring_server import CONTENT_TYPE_CSV, CONTENT_TYPE_PARQUET
 
 from churn_model.errors import InvalidRecords
 from churn_model.schema import RecordSchema
+from churn_model.tables.descriptor import TableDescriptor
 from churn_model.validation import Checked
 from serving.api.csv_body import read_csv
 from serving.api.parquet_body import read_parquet
@@ -20,17 +21,23 @@ CSV, PARQUET = CONTENT_TYPE_CSV, CONTENT_TYPE_PARQUET
 
 
 def read(
-    body: bytes, mime: str, schema: RecordSchema, *, max_rows: int, max_decoded: int
+    body: bytes,
+    mime: str,
+    schema: RecordSchema,
+    *,
+    max_rows: int,
+    max_decoded: int,
+    descriptor: TableDescriptor | None = None,
 ) -> Checked:
     """The checked customers (n) of a body of type CSV or PARQUET.
 
     Raises ApiError 400 if it cannot be read, and 413 for more than ``max_rows`` customers or more
-    than ``max_decoded`` bytes in Parquet's columns.
+    than ``max_decoded`` bytes in Parquet's columns. ``descriptor``: how cells are written.
     """
     if mime == PARQUET:
-        return read_parquet(body, schema, max_rows, max_decoded)
+        return read_parquet(body, schema, max_rows, max_decoded, descriptor)
     try:
-        return read_csv(body, schema, max_rows)
+        return read_csv(body, schema, max_rows, descriptor)
     except InvalidRecords as error:
         raise invalid_customers(error, schema) from None
 

@@ -77,12 +77,26 @@ class RequestBodyReader:
         missing or wrong); ApiError 503 if all bodies together exceed the budget; ApiError 408 if
         the body does not arrive in time; Disconnected.
         """
+        declared = context.headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > max_bytes:
+            raise too_large(max_bytes)
         # the loop is passed because looking it up costs a system call before Python 3.12
         task = asyncio.current_task(self._loop)
         assert task is not None
         self._waiting[task] = context.started
+        parts: list[bytes] = []
         try:
-            return await self._read(context, receive, max_bytes)
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                part: bytes = message.get("body", b"")
+                if context.body_bytes + len(part) > max_bytes:
+                    raise too_large(max_bytes)
+                self.budget.take(context, len(part))
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
         except asyncio.CancelledError:
             if task in self._waiting:
                 raise  # cancelled by somebody else: the server is shutting down
@@ -91,20 +105,3 @@ class RequestBodyReader:
             raise ApiError(408, f"the body did not arrive within {self.seconds:g} s") from None
         finally:
             self._waiting.pop(task, None)
-
-    async def _read(self, context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
-        declared = context.headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > max_bytes:
-            raise too_large(max_bytes)
-        parts: list[bytes] = []
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            part: bytes = message.get("body", b"")
-            if context.body_bytes + len(part) > max_bytes:
-                raise too_large(max_bytes)
-            self.budget.take(context, len(part))
-            parts.append(part)
-            if not message.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from serving.http.errors import ApiError, unavailable
+from serving.http.transport import Outbox
 
 _logger = logging.getLogger("serving.connections")
 
@@ -23,13 +24,15 @@ class ConnectionLimits:
     """What the connections of a worker may use.
 
     ``count``: connections. ``head_bytes``: request line and headers of a request. ``head_seconds``:
-    time until they are complete. ``write_seconds``: time without progress in reading a reply.
-    ``unread_bytes``: replies that the clients have not read yet.
+    time until they are complete. ``idle_seconds``: time between two requests. ``write_seconds``:
+    time without progress in reading a reply. ``unread_bytes``: replies that the clients have not
+    read yet.
     """
 
     count: int
     head_bytes: int
     head_seconds: float
+    idle_seconds: float
     write_seconds: float
     unread_bytes: int
 
@@ -65,6 +68,7 @@ class ConnectionWatch:
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
+        self.outbox = Outbox()
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: dict[Connection, tuple[float, int]] = {}
         self._closed: Counter[str] = Counter()
@@ -105,9 +109,13 @@ class ConnectionWatch:
             self._timer = loop.call_later(_SWEEP_SECONDS, self._sweep, loop, connections)
 
     def _close_if_late(self, connection: Connection, now: float) -> None:
-        since = connection.waiting_since
-        is_late = since is not None and since < now - self.limits.head_seconds
-        if is_late and (connection.has_part or not connection.has_served):
+        waits = connection.waiting_since is not None and not connection.is_closing()
+        waited = now - (connection.waiting_since or now) if waits else 0.0
+        if waited > self.limits.idle_seconds and not connection.has_part:
+            connection.close_waiting(None)
+        elif waited > self.limits.head_seconds and (
+            connection.has_part or not connection.has_served
+        ):
             self._count("no complete request in time")
             connection.close_waiting(self._too_slow() if connection.has_part else None)
         unread = connection.unread()

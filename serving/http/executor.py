@@ -14,7 +14,12 @@ T = TypeVar("T")
 
 
 class Capacity:
-    """Counts requests in progress, including work that continues after its request timed out."""
+    """Counts requests that are worked on, including work that outlives its request.
+
+    ``with capacity:`` counts one request. The work begins when its body is complete and ends
+    before its reply, so that a client that sends slowly, or does not read the reply, does not
+    count.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -29,6 +34,11 @@ class Capacity:
         """Count one more. Raises ApiError 503 at the limit."""
         self.check()
         self.in_use += 1
+
+    __enter__ = acquire
+
+    def __exit__(self, *_: object) -> None:
+        self.in_use -= 1
 
     def release(self, _: Any = None) -> None:
         """Count one fewer."""

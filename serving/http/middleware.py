@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
+from http import HTTPStatus
 
 from churn_model.errors import ChurnError
 from serving.http import errors
@@ -12,7 +13,6 @@ from serving.http.api_keys import ReloadedKeys
 from serving.http.asgi import App, Message, Receive, Scope, Send, reply
 from serving.http.body_reader import BodyBudget, Disconnected
 from serving.http.errors import ApiError, unavailable
-from serving.http.executor import Capacity
 from serving.http.rate_limit import RateLimiter
 from serving.http.request_context import RequestContext
 from serving.http.request_log import RequestLog
@@ -36,44 +36,43 @@ class RequestContextMiddleware:
             return
         context = scope["context"] = RequestContext(scope)
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
                 message["headers"].append((b"x-request-id", context.request_id))
-            await send(message)
+            return send(message)
 
         try:
-            await self._run(scope, receive, send_with_id, context)
+            await self.app(scope, receive, send_with_id)
+        except BaseException as error:
+            rejection = self._rejection(error, context)
+            if rejection is not None and not context.status:  # a reply that has started stays
+                context.field_errors = rejection.counts
+                content = errors.body(rejection, context.request_id.decode())
+                await reply(send_with_id, rejection.status, content, headers=rejection.headers)
         finally:
             self.budget.release(context)
             context.end()
             self.request_log.add(context)
 
-    async def _run(
-        self, scope: Scope, receive: Receive, send: Send, context: RequestContext
-    ) -> None:
-        try:
-            await self.app(scope, receive, send)
-            return
-        except Disconnected:
+    def _rejection(self, error: BaseException, context: RequestContext) -> ApiError | None:
+        """The reply to a request that failed; None if the client is gone."""
+        if isinstance(error, ApiError):
+            return error
+        if isinstance(error, Disconnected):
             context.status = _CLIENT_DISCONNECTED
-            return
-        except ApiError as error:
-            rejection = error
-        except ChurnError as error:
+            return None
+        if isinstance(error, asyncio.CancelledError):  # the server does not wait any longer
+            return unavailable("the server is shutting down")
+        if not isinstance(error, Exception):
+            raise error
+        if isinstance(error, ChurnError):
             rejection = errors.to_api_error(error)
-            if rejection.status == 500:
-                self._log_exception(context)
-        except asyncio.CancelledError:  # the server does not wait any longer
-            rejection = unavailable("the server is shutting down")
-        except Exception:
+        else:
             rejection = ApiError(500, "internal error")
+        if rejection.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self._log_exception(context)
-        if context.status:
-            return  # the reply has started, so its status cannot change
-        context.field_errors = rejection.counts
-        content = errors.body(rejection, context.request_id.decode())
-        await reply(send, rejection.status, content, headers=rejection.headers)
+        return rejection
 
     def _log_exception(self, context: RequestContext) -> None:
         _logger.exception("request failed", extra={"request_id": context.request_id.decode()})
@@ -136,65 +135,9 @@ class ApiKeyMiddleware:
 
 
 def _key(context: RequestContext) -> bytes | None:
+    """The key that was sent; an empty header counts as absent."""
     key = context.headers.get(b"x-api-key")
-    if key is not None:
+    if key:
         return key
     scheme, _, token = context.headers.get(b"authorization", b"").partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else None
-
-
-class ConcurrencyLimitMiddleware:
-    """Limits how many requests are worked on at once; the next one gets 503 immediately.
-
-    The work begins when the body is complete and ends when the reply begins, so that a client that
-    sends its request slowly, or does not read the reply, does not count. ``paths``: the routes that
-    work; all others reply at any time.
-    """
-
-    def __init__(self, app: App, capacity: Capacity, paths: Collection[str]) -> None:
-        self.app = app
-        self.capacity = capacity
-        self.paths = frozenset(paths)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http" or scope["path"] not in self.paths:
-            await self.app(scope, receive, send)
-            return
-        self.capacity.check()
-        work = _Work(self.capacity, receive, send)
-        try:
-            await self.app(scope, work.receive, work.send)
-        finally:
-            work.end()
-
-
-class _Work:
-    """Counts a request from the end of its body to the start of its reply."""
-
-    __slots__ = ("_capacity", "_counted", "_receive", "_send")
-
-    def __init__(self, capacity: Capacity, receive: Receive, send: Send) -> None:
-        self._capacity = capacity
-        self._receive = receive
-        self._send = send
-        self._counted = False
-
-    async def receive(self) -> Message:
-        """ASGI; the work begins when the last part of the body has arrived."""
-        message = await self._receive()
-        if not message.get("more_body", False) and message["type"] == "http.request":
-            self._capacity.acquire()
-            self._counted = True
-        return message
-
-    async def send(self, message: Message) -> None:
-        """ASGI; the work ends when the reply begins."""
-        self.end()
-        await self._send(message)
-
-    def end(self) -> None:
-        """The work has ended, if it had begun."""
-        if self._counted:
-            self._counted = False
-            self._capacity.release()
+    return token.strip() or None if scheme.lower() == b"bearer" else None

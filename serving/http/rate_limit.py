@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from serving.http.errors import ApiError, unavailable
 from serving.http.request_context import ANONYMOUS, RequestContext
 
 _REMOVAL_SECONDS = 60.0
+_STORAGE_SECONDS = 1.0
 
 
 class InMemoryCounters(MemoryStorage):
@@ -62,12 +64,19 @@ class Limit(NamedTuple):
 class RateLimiter:
     """Limits requests and customers per client, or per IP address without an API key.
 
-    ``unauthorized`` limits the requests without a valid key per IP address.
+    ``unauthorized`` limits the requests without a valid key per IP address. A storage that does not
+    answer within a second, or before ``seconds`` of the request are over, counts as unavailable.
     """
 
     def __init__(
-        self, requests: str | None, rows: str | None, storage: str, unauthorized: str | None = None
+        self,
+        requests: str | None,
+        rows: str | None,
+        storage: str,
+        unauthorized: str | None = None,
+        seconds: float = 30.0,
     ) -> None:
+        self.seconds = seconds
         self.requests = _limit("rate_limit", requests)
         self.rows = _limit("rate_limit_rows", rows)
         self.unauthorized = _limit("rate_limit_unauthorized", unauthorized)
@@ -80,7 +89,7 @@ class RateLimiter:
     async def count_request(self, scope: Scope) -> None:
         """Count a request. Raises ApiError 429 over the limit."""
         if self.requests is not None:
-            await self._hit(self.requests, rate_limit_key(scope), 1)
+            await self._hit(self.requests, scope, 1)
 
     async def count_rows(self, scope: Scope, rows: int) -> None:
         """Count the customers of a request if the limit admits all of them, otherwise none.
@@ -96,35 +105,50 @@ class RateLimiter:
                 f"{rows} customers exceed the rate limit of {self.rows.text}; send fewer in "
                 "each request",
             )
-        await self._hit(self.rows, rate_limit_key(scope), rows)
+        await self._hit(self.rows, scope, rows)
 
     async def count_unauthorized(self, scope: Scope) -> None:
         """Count a request without a valid API key. Raises ApiError 429 over the limit."""
         if self.unauthorized is not None:
-            await self._hit(self.unauthorized, rate_limit_key(scope), 1)
+            await self._hit(self.unauthorized, scope, 1)
 
-    async def _hit(self, limit: Limit, client: str, cost: int) -> None:
+    async def _hit(self, limit: Limit, scope: Scope, cost: int) -> None:
         """Count in a fixed window that starts with its first request. Raises ApiError."""
-        key = limit.prefix + client
-        try:
-            if not self._is_async:
-                if self.storage.add_within(limit, key, cost):
-                    return
-                ends = self.storage.get_expiry(key)
-            else:
-                if await _add_within(self.storage, limit, key, cost):
-                    return
-                ends = await self.storage.get_expiry(key)
-        except StorageError:
-            raise unavailable(
-                "the rate limit storage is unavailable; try again in a moment"
-            ) from None
+        key = limit.prefix + rate_limit_key(scope)
+        if self._is_async:
+            ends = await self._hit_in_redis(limit, key, cost, scope["context"].started)
+        elif self.storage.add_within(limit, key, cost):
+            ends = None
+        else:
+            ends = self.storage.get_expiry(key)
+        if ends is None:
+            return
         pause = max(1, round(ends - time.time() + 0.5))
         raise ApiError(
             429,
             f"rate limit of {limit.text} exceeded; try again in {pause} s",
             headers=[(b"retry-after", str(pause).encode())],
         )
+
+    async def _hit_in_redis(
+        self, limit: Limit, key: str, cost: int, started: float
+    ) -> float | None:
+        """The time at which the window ends if the limit is used up, otherwise None."""
+        left = started + self.seconds - time.perf_counter()
+        try:
+            return await asyncio.wait_for(
+                _end_if_over(self.storage, limit, key, cost), min(left, _STORAGE_SECONDS)
+            )
+        except (StorageError, asyncio.TimeoutError):
+            raise unavailable(
+                "the rate limit storage is unavailable; try again in a moment"
+            ) from None
+
+
+async def _end_if_over(storage: Any, limit: Limit, key: str, amount: int) -> float | None:
+    if await _add_within(storage, limit, key, amount):
+        return None
+    return float(await storage.get_expiry(key))
 
 
 async def _add_within(storage: Any, limit: Limit, key: str, amount: int) -> bool:

@@ -1,4 +1,4 @@
-"""A transport with fewer system calls under load: it combines the writes of replies."""
+"""A transport that, under load, delays replies, so that more of them are sent at once."""
 
 from __future__ import annotations
 
@@ -7,48 +7,66 @@ from collections.abc import Sized
 from typing import Any
 
 _LARGE = 65_536
-"""Writes from this size on are sent as they are: combining them would copy them."""
+"""Replies from this size on are sent immediately: they would take memory."""
+
+
+class Outbox:
+    """The replies of one worker that wait for the next iteration of the event loop.
+
+    Each write may wake a client, which then sends its next request. If several requests are in
+    progress, sending their replies later, one after the other, lets the event loop read more
+    requests per iteration; that saves a quarter of the time of a small request. A single request
+    would gain nothing, so its reply is not delayed.
+    """
+
+    def __init__(self) -> None:
+        self.replies: list[tuple[asyncio.Transport, bytes]] = []
+
+    def flush(self) -> None:
+        """Send all replies that wait."""
+        replies, self.replies = self.replies, []
+        for transport, reply in replies:
+            if not transport.is_closing():
+                transport.write(reply)
 
 
 class BufferedTransport:
-    """A transport that, under load, combines the small writes of one event loop iteration.
+    """A transport whose writes go through the outbox; everything else is the transport's own.
 
-    uvicorn writes the headers and the body of a reply separately. Those are two system calls, and
-    each may wake the client's process, which is a third of the cost of a small request. With
-    several requests in progress, writes are delayed to the end of the iteration and sent together.
-    A single request would gain nothing, so its writes are not delayed.
+    ``in_progress``: the requests that are worked on.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, in_progress: Sized
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        outbox: Outbox,
+        in_progress: Sized,
     ) -> None:
         self._transport = transport
         self._loop = loop
+        self._outbox = outbox
         self._in_progress = in_progress
-        self._parts: list[bytes] = []
+        self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send now, or together with the other writes of this iteration."""
+        """Send now, or in the next iteration with the other replies."""
+        outbox = self._outbox
         if len(data) >= _LARGE:
-            self._flush()
+            outbox.flush()
             self._transport.write(data)
-        elif self._parts:
-            self._parts.append(data)
+        elif outbox.replies:
+            outbox.replies.append((self._transport, data))
         elif len(self._in_progress) > 1:
-            self._parts.append(data)
-            self._loop.call_soon(self._flush)
+            outbox.replies.append((self._transport, data))
+            self._loop.call_soon(outbox.flush)
         else:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Send the delayed writes, then close."""
-        self._flush()
+        """Send what waits, then close."""
+        self._outbox.flush()
         self._transport.close()
-
-    def _flush(self) -> None:
-        parts, self._parts = self._parts, []
-        if parts:
-            self._transport.write(b"".join(parts))

@@ -177,7 +177,7 @@ def spark_start() -> Iterator[SparkStart]:
         stderr = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:
-            created = session("local[2]")
+            created = session("local[1]")  # each further thread needs Python workers of its own
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -29,11 +31,12 @@ def monthly_panel(customers: int = 900) -> pd.DataFrame:
     signed = MONTHS[0] - pd.to_timedelta(rng.integers(30, 2000, customers), unit="D")
     charge = rng.gamma(4, 15, customers).round(2)
     cancelled = np.full(customers, np.datetime64("NaT", "D"))
+    region = rng.choice(["north", "south"], customers)
     snapshots = []
     for month in MONTHS:
         present = np.flatnonzero(np.isnat(cancelled) | (cancelled > month.to_datetime64()))
         snapshot = pd.DataFrame({"Id": present, "seen": month, "signed": signed[present]})
-        snapshots.append(snapshot.assign(charge=charge[present]))
+        snapshots.append(snapshot.assign(charge=charge[present], region=region[present]))
         leaves = present[rng.random(len(present)) < 1 / (1 + np.exp(4 - charge[present] / 40))]
         days = rng.integers(1, 29, len(leaves)).astype("timedelta64[D]")
         cancelled[leaves] = month.to_datetime64().astype("datetime64[D]") + days
@@ -56,7 +59,7 @@ def panel_run(tmp_path_factory, empty_database):
     done = call(
         train,
         *("--data", "panel.csv", "--id", "Id", "--target", "churn=yes"),
-        *("--as-of", "seen", "--window", "60D", *SMALL_FIT),
+        *("--as-of", "seen", "--window", "60D", "--audit", "region", *SMALL_FIT),
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
@@ -111,6 +114,16 @@ def test_the_report_shows_each_held_out_period(panel_run):
     assert "Each held-out period" in report
     assert report.count("trained up to") == 1
     assert "with a gap of 60 days, grouped by customer" in run.data.params["splits"]
+
+
+def test_an_audited_column_is_evaluated_by_group_and_is_no_feature(panel_run):
+    run, printed, folder = panel_run
+    assert "'region' is --audit" in printed
+    assert '"region"' not in artifact(run, folder, "data/schema.json")
+    assert "audited; not a feature" in artifact(run, folder, "report.html")
+    slices = json.loads(artifact(run, folder, "slices.json"))
+    labels = [row[1] for row in slices["data"] if row[0] == "region"]
+    assert sorted(labels) == ["north", "south"]
 
 
 @pytest.mark.parametrize(

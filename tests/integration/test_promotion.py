@@ -38,7 +38,7 @@ from training.data.table import simulated_table
 from training.evaluation.gates import DEFAULT
 from training.fitting.fit import FitSettings, fit
 from training.promote import main
-from training.registration import ALARMS_TAG
+from training.promotion.tags import ACCEPTED_TAG, ALARM_FEATURES_TAG, ALARMS_TAG
 from training.run import Plan, train
 from training.train import main as train_main
 
@@ -198,6 +198,15 @@ def test_a_bad_challenger_is_not_promoted_and_every_reason_is_given(promote, mak
         assert reason in done.stdout
     assert f"version {version} of churn is not promoted; version 1 stays models:/" in done.stdout
     assert champion() == "1"
+
+
+def test_an_alarm_of_the_training_table_can_be_accepted_with_a_reason(promote):
+    version = challenge(better, **{ALARMS_TAG: "1", ALARM_FEATURES_TAG: '["tenure"]'})
+    assert promote("--accept-alarm", "age", "--because", "known").returncode == 2
+    done = promote("--accept-alarm", "tenure", "--because", "the table is complete")
+    assert done.returncode == 0, done.stdout + done.stderr
+    tags = MlflowClient().get_model_version("churn", version).tags
+    assert json.loads(tags[ACCEPTED_TAG]) == {"tenure": "the table is complete"}
 
 
 def test_force_needs_a_reason_which_is_kept(promote):

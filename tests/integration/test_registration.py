@@ -69,15 +69,20 @@ def train(home, tmp_path, monkeypatch):
         schema=CUSTOMER_SCHEMA,
         passed=True,
         table=None,
+        baseline_share=1.0,
     ):
         table = replace(table or simulated_table(3, 0), source=source)
         findings = SimpleNamespace(
-            table=table, scorecard=scorecard(effect), alarms=[], passed=passed
+            table=table,
+            scorecard=scorecard(effect),
+            alarms=[],
+            passed=passed,
+            evaluation=SimpleNamespace(baseline_share=baseline_share),
         )
         monkeypatch.setattr(registration, "log_model", partial(log_model, table))
         return register_trained(findings, schema, name, "")
 
-    def log_model(table, scorecard, schema, examples, *, simulated):
+    def log_model(table, scorecard, schema, examples, *, simulated, descriptor=None):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         artifacts = folder / "artifacts"
         artifacts.mkdir(parents=True)
@@ -135,6 +140,13 @@ def test_a_real_model_that_fails_the_gates_does_not_replace_a_placeholder(train)
     failed = train("weak", passed=False)
     assert (failed.alias, failed.previous, failed.conflict) == ("challenger", "1", "")
     assert champion("weak") == "1"
+
+
+def test_promotion_remembers_that_a_baseline_was_better_in_training(train, promote):
+    train("beaten", passed=False, baseline_share=0.6)
+    code, output = promote(*FLAGS, "--name", "beaten")
+    assert (code, champion("beaten")) == (2, None)
+    assert "share of the best baseline's skill (upper end of the 95 % interval) 0.6" in output
 
 
 def test_a_model_with_other_fields_than_the_champion_is_told_so_when_it_is_registered(train):

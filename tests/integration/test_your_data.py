@@ -239,7 +239,7 @@ with ChurnClient(f"http://127.0.0.1:{port}") as client:
 server.should_exit = True
 
 for engine in ("local", "spark"):
-    flags = ["--output-format", "parquet", "--as-of", "2026-01-31", "--master", "local[2]"]
+    flags = ["--output-format", "parquet", "--as-of", "2026-01-31", "--master", "local[1]"]
     assert score(["--engine", engine, "--input", "customers.csv", "--output", engine, *flags]) == 0
     scored = pd.read_parquet(f"{engine}/scored").set_index("customer_id")["churn_probability"]
     assert scored.loc[customers["customer_id"]].tolist() == notebook.tolist()

@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def sources() -> Iterator[tuple[Path, str]]:
             yield path, "\n".join(line for line in text.splitlines() if not line.startswith("%"))
 
 
+@cache
 def names_in(code: str) -> set[str]:
     """What a piece of Python names: in texts, as attributes, arguments and variables."""
     found = set()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from churn_model.flag_types import AppendToTuple, at_least, day, day_or_column, days, path, share
+from churn_model.flag_types import (
+    AppendToTuple,
+    at_least,
+    day,
+    day_or_column,
+    days,
+    number,
+    path,
+    share,
+)
 from pyfunc import MODEL_NAME
 from training.data import SIMULATED_ROWS
 
@@ -15,6 +24,15 @@ def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
     add("--data", type=path, metavar="FILE", help="labelled customers, .csv or .parquet")
     add("--dataset", type=path, metavar="FILE.toml", help="descriptor: which column is which field")
     add_named_columns(parser)
+    add("--weight", default="", metavar="COLUMN", help="the column with sample weights")
+    add("--prior", type=number, metavar="RATE", help="the true churn rate of a resampled table")
+    add(
+        "--audit",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN",
+        help="a column that is not a feature, but whose groups are evaluated; may be repeated",
+    )
     add(
         "--rows",
         type=at_least(1),
@@ -57,6 +75,21 @@ def add_named_columns(parser: argparse.ArgumentParser) -> None:
         help="a column to leave out; may be repeated",
     )
     add(
+        "--missing",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN=VALUE",
+        help="a value that means missing in this column, for example Age=-999; may be repeated",
+    )
+    add(
+        "--format",
+        action=AppendToTuple,
+        default=(),
+        metavar="COLUMN=FORMAT",
+        help="how a column writes the number 1234.50, for example 'Price=1.234,50', or a date, "
+        "for example Signed=DD/MM/YYYY; may be repeated; by default found out from the cells",
+    )
+    add(
         "--as-of",
         type=day_or_column,
         metavar="DAY|COLUMN",
@@ -80,8 +113,30 @@ def add_named_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_name(parser: argparse.ArgumentParser) -> None:
+    """The flag of commands that write to the registry."""
+    parser.add_argument(
+        "--name", default=MODEL_NAME, help="name of the registered model (%(default)s)"
+    )
+
+
 def add_model(parser: argparse.ArgumentParser, *, gates: str) -> None:
-    """The flags of commands that write to the registry. ``gates``: help text of ``--gates``."""
+    """The flags of commands that decide about a champion. ``gates``: help text of ``--gates``."""
+    add_name(parser)
     add = parser.add_argument
-    add("--name", default=MODEL_NAME, help="name of the registered model (%(default)s)")
     add("--gates", type=path, metavar="FILE.toml", help=gates)
+    add(
+        "--accept-alarm",
+        action=AppendToTuple,
+        default=(),
+        metavar="FEATURE",
+        help="accept the leakage alarms of a feature, so that they do not fail a gate; may be "
+        "repeated",
+    )
+    add(
+        "--because",
+        action=AppendToTuple,
+        default=(),
+        metavar="REASON",
+        help="why the alarms are accepted; stored with the version",
+    )

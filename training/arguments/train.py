@@ -51,9 +51,10 @@ def _add_schema(parser: argparse.ArgumentParser) -> None:
     add(
         "--schema",
         default="",
-        metavar="MODULE:CLASS|FILE.json",
-        help="the record schema: a pydantic class or a JSON Schema; by default it is inferred "
-        "with --target, and CustomerRecord otherwise",
+        metavar="MODULE:CLASS|FILE.json|infer",
+        help="the record schema: a pydantic class or a JSON Schema; by default, with --target it "
+        "is inferred from the table and continues the champion's schema, which `infer` ignores; "
+        "otherwise it is CustomerRecord",
     )
     add(
         "--unseen",
@@ -75,8 +76,6 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
         "fifth is held out instead)",
     )
     add("--split-by", default="", metavar="COLUMN", help="date column; holds out the latest fifth")
-    add("--weight", default="", metavar="COLUMN", help="the column with sample weights")
-    add("--prior", type=number, metavar="RATE", help="the true churn rate of a resampled table")
     add("--interactions", type=at_least(0), metavar="N", help="maximum number of feature pairs")
     add(
         "--bags",

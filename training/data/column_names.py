@@ -12,10 +12,15 @@ from churn_model.suggestions import did_you_mean
 _LISTED = 20
 
 
-def words_of(name: str) -> set[str]:
-    """The words of a column's name in lower case: ``{"customer", "id"}`` of ``CustomerId``."""
+def word_list(name: str) -> list[str]:
+    """The words of a column's name in lower case: ``["customer", "id"]`` of ``CustomerId``."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return set(re.findall(r"[a-z]+", spaced.lower()))
+    return re.findall(r"[a-z]+", spaced.lower())
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a column's name, without their order."""
+    return set(word_list(name))
 
 
 def suggest(name: str, known: Sequence[str], plural: str = "columns") -> str:

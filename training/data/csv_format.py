@@ -18,7 +18,8 @@ def detect_csv_format(path: str | Path, declared: CsvFormat | None = None) -> Cs
     """How a file is written: its separator, its decimal mark and its encoding.
 
     ``declared``: the [csv] table of a descriptor. What it sets is not detected; if it sets the
-    separator, nothing is. Raises TableError for a file that cannot be decoded, and for duplicate
+    separator, nothing is. ``decimal`` is among the fields set only if the first lines show which
+    mark the file uses. Raises TableError for a file that cannot be decoded, and for duplicate
     column names.
     """
     path, declared = Path(path), declared or CsvFormat()
@@ -31,8 +32,8 @@ def detect_csv_format(path: str | Path, declared: CsvFormat | None = None) -> Cs
     separator = best_separator(lines)
     _reject_duplicate_columns(path, lines, separator)
     detected = {"separator": separator}
-    if "decimal" not in declared.model_fields_set:
-        detected["decimal"] = _decimal_mark(lines, separator)
+    if "decimal" not in declared.model_fields_set and (mark := _decimal_mark(lines, separator)):
+        detected["decimal"] = mark
     return declared.model_copy(update=detected)
 
 
@@ -87,14 +88,18 @@ def _evenness(lines: list[str], separator: str) -> tuple[float, int]:
 
 
 def _decimal_mark(lines: list[str], separator: str) -> str:
-    """A comma if some cells look like 12,5 and none like 12.5."""
+    """A comma if some cells look like 12,5 and none like 12.5; empty if no cell shows it."""
     if separator == ",":
         return "."
     cells = [cell.strip() for row in csv.reader(lines[1:], delimiter=separator) for cell in row]
     marks = {mark for cell in cells for mark in ".," if _is_decimal(cell, mark)}
-    return "," if marks == {","} else "."
+    return "," if marks == {","} else "." if marks else ""
 
 
 def _is_decimal(cell: str, mark: str) -> bool:
-    whole, has_mark, fraction = cell.lstrip("+-").partition(mark)
-    return bool(has_mark) and whole.isdigit() and fraction.isdigit()
+    """Whether a mark separates decimals: 12,5 and 0,125, but not 1,234, which may be thousands."""
+    whole, has_mark, fraction = cell.lstrip("+-").rpartition(mark)
+    other = "." if mark == "," else ","
+    if not (has_mark and fraction.isdigit() and whole.replace(other, "").isdigit()):
+        return False
+    return len(fraction) != 3 or len(whole) > 3 or whole.startswith("0")

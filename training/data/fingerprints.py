@@ -64,6 +64,15 @@ class Fingerprints:
                 archive["known_to"][()],
             )
 
+    def with_others(self, others: Fingerprints) -> Fingerprints:
+        """Also those of another table with the same features."""
+        return Fingerprints(
+            np.union1d(self.customers, others.customers),
+            np.union1d(self.rows, others.rows),
+            self.features,
+            np.fmax(self.known_to, others.known_to),
+        )
+
     def contain(self, table: Table, schema: RecordSchema) -> Mask:
         """Which rows (n,) of another table were in the training table, or are of its customers.
 
@@ -76,7 +85,7 @@ class Fingerprints:
         if customers is not None:
             found |= np.isin(customers, self.customers) & (customers != _MISSING)
             if table.observed is not None and not np.isnat(self.known_to):
-                found &= table.observed <= self.known_to
+                found &= table.observed < self.known_to
         features = [name for name in self.features if name in table.customers]
         if len(features) == len(self.features) and self._are_distinctive(table, features):
             found |= np.isin(row_hashes(table, features), self.rows)

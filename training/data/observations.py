@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.errors import FieldError
+from churn_model.errors import FieldError, TableError
+from training.data.formats import read_dates, to_distinct
 
 AS_OF = "--as-of"
 """The flag that names the column, and the column's name in errors of rows."""
@@ -25,12 +26,14 @@ class ObservationOptions:
     ``as_of``: the day on which all rows were observed, or the column with each row's day; None if
     unknown. ``window``: the days after the observation within which the label says whether the
     customer churned; 0 if labels are final. ``known_until``: the day up to which churn is recorded
-    in the table; None for the last observation date.
+    in the table; None for the last observation date. ``date_format``: of the column; empty to find
+    it out.
     """
 
     as_of: date | str | None = None
     window: int = 0
     known_until: date | None = None
+    date_format: str = ""
 
     @property
     def column(self) -> str:
@@ -59,7 +62,7 @@ def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observa
         return Observations(None, mature)
     errors: list[FieldError] = []
     if options.column:
-        days, errors = read_days(raw[options.column], AS_OF)
+        days, errors = read_days(raw[options.column], AS_OF, options.date_format)
     else:
         days = np.full(len(raw), np.datetime64(options.as_of, "D"))
     if not options.window:
@@ -75,13 +78,35 @@ def max_day(days: Days) -> np.datetime64:
     return known.max() if len(known) else np.datetime64("NaT", "D")
 
 
-def read_days(cells: pd.Series[Any], flag: str) -> tuple[Days, list[FieldError]]:
+def read_days(
+    cells: pd.Series[Any], flag: str, date_format: str = ""
+) -> tuple[Days, list[FieldError]]:
     """The days (n,) of dates or timestamps, NaT and an error for each cell that is neither.
 
     A timestamp with a zone counts by its day in UTC. ``flag``: the flag that names the column.
+    ``date_format``: its name; empty to find it out. Raises TableError if several formats fit.
     """
-    times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
-    rows = np.flatnonzero(times.isna()).tolist()
-    reason = "is not a date such as 2026-01-31"
-    days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+    days: Days = np.full(len(cells), np.datetime64("NaT", "D"))
+    is_text = isinstance(cells.dtype, pd.StringDtype)
+    if not (is_text and date_format):
+        times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
+        days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+    if is_text and np.isnat(days).any():
+        days = _formatted_days(cells, days, flag, date_format)
+    rows = np.flatnonzero(np.isnat(days)).tolist()
+    reason = f"is not a date such as {date_format or '2026-01-31'}"
     return days, [FieldError(row, flag, "date", reason) for row in rows]
+
+
+def _formatted_days(cells: pd.Series[Any], iso: Days, flag: str, date_format: str) -> Days:
+    """The days of strings that are not all in ISO format; those which are stay as they are."""
+    distinct = to_distinct(cells[np.isnat(iso)])
+    reading = read_dates(distinct, date_format)
+    if reading.readable == 0:
+        return iso
+    if reading.others:
+        raise TableError(f"{flag} {cells.name}: {reading.question(str(cells.name))}")
+    known = dict(zip(distinct.texts, reading.values, strict=True))
+    found = cells.str.strip().map(known).to_numpy(object)
+    days = np.array([None if pd.isna(day) else day for day in found], dtype="datetime64[D]")
+    return np.where(np.isnat(iso), days, iso)

@@ -1,4 +1,4 @@
-"""Columns that describe a row, not the customer: its sample weight."""
+"""Columns that are not fields of a record: a row's sample weight, and groups to evaluate."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def read_weights(
     rows = np.flatnonzero(~(np.isfinite(weights) & (weights > 0))).tolist()
     reason = "is not a number above 0"
     return weights, [FieldError(row, WEIGHT, "weight", reason) for row in rows]
+
+
+def read_groups(columns: pd.DataFrame) -> pd.DataFrame:
+    """The columns (n,) of a table as strings, None where a cell is empty."""
+    texts = columns.astype(object).where(columns.notna(), "").astype(str)
+    stripped = texts.apply(lambda cells: cells.str.strip())
+    return stripped.astype(object).where(stripped != "", None)

@@ -33,8 +33,10 @@ class Table:
     n, ``rejected_rows``, ``unlabelled_rows`` and ``immature_rows``, whose label is not known yet.
     ``weights`` (n,): sample weights, 1 by default. ``customers_of_rows``: which customer each row
     belongs to. ``dates`` (n,): the days in the column ``split_by``, which order the rows in time.
-    ``observed`` (n,): the observation dates, as ``observation`` says. ``source``: the file; None
-    for simulated customers.
+    ``observed`` (n,): the observation dates, as ``observation`` says. ``audit``: columns (n,) of
+    strings whose groups are evaluated. ``source``: the file; None for simulated customers.
+    ``target``: the target's values, their counts and meanings, as text. ``notes``: what the user
+    should know about its cells.
     """
 
     name: str
@@ -53,6 +55,9 @@ class Table:
     dataset: Dataset | None = None
     observation: ObservationOptions = field(default_factory=ObservationOptions)
     observed: Days | None = None
+    target: str = ""
+    notes: tuple[str, ...] = ()
+    audit: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def features(self, schema: RecordSchema) -> RecordSchema:
         """The schema of ``customers``: the record's schema with ages in place of dates."""
@@ -77,6 +82,7 @@ class Table:
             customers_of_rows=self.customers_of_rows.take(rows),
             dates=None if self.dates is None else self.dates[rows],
             observed=None if self.observed is None else self.observed[rows],
+            audit=self.audit.iloc[rows].reset_index(drop=True) if len(self.audit) else self.audit,
         )
 
     @property

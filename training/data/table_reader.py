@@ -30,9 +30,15 @@ from training.data.observations import (
     read_days,
     read_observations,
 )
-from training.data.row_columns import SPLIT_BY, WEIGHT, read_weights
+from training.data.row_columns import SPLIT_BY, WEIGHT, read_groups, read_weights
 from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
-from training.data.target import TARGET, UNLABELLED, label_errors, read_labels
+from training.data.target import (
+    TARGET,
+    UNLABELLED,
+    describe_target,
+    label_errors,
+    read_labels,
+)
 
 
 def read_table(
@@ -57,15 +63,18 @@ def check_table(
     *,
     weight: str = "",
     split_by: str = "",
+    split_format: str = "",
     observation: ObservationOptions | None = None,
+    audit: Sequence[str] = (),
 ) -> Table:
     """Check a table that ``read_file`` has read.
 
     ``weight`` and ``split_by``: columns of the file with each row's sample weight, and with the
-    date to split by (by default the observation date). ``observation``: when the rows were
-    observed; required if the schema has dates. Raises TableError with one line for a missing
-    column, a table without rows, or a share of invalid rows above ``max_rejected`` (0..1, of the
-    labelled rows).
+    date to split by (by default the observation date), written in ``split_format`` (empty to find
+    it out). ``observation``: when the rows were observed; required if the schema has dates.
+    ``audit``: columns whose groups are evaluated; those that are features are anyway. Raises
+    TableError with one line for a missing column, a table without rows, or a share of invalid rows
+    above ``max_rejected`` (0..1, of the labelled rows).
     """
     observation = observation or ObservationOptions()
     row_columns = {
@@ -73,13 +82,13 @@ def check_table(
         SPLIT_BY: split_by.strip(),
         AS_OF: observation.column,
     }
-    _check_layout(raw, path, dataset, row_columns)
+    _check_layout(raw, path, dataset, {**row_columns, **{f"--audit {n}": n for n in audit}})
     _require_as_of(path, schema, observation)
     labels = read_labels(raw, dataset.target)
     observed = read_observations(raw, observation)
     customers, errors = _read_fields(raw, dataset, schema, observed)
     weights, weight_errors = read_weights(raw, row_columns[WEIGHT], dataset.csv.decimal)
-    dates, date_errors = _split_dates(raw, row_columns, observed)
+    dates, date_errors = _split_dates(raw, row_columns, split_format, observed)
     errors += [*label_errors(labels), *weight_errors, *date_errors, *observed.errors]
     unlabelled = labels == UNLABELLED
     immature = ~unlabelled & ~observed.mature
@@ -106,18 +115,26 @@ def check_table(
         dataset=dataset,
         observation=observation,
         observed=None if observed.days is None else observed.days[used],
+        target=describe_target(raw, dataset.target),
+        audit=read_groups(raw[_no_fields(audit, dataset)])[used].reset_index(drop=True),
     )
     _check_mature(path, table, observed)
     _check_rejected_share(path, table, max_rejected)
     return table
 
 
+def _no_fields(names: Sequence[str], dataset: Dataset) -> list[str]:
+    """The columns that are not fields of the record."""
+    fields = {column.strip() for column in dataset.columns.values()}
+    return [name for name in names if name not in fields]
+
+
 def _split_dates(
-    raw: pd.DataFrame, row_columns: Mapping[str, str], observed: Observations
+    raw: pd.DataFrame, row_columns: Mapping[str, str], date_format: str, observed: Observations
 ) -> tuple[Days | None, list[FieldError]]:
     """The dates (n,) to split by, None if there are none, and an error for each invalid cell."""
     if row_columns[SPLIT_BY]:
-        return read_days(raw[row_columns[SPLIT_BY]], SPLIT_BY)
+        return read_days(raw[row_columns[SPLIT_BY]], SPLIT_BY, date_format)
     return (observed.days if row_columns[AS_OF] else None), []
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churn_model.errors import FieldError, TableError
-from churn_model.tables.missing_values import TARGET_MISSING
+from churn_model.tables.missing_values import is_no_label
 from training.data.column_names import require_column, suggest
 from training.data.dataset import Target
 
@@ -21,19 +21,28 @@ UNLABELLED = -1
 _UNKNOWN = -2
 
 _MAX_VALUES = 100
+_SHOWN_VALUES = 10
 
 
 def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:
     """The target of a table whose cells are as they are in the file.
 
     ``given``: ``column=value`` for each value that means churned. All other values mean that the
-    customer stayed; rows with a missing value have no label. Raises TableError.
+    customer stayed, except those that say that there is no label. Raises TableError.
     """
     column, wanted = _parse(given)
     require_column(column, raw.columns, "--target")
     values = list(dict.fromkeys(map(label, raw[column].drop_duplicates())))
     churned = [_matching_value(column, value, values) for value in wanted]
-    kept = [value for value in values if value not in churned and value not in TARGET_MISSING]
+    others = [value for value in values if value not in churned]
+    unlabelled = [value for value in others if is_no_label(value)]
+    kept = [value for value in others if value not in unlabelled]
+    if not kept and unlabelled:
+        raise TableError(
+            f"--target: no value of column {column!r} means that a customer stayed: "
+            f"{', '.join(map(repr, unlabelled))} mean that there is no label; if one of them is a "
+            "label, list it under kept in a --dataset descriptor"
+        )
     if not kept:
         raise TableError(f"--target: every value of column {column!r} means churned; name fewer")
     if len(kept) > _MAX_VALUES:
@@ -41,7 +50,6 @@ def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:
             f"--target: column {column!r} has {len(values):,} different values; name the column "
             "that says who churned"
         )
-    unlabelled = [value for value in values if value in TARGET_MISSING and value not in churned]
     return Target(column=column, churned=churned, kept=kept, unlabelled=unlabelled)
 
 
@@ -56,6 +64,30 @@ def read_labels(raw: pd.DataFrame, target: Target) -> npt.NDArray[np.int64]:
     meaning |= dict.fromkeys(target.unlabelled, UNLABELLED)
     labels = [meaning.get(label(cell), _UNKNOWN) for cell in raw[target.column.strip()]]
     return np.array(labels, dtype=np.int64)
+
+
+def describe_target(raw: pd.DataFrame, target: Target) -> str:
+    """The target's values with their numbers of rows, by meaning, as one line.
+
+    For example ``target Exited: churned 1 (2,037); kept 0 (7,963); no label '' (12)``.
+    """
+    counts = raw[target.column.strip()].map(label).value_counts()
+    meanings = {"churned": target.churned, "kept": target.kept, "no label": target.unlabelled}
+    known = {value for values in meanings.values() for value in values}
+    meanings["not listed"] = [value for value in counts.index if value not in known]
+    parts = [
+        f"{meaning} {_counted([value for value in values if value in counts], counts)}"
+        for meaning, values in meanings.items()
+        if any(value in counts for value in values)
+    ]
+    return f"target {target.column}: {'; '.join(parts)}"
+
+
+def _counted(values: Sequence[str], counts: pd.Series[Any]) -> str:
+    shown = sorted(values, key=lambda value: -counts[value])[:_SHOWN_VALUES]
+    listed = ", ".join(f"{value or repr(value)} ({counts[value]:,})" for value in shown)
+    more = len(values) - len(shown)
+    return f"{listed} and {more} more" if more else listed
 
 
 def label_errors(labels: npt.NDArray[np.int64]) -> list[FieldError]:

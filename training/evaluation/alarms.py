@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,133 +12,244 @@ import pandas as pd
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
-from training.data.categories import pooled
-from training.data.column_names import words_of
-from training.evaluation.metrics import Labels, roc_auc
-from training.evaluation.slices import groups
+from training.data.customers import CustomersOfRows
+from training.data.special_columns import DISTINCT, is_identifier
+from training.evaluation.alarm import WHOLE_MODEL, Alarm
+from training.evaluation.evaluation import Evaluation
+from training.evaluation.metrics import Labels, log_losses, skill
+from training.evaluation.one_sided import Group, Labelled, suspicious_groups, unexpected_groups
+from training.evaluation.rest_of_model import held_out_probability
+from training.evaluation.single_feature import lowest_auc, single_auc, single_skill
 
-LEAK_AUC = 0.99
-DISTINCT = 0.95
-"""Share of distinct values from which a column may be an identifier."""
+SINGLE_AUC = 0.9
+"""A feature that is significantly better than this alone raises an alarm."""
 
-_ID_WORDS = {"id", "key", "uuid", "guid", "no", "nr", "num", "number", "code"}
-_FEWEST = 30  # customers; smaller groups are of one class by chance too often
-_CHANCE = 1e-9  # that all customers of a group are of one class, given the table's churn rate
-_BANDS = 20
+CERTAIN_AUC = 0.99
+"""An inferred column that is significantly better than this alone is left out."""
+
+WHOLE_MODEL_AUC = 0.98
+"""A model that is significantly better than this on held-out customers raises an alarm."""
+
+_FEWEST = 30  # customers of an identifier
+_MOST_ROWS, _MOST_FITTED = 200_000, 20_000
+_DOMINATED_SKILL = 0.3  # of a model in which one feature may dominate suspiciously
+_DOMINANT_SHARE = 0.75  # of that skill, which is lost without the feature
 
 
-@dataclass(frozen=True)
-class Alarm:
-    """One sign of leakage. ``kind`` is a stable name; ``text`` says what was found and what to do.
+def alarms(
+    customers: pd.DataFrame,
+    churned: Labels,
+    schema: RecordSchema,
+    customers_of_rows: CustomersOfRows | None = None,
+) -> list[Alarm]:
+    """The signs of leakage in n rows and their labels (n,), which must be of both classes.
 
-    Kinds: ``identifier``, ``target_leakage``, ``missing`` (all customers without a value are of one
-    class), ``one_sided`` (all customers of a group are).
+    ``customers_of_rows``: which customer each row belongs to; None if each row is another one. Of
+    large tables, 200,000 rows are examined.
     """
+    of_rows = customers_of_rows or CustomersOfRows.one_per_row(len(churned))
+    rows = _sample(of_rows, _MOST_ROWS)
+    sample = _Sample(customers.iloc[rows], churned[rows], of_rows.take(rows), schema.features)
+    found = list(_of_single_features(sample))
+    named = {alarm.feature for alarm in found}
+    found += _of_groups(sample, named)
+    found += _of_dominant_features(sample, named | {alarm.feature for alarm in found})
+    return found
 
-    kind: str
-    feature: str
-    text: str
+
+def certain_leaks(customers: pd.DataFrame, churned: Labels, schema: RecordSchema) -> list[Alarm]:
+    """The signs of leakage that leave no doubt, found without fitting a model.
+
+    An honest feature raises none of these alarms, however strong it is.
+    """
+    of_rows = CustomersOfRows.one_per_row(len(churned))
+    return list(
+        _of_single_features(_Sample(customers, churned, of_rows, schema.features), CERTAIN_AUC)
+    )
 
 
-def alarms(customers: pd.DataFrame, churned: Labels, schema: RecordSchema) -> list[Alarm]:
-    """The signs of leakage in n customers and their labels (n,)."""
+def model_alarms(evaluation: Evaluation) -> list[Alarm]:
+    """The alarm for models whose held-out AUC is too high to be true."""
+    aucs = {name: values["auc"] for name, values in evaluation.intervals.items()}
+    best = max(aucs, key=lambda name: aucs[name].low)
+    if aucs[best].low <= WHOLE_MODEL_AUC:
+        return []
     return [
-        alarm
-        for column in schema.features
-        for alarm in _column_alarms(column, customers[column.name], churned)
+        Alarm(
+            "too_accurate",
+            WHOLE_MODEL,
+            f"{best.replace('_', ' ')} predicts churn with a held-out AUC of "
+            f"{evaluation.metrics[best]['auc']:.3f}. Churn is hardly ever so predictable: look for "
+            "features that were recorded after customers had left, or labels that were computed "
+            "from the features",
+        )
     ]
 
 
-def _column_alarms(column: Column, values: pd.Series[Any], churned: Labels) -> Iterator[Alarm]:
-    name = column.name
-    if _is_identifier(column, values):
-        yield Alarm(
-            "identifier",
-            name,
-            f"{name} differs for nearly every customer, like an identifier: a model learns from it "
-            "when a customer joined, or how the table was sorted. Exclude it",
+@dataclass(frozen=True)
+class _Sample:
+    """``table``: n rows, ``churned`` (n,), ``customers``: of each row."""
+
+    table: pd.DataFrame
+    churned: Labels
+    customers: CustomersOfRows
+    features: Sequence[Column]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> _Sample:
+        return _Sample(
+            self.table.iloc[rows], self.churned[rows], self.customers.take(rows), self.features
         )
-    auc = single_auc(column, values, churned)
-    if auc > LEAK_AUC:
-        yield Alarm(
-            "target_leakage",
-            name,
-            f"{name} alone predicts churn with an AUC of {auc:.3f}, so it probably leaks the "
-            "target: it was recorded after customers had left. Exclude it, or use its earlier "
-            "value",
-        )
-    yield from _one_sided(column, values, churned)
+
+    def probability(self, without: Iterable[str] = ()) -> npt.NDArray[np.float64]:
+        """Held-out probabilities (n,) of a model without some features."""
+        left_out = set(without)
+        features = [column for column in self.features if column.name not in left_out]
+        return held_out_probability(self.table, self.churned, features, self.customers)
 
 
-def _one_sided(column: Column, values: pd.Series[Any], churned: Labels) -> Iterator[Alarm]:
-    """Groups whose customers are all of one class, which chance does not explain."""
-    rate, name = float(churned.mean()), column.name
-    one_sided: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
-    for label, mask in groups(column, values, _BANDS):
-        count, churners = int(mask.sum()), int(churned[mask].sum())
-        chance = rate if churners else 1.0 - rate
-        if count < _FEWEST or 0 < churners < count or count * np.log(chance) > np.log(_CHANCE):
-            continue
-        if label == "missing":
-            who = _who(bool(churners), count)
+def _sample(customers: CustomersOfRows, most: int) -> npt.NDArray[np.intp]:
+    """All rows of as many customers as have about ``most`` rows."""
+    rows = len(customers.code)
+    if rows <= most:
+        return np.arange(rows)
+    chosen = np.random.default_rng(0).random(customers.n) < most / rows
+    return np.flatnonzero(chosen[customers.code])
+
+
+def _of_single_features(sample: _Sample, limit: float = SINGLE_AUC) -> Iterator[Alarm]:
+    for column in sample.features:
+        name, values = column.name, sample.table[column.name]
+        if _is_identifier(column, values):
             yield Alarm(
+                "identifier",
+                name,
+                f"{name} differs for nearly every customer, like an identifier: a model learns "
+                "from it when a customer joined, or how the table was sorted. Exclude it",
+            )
+        auc = single_auc(column, values, sample.churned, sample.customers)
+        if _lowest(auc, sample) > limit:
+            yield _too_accurate(name, values.isna().to_numpy(), auc, sample, limit)
+
+
+def _lowest(auc: float, sample: _Sample) -> float:
+    """The lower end of the interval of an AUC; a customer's rows count as one."""
+    share = sample.customers.n / len(sample.churned)
+    churners = float(sample.churned.sum())
+    return lowest_auc(auc, churners * share, (len(sample.churned) - churners) * share)
+
+
+def _too_accurate(
+    name: str, missing: npt.NDArray[np.bool_], auc: float, sample: _Sample, limit: float
+) -> Alarm:
+    """The alarm of a feature that alone predicts churn too well."""
+    rate = float(sample.churned[missing].mean()) if missing.any() else 0.5
+    known = Column(name, "boolean")
+    if rate in (0, 1):
+        auc_of_missing = single_auc(known, pd.Series(missing), sample.churned, sample.customers)
+        if _lowest(auc_of_missing, sample) > limit:
+            return Alarm(
                 "missing",
                 name,
-                f"{who} without {name} churned, so a missing value leaks the target. Find out why "
-                "it is missing, or exclude it",
+                f"{_who(rate, int(missing.sum()))} without {name} churned, so a missing value "
+                "leaks the target. Find out why it is missing, or exclude it",
             )
-        else:
-            one_sided[bool(churners)].append((label, count))
-    for everybody, parts in one_sided.items():
-        if parts:
-            who = _who(everybody, sum(count for _, count in parts))
-            labels = ", ".join(label for label, _ in parts)
+    return Alarm(
+        "target_leakage",
+        name,
+        f"{name} alone predicts churn with an AUC of {auc:.3f}, so it probably leaks the target: "
+        "it was recorded after customers had left. Exclude it, or use its earlier value",
+    )
+
+
+def _of_groups(sample: _Sample, named: Iterable[str]) -> Iterator[Alarm]:
+    """Groups whose churn rate neither neighbouring values nor the other features explain.
+
+    The other features are those without any sign of leakage, because leaks explain one another.
+    ``named``: the features that have an alarm already.
+    """
+    labelled = Labelled(sample.churned, sample.customers)
+    suspects = [
+        group
+        for column in sample.features
+        if column.name not in set(named)
+        for group in suspicious_groups(column, sample.table[column.name], labelled)
+    ]
+    unclear = [group for group in suspects if group.needs_model]
+    if unclear:
+        rows = _sample(sample.customers, _MOST_FITTED)
+        probability = np.full(len(sample.churned), np.nan)
+        left_out = {*named, *(group.feature for group in suspects)}
+        probability[rows] = sample.take(rows).probability(left_out)
+        clear = [group for group in suspects if not group.needs_model]
+        suspects = [*clear, *unexpected_groups(unclear, labelled, probability)]
+    by_alarm: dict[tuple[str, bool, bool], list[Group]] = {}
+    for group in suspects:
+        by_alarm.setdefault((group.feature, group.is_missing, group.churns), []).append(group)
+    for groups in by_alarm.values():
+        yield _group_alarm(groups, sample.churned)
+
+
+def _group_alarm(groups: Sequence[Group], churned: Labels) -> Alarm:
+    """The alarm of some groups of one feature, which all churned or all stayed, or nearly all."""
+    first = groups[0]
+    name = first.feature
+    mask = np.logical_or.reduce([group.mask for group in groups])
+    who = _who(float(churned[mask].mean()), int(mask.sum()))
+    expected = f"{first.expected:.1%} {first.source}"
+    if first.is_missing:
+        return Alarm(
+            "missing",
+            name,
+            f"{who} without {name} churned ({expected}), so a missing value probably leaks the "
+            "target. Find out why it is missing, or exclude it",
+        )
+    labels = ", ".join(label for group in groups for label in group.labels)
+    return Alarm(
+        "one_sided",
+        name,
+        f"{who} with {name} {labels} churned ({expected}): either the table lacks the others (new "
+        "customers, for example), or the value leaks the target because it was recorded after "
+        "customers had left",
+    )
+
+
+def _who(rate: float, count: int) -> str:
+    if rate in (0, 1):
+        return f"all {count:,} customers" if rate else f"none of the {count:,} customers"
+    return f"{rate:.1%} of the {count:,} customers"
+
+
+def _of_dominant_features(sample: _Sample, named: Iterable[str]) -> Iterator[Alarm]:
+    """Features without which an accurate model loses nearly all of its skill."""
+    sample = sample.take(_sample(sample.customers, _MOST_FITTED))
+    enough = _DOMINATED_SKILL * _DOMINANT_SHARE
+    candidates = [
+        column.name
+        for column in sample.features
+        if column.name not in set(named)
+        and single_skill(column, sample.table[column.name], sample.churned, sample.customers)
+        > enough
+    ]
+    if not candidates:
+        return
+    whole = _skill(sample.churned, sample.probability())
+    if whole < _DOMINATED_SKILL:
+        return
+    for name in candidates:
+        rest = max(0.0, _skill(sample.churned, sample.probability([name])))
+        if whole - rest > _DOMINANT_SHARE * whole:
             yield Alarm(
-                "one_sided",
+                "dominant",
                 name,
-                f"{who} with {name} {labels} churned: either the table lacks the others (new "
-                "customers, for example), or the value leaks the target because it was recorded "
-                "after customers had left",
+                f"without {name}, the share of the base rate's log loss that a model removes falls "
+                f"from {whole:.0%} to {rest:.0%}. A single feature rarely tells so much, so it may "
+                "have been recorded after customers had left. Find out when, or exclude it",
             )
 
 
-def _who(everybody: bool, count: int) -> str:
-    return f"all {count:,} customers" if everybody else f"none of the {count:,} customers"
-
-
-def single_auc(column: Column, values: pd.Series[Any], churned: Labels) -> float:
-    """The AUC of one feature alone, in the better direction.
-
-    A category is scored by its churn rate. Missing numbers rank first or last, whichever is better;
-    a number that is known for one class only has an AUC of 0.5.
-    """
-    if column.kind in ("category", "boolean"):
-        if column.kind == "category":
-            values = pooled(values.astype(object), column.levels)
-        rates = pd.Series(churned).groupby(values.to_numpy(), dropna=False).transform("mean")
-        return roc_auc(churned, rates.to_numpy(np.float64))
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    known = ~np.isnan(numbers)
-    if len(np.unique(churned[known])) < 2:
-        return 0.5
-    positions = (-np.inf, np.inf) if not known.all() else (0.0,)
-    aucs = [roc_auc(churned, np.where(known, numbers, position)) for position in positions]
-    return max(max(auc, 1.0 - auc) for auc in aucs)
-
-
-def is_identifier(name: str, numbers: npt.NDArray[Any]) -> bool:
-    """Whether integers (n,), none missing, look like an identifier: nearly all are distinct.
-
-    Amounts are also mostly unique, so the name must match, or the values must be nearly consecutive
-    or sorted.
-    """
-    if len(numbers) < _FEWEST or len(np.unique(numbers)) <= DISTINCT * len(numbers):
-        return False
-    steps = np.diff(numbers)
-    is_named = bool(_ID_WORDS & words_of(name))
-    is_nearly_consecutive = bool(np.ptp(numbers) < 2 * len(numbers))
-    is_sorted = bool((steps >= 0).all() or (steps <= 0).all())
-    return is_named or is_nearly_consecutive or is_sorted
+def _skill(churned: Labels, probability: npt.NDArray[np.float64]) -> float:
+    loss = float(log_losses(churned, probability).mean())
+    return skill(loss, churned, np.ones(len(churned)))
 
 
 def _is_identifier(column: Column, values: pd.Series[Any]) -> bool:

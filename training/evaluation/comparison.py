@@ -16,7 +16,7 @@ from churn_model.scoring import Scorer, Scores
 from churn_model.scoring.campaign import expected_profits
 from training.data.customers import CustomersOfRows
 from training.data.table import Table
-from training.evaluation.alarms import alarms
+from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.gates import absolute_values
 from training.evaluation.intervals import Interval, percentile, resamples, standard_error
 from training.evaluation.metrics import log_losses, metrics, skill
@@ -64,7 +64,7 @@ class Comparison:
     to churn. ``profit``: the profit per customer of contacting these, None without a campaign; it
     is that of the customers whose revenue is known, in the campaign of the version that
     ``campaign`` names. ``left_out``: the number of customers that one of the two rejects.
-    ``alarms``: the number of leakage alarms of the fresh table.
+    ``calibration``: of the challenger.
     """
 
     customers: int
@@ -76,7 +76,8 @@ class Comparison:
     better: float
     contacted: Paired
     worst_slice: WorstSlice
-    alarms: int
+    champion_calibration: Calibration
+    calibration: Calibration
     profit: Paired | None = None
     campaign: Literal["", "champion", "challenger"] = ""
 
@@ -85,10 +86,9 @@ class Comparison:
         profit = {} if self.profit is None else {"profit": self.profit.interval.high}
         return profit | {
             "better": self.better,
-            "calibration_error": self.challenger["calibration_error"],
+            **self.calibration.gate_values_against(self.champion_calibration),
             "worst_slice": self.worst_slice.rise,
             "contacted": abs(self.contacted.difference),
-            "alarms": float(self.alarms),
         }
 
 
@@ -125,7 +125,8 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
         profit=_paired(profit, weights, drawn[:, 2]) if campaign else None,
         campaign=campaign,
         worst_slice=_worst_slice(challenger, table, both, rises, weights, customers),
-        alarms=len(alarms(table.customers, table.churned, challenger.schema)),
+        champion_calibration=calibration(churned, before[both], weights, customers.code),
+        calibration=calibration(churned, after[both], weights, customers.code),
     )
 
 
@@ -182,12 +183,14 @@ def confidence_below_zero(rises: Floats, weights: Floats, customers: CustomersOf
 
 
 def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
-    """The values that the absolute gates check, for the table's customers."""
-    values = metrics(table.churned, score_table(model, table), table.weights)
+    """The values that the absolute gates check for the table's customers, except alarms."""
+    churned, weights = table.churned, table.weights
+    probability = score_table(model, table)
+    values = metrics(churned, probability, weights)
     return absolute_values(
         values,
-        skill(values["log_loss"], table.churned, table.weights),
-        len(alarms(table.customers, table.churned, model.schema)),
+        skill(values["log_loss"], churned, weights),
+        calibration(churned, probability, weights, table.customers_of_rows.code),
     )
 
 

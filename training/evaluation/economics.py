@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from churn_model.arrays import Floats, Mask
 from churn_model.errors import TrainingError
@@ -16,15 +14,6 @@ from training.evaluation.evaluation import HeldOut
 from training.evaluation.intervals import Interval, standard_error
 from training.evaluation.metrics import rank_descending
 from training.evaluation.out_of_bag import best_threshold, out_of_bag
-
-EMPC: dict[str, Any] = {
-    "alpha": 6.0,
-    "beta": 14.0,
-    "clv": 200.0,
-    "incentive_cost": 10.0,
-    "contact_cost": 1.0,
-}
-"""The published campaign: success is Beta(6, 14), a customer is worth 200, an offer costs 10."""
 
 BEST, DEFAULT, OWN = "best threshold", "threshold 0.5", "own expected profit above 0"
 """Names of policies: two with a threshold, and each customer's own expected profit."""
@@ -163,25 +152,3 @@ def _policy(contacted: Mask, earned: Floats, held_out: HeldOut, *, error: float 
         mean,
         Interval(mean - margin, mean + margin),
     )
-
-
-def empc(held_out: HeldOut) -> float:
-    """The expected maximum profit measure for churn, in currency units per customer.
-
-    Verbraken, Verbeke, Baesens 2013, "A novel profit maximizing metric for measuring classification
-    performance of customer churn prediction models", IEEE Transactions on Knowledge and Data
-    Engineering 25(5), with the campaign of EMPC.
-    """
-    from empulse.metrics import empc_score  # importing it takes seconds
-
-    rows = _resampled_rows(held_out.weights)
-    return float(empc_score(held_out.churned[rows], held_out.probability[rows], **EMPC))
-
-
-def _resampled_rows(weights: Floats) -> npt.NDArray[np.intp]:
-    """Rows (n,), each repeated in proportion to its weight (systematic resampling)."""
-    n = len(weights)
-    if np.ptp(weights) == 0:
-        return np.arange(n)
-    cumulative = np.cumsum(weights) / weights.sum()
-    return np.searchsorted(cumulative, (np.arange(n) + 0.5) / n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ import pandas as pd
 from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
 from training.data.customers import CustomersOfRows
+from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
-from training.evaluation.metrics import Labels, RankedScores, skill
+from training.evaluation.metrics import Labels, RankedScores, base_rate_log_loss, skill
 from training.fitting.baselines import baselines
 from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
 from training.fitting.splits import Period, Rows, Splits
@@ -95,6 +97,26 @@ class Evaluation:
     def is_worse_than_baseline(self) -> bool:
         """Whether the scorecard's log loss is significantly higher than the best baseline's."""
         return self.gaps[self.best_baseline][1].low > 0
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The scorecard's calibration."""
+        held_out = self.held_out
+        return calibration(
+            held_out.churned, held_out.probability, held_out.weights, held_out.customers
+        )
+
+    @property
+    def baseline_share(self) -> float:
+        """The share of the best baseline's skill that the scorecard reaches, at the upper end.
+
+        The upper end of the paired 95 % interval: below 1 only if a baseline is clearly better. It
+        is 1 if no baseline has any skill.
+        """
+        base = base_rate_log_loss(self.held_out.churned, self.held_out.weights)
+        name = self.best_baseline
+        removed = base - self.metrics[name]["log_loss"]
+        return 1.0 - self.gaps[name][1].low / removed if removed > 0 else 1.0
 
     def baseline_comparison(self) -> str:
         """A sentence that compares the scorecard's log loss with the best baseline's."""

@@ -11,19 +11,26 @@ from pydantic import BaseModel, Field
 
 from churn_model.tables.descriptor import STRICT
 from churn_model.toml_file import read_toml
+from training.evaluation.calibration import Calibration
 
 DEFAULT = Path(__file__).with_name("gates.toml")
 
 DISPLAY_NAMES = {
     "auc": "AUC",
-    "calibration_error": "calibration error",
+    "calibration_error": "calibration error beyond sampling noise",
+    "observed_expected": "factor by which observed and expected churn differ at least",
+    "calibration_slope": "factor by which the calibration slope differs from 1 at least",
     "skill": "share of the base rate's log loss removed",
+    "baseline_share": "share of the best baseline's skill (upper end of the 95 % interval)",
     "alarms": "leakage alarms",
     "better": "confidence that its log loss is lower than the champion's",
     "worst_slice": "significant rise in log loss in the worst slice",
     "profit": "upper end of the 95 % interval of the difference in profit per customer",
     "contacted": "change of the share of customers predicted to churn",
 }
+
+
+_Calibration = Literal["calibration_error", "observed_expected", "calibration_slope"]
 
 
 class Limit(BaseModel):
@@ -45,11 +52,11 @@ class Gates(BaseModel):
     model_config = STRICT
 
     absolute: Annotated[
-        dict[Literal["auc", "calibration_error", "skill", "alarms"], Limit], Field(alias="first")
+        dict[_Calibration | Literal["auc", "skill", "baseline_share", "alarms"], Limit],
+        Field(alias="first"),
     ]
     challenger: dict[
-        Literal["better", "calibration_error", "worst_slice", "alarms", "profit", "contacted"],
-        Limit,
+        _Calibration | Literal["better", "worst_slice", "alarms", "profit", "contacted"], Limit
     ]
 
 
@@ -66,15 +73,22 @@ def load_gates(path: str | Path | None = None) -> Gates:
     return read_toml(path or DEFAULT, Gates)
 
 
-def absolute_values(metrics: Mapping[str, float], skill: float, alarms: int) -> dict[str, float]:
-    """The values that the absolute gates check. ``alarms``: the number of leakage alarms."""
-    return {**metrics, "skill": skill, "alarms": float(alarms)}
+def absolute_values(
+    metrics: Mapping[str, float], skill: float, calibration: Calibration
+) -> dict[str, float]:
+    """The values that the absolute gates check, except ``baseline_share`` and ``alarms``."""
+    return {**metrics, "skill": skill, **calibration.gate_values()}
 
 
 def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[GateResult]:
-    """Compare each metric with its limit. NaN does not pass."""
+    """Compare each metric with its limit. NaN does not pass.
+
+    Of all metrics, only the profit may have no value; then there is no campaign to check.
+    """
     gate_results = []
     for metric, limit in limits.items():
+        if metric == "profit" and metric not in values:
+            continue
         value = values[metric]
         if limit.greater_is_better:
             passed, bound = value >= limit.threshold, "at least"

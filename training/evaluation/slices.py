@@ -19,6 +19,7 @@ from training.evaluation.intervals import standard_error
 from training.evaluation.metrics import log_losses, roc_auc
 
 BANDS = 5
+_MOST_GROUPS = 20  # of an audited column
 _FEWEST = 50  # customers of a slice that can be called miscalibrated
 _STANDARD_ERRORS, _GAP = 4.0, 0.03  # a miscalibrated slice's gap in churn rate exceeds both
 
@@ -63,24 +64,40 @@ def slices(
     schema: RecordSchema,
     held_out: HeldOut,
     predicted: Mask | None = None,
+    audit: pd.DataFrame | None = None,
 ) -> list[Slice]:
     """The slices of each feature in turn; those of one feature cover all held-out customers.
 
-    ``predicted`` (k,): which scores predict churn; by default those from 0.5 on.
+    ``predicted`` (k,): which scores predict churn; by default those from 0.5 on. ``audit``: more
+    columns (n,) of strings to slice by.
     """
-    table = customers.iloc[held_out.rows]
     selected = held_out.probability >= 0.5 if predicted is None else predicted
+    columns = [(column, customers[column.name]) for column in schema.features]
+    if audit is not None:
+        columns += [(_audited(audit[name]), audit[name]) for name in audit]
     return [
         _slice(column.name, label, mask, held_out, selected[mask])
-        for column in schema.features
-        for label, mask in groups(column, table[column.name])
+        for column, values in columns
+        for label, mask in groups(column, values.iloc[held_out.rows])
     ]
 
 
+def _audited(values: pd.Series[Any]) -> Column:
+    """An audited column: its largest groups, with the other ones together."""
+    levels = tuple(map(str, values.value_counts().index[:_MOST_GROUPS]))
+    return Column(str(values.name), "category", required=False, levels=levels, allows_unlisted=True)
+
+
 def groups(
-    column: Column, values: pd.Series[Any], bands: int = BANDS
+    column: Column,
+    values: pd.Series[Any],
+    bands: int = BANDS,
+    starts: npt.NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[str, Mask]]:
-    """The groups of one feature that have customers: a label and a mask (n,) each."""
+    """The groups of one feature that have customers: a label and a mask (n,) each.
+
+    ``starts`` (m,): numbers at which a band starts in addition to the bands of equal count.
+    """
     missing = values.isna().to_numpy()
     unlisted = np.zeros(len(values), dtype=bool)
     if column.kind in ("category", "boolean"):
@@ -91,20 +108,25 @@ def groups(
         if column.allows_unlisted:
             unlisted = ~missing & ~values.isin(levels).to_numpy()
     else:
-        labelled = list(_bands(column, values.to_numpy(dtype=np.float64, na_value=np.nan), bands))
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        labelled = list(_bands(column, numbers, bands, starts))
     for label, mask in [*labelled, (OTHER, unlisted), ("missing", missing)]:
         if mask.any():
             yield label, mask
 
 
 def _bands(
-    column: Column, values: npt.NDArray[np.float64], bands: int
+    column: Column,
+    values: npt.NDArray[np.float64],
+    bands: int,
+    more_starts: npt.NDArray[np.float64] | None,
 ) -> Iterator[tuple[str, Mask]]:
     """Ranges of about equal count; equal values always share a range."""
     known = values[~np.isnan(values)]
     if not len(known):
         return
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bands + 1), method="higher"))
+    edges = np.quantile(known, np.linspace(0, 1, bands + 1), method="higher")
+    edges = np.unique(edges if more_starts is None else np.concatenate([edges, more_starts]))
     starts = edges[:-1] if len(edges) > 1 else edges
     band = np.searchsorted(starts, values, side="right") - 1
     for index in range(len(starts)):

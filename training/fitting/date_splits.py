@@ -27,7 +27,8 @@ FEWEST = 10
 
 _SHARES = (0.2, 0.1, 0.05)
 """Shares of the rows that a held-out period may have; the largest that gives three periods."""
-_ENOUGH = 5_000  # rows of a held-out period; more hardly narrow the intervals
+_SNAPSHOTS, _ENOUGH = 60, 3_000
+"""Up to this many different days are snapshots, of which this many rows are enough for a period."""
 _WANTED, _MOST = 3, 5  # periods
 
 
@@ -90,7 +91,9 @@ def _periods(rows: DatedRows, window: int, share: float) -> list[Split]:
 def _bounds(days: Days, share: float) -> Iterator[tuple[np.datetime64, np.datetime64]]:
     """The first day of each period and the day after its last, latest period first."""
     distinct, counts = np.unique(days, return_counts=True)
-    wanted = min(share * len(days), _ENOUGH)
+    wanted = share * len(days)
+    if len(distinct) <= _SNAPSHOTS:
+        wanted = min(wanted, _ENOUGH)
     end, rows, periods = distinct[-1] + np.timedelta64(1, "D"), 0, 0
     for day, count in zip(distinct[::-1], counts[::-1], strict=True):
         rows += count

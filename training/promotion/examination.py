@@ -15,12 +15,15 @@ from mlflow.entities.model_registry import ModelVersion
 from churn_model.errors import RegistryError
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
+from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.loaded_version import LoadedVersion, read_version
 from pyfunc.promotion import is_simulated
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from training.data.table import Table
+from training.evaluation.alarm import Alarm, check_accepted, not_accepted, with_accepted
+from training.evaluation.alarms import alarms
 from training.evaluation.comparison import (
     Comparison,
     absolute_values_of,
@@ -29,15 +32,16 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.gates import Gates, Limit, check_gates, failed_gates
 from training.progress import in_progress
+from training.promotion.alarm_tags import accepted_alarms, alarms_of_training
 from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.looks import register_look, required_confidence
 from training.promotion.overlap import find_overlap
 from training.promotion.schema_conflict import schema_conflict
-from training.registration import ALARMS_TAG
+from training.promotion.tags import BASELINE_SHARE_TAG, RECALIBRATED_TAG
 from training.reporting.mlflow_run import choose_experiment
 from training.terminal import name_flag
 
-ReadTable = Callable[[RecordSchema], Table]
+ReadTable = Callable[[RecordSchema, TableDescriptor], Table]
 """Reads the fresh labelled customers with a schema."""
 
 
@@ -51,7 +55,9 @@ class Examination:
     compared. ``values``: the metrics that the gates check. ``known_rows``: for each version, the
     rows of the table that it was trained on; these were left out. ``unknown``: the versions whose
     training rows are not recorded. ``look``: how many times a challenger has been examined against
-    this champion, this time included; 0 without a comparison.
+    this champion, this time included; 0 without a comparison. ``alarms``: the leakage alarms of the
+    table. ``accepted``: why the alarms of some features are accepted; set by the user, and
+    completed from the challenger's tag.
     """
 
     champion: str | None
@@ -64,6 +70,8 @@ class Examination:
     known_rows: dict[str, int] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     look: int = 0
+    alarms: list[Alarm] = field(default_factory=list)
+    accepted: dict[str, str] = field(default_factory=dict)
 
 
 def contenders(name: str) -> Examination:
@@ -93,6 +101,7 @@ def examine(
     Without a champion, or with only a placeholder, the challenger must pass the absolute gates.
     """
     challenger = _read(name, examination.challenger)
+    check_accepted(examination.accepted, challenger.scorer.schema)
     if examination.champion is None or examination.is_placeholder:
         _examine_alone(name, examination, challenger, read_table, gates)
         return
@@ -110,13 +119,17 @@ def _examine_alone(
     gates: Gates,
 ) -> None:
     schema = challenger.scorer.schema
-    table = _fresh_customers(examination, [challenger], read_table(schema), schema)
+    table = _fresh_customers(
+        examination, [challenger], read_table(schema, challenger.table()), schema
+    )
     if table is None:
         return
+    scorer = _of_features(challenger.scorer, table)
     with in_progress(f"scoring {len(table.churned):,} customers"):
-        examination.values = absolute_values_of(_of_features(challenger.scorer, table), table)
-    values = _with_alarms(name, examination)
-    examination.reasons += failed_gates(check_gates(gates.absolute, values))
+        examination.values = absolute_values_of(scorer, table)
+        _add_alarms(name, examination, scorer.schema, table)
+        limits = _add_baseline_share(name, examination, gates)
+    examination.reasons += failed_gates(check_gates(limits, examination.values))
 
 
 def _examine_both(
@@ -129,17 +142,19 @@ def _examine_both(
 ) -> None:
     champion, challenger = versions
     schema = _of_both(challenger.scorer.schema, champion.scorer.schema)
-    table = _fresh_customers(examination, versions, read_table(schema), schema)
+    table = _fresh_customers(examination, versions, read_table(schema, challenger.table()), schema)
     if table is None:
         return
     examination.look = register_look(name, str(champion.number), str(challenger.number), table)
     before, after = (_of_features(version.scorer, table) for version in versions)
     with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
         examination.comparison = comparison = compare(before, after, table, seed)
-    examination.values = comparison.values()
-    limits = _limits(gates, examination.look, has_profit=comparison.profit is not None)
-    values = _with_alarms(name, examination)
-    examination.reasons += failed_gates(check_gates(limits, values))
+        examination.values = comparison.values()
+        _add_alarms(name, examination, after.schema, table)
+    limits = dict(_limits_of_look(gates, examination.look))
+    if _version(name, examination.challenger).tags.get(RECALIBRATED_TAG) == champion.number:
+        limits.pop("contacted", None)  # other probabilities at the same threshold are its purpose
+    examination.reasons += failed_gates(check_gates(limits, examination.values))
     examination.reasons += implausible_churn_rate(
         table,
         _expected(champion, before, table),
@@ -168,18 +183,13 @@ def _fresh_customers(
     return table.take(np.flatnonzero(~overlap.known))
 
 
-def _limits(gates: Gates, look: int, *, has_profit: bool) -> Mapping[Any, Limit]:
-    """The challenger's gates that apply, with the confidence that this examination requires."""
-    limits = {
-        metric: limit
-        for metric, limit in gates.challenger.items()
-        if metric != "profit" or has_profit
-    }
-    better = limits.get("better")
-    if better is not None:
-        threshold = required_confidence(better.threshold, look)
-        limits["better"] = better.model_copy(update={"threshold": threshold})
-    return limits
+def _limits_of_look(gates: Gates, look: int) -> Mapping[Any, Limit]:
+    """The challenger's gates, with the confidence that this examination requires."""
+    better = gates.challenger.get("better")
+    if better is None:
+        return gates.challenger
+    threshold = required_confidence(better.threshold, look)
+    return {**gates.challenger, "better": better.model_copy(update={"threshold": threshold})}
 
 
 def _read(name: str, version: str) -> LoadedVersion:
@@ -215,12 +225,23 @@ def _of_features(model: Scorer, table: Table) -> Scorer:
     return Scorer(model.scorecard, table.features(model.schema))
 
 
-def _with_alarms(name: str, examination: Examination) -> dict[str, float]:
-    """The gates' values, with the alarms of the challenger's training table added."""
-    examination.values["alarms"] += int(
-        _version(name, examination.challenger).tags.get(ALARMS_TAG, 0)
-    )
-    return examination.values
+def _add_baseline_share(name: str, examination: Examination, gates: Gates) -> Mapping[Any, Limit]:
+    """Add the share that the version's tag records; returns the gates, without it if unknown."""
+    share = _version(name, examination.challenger).tags.get(BASELINE_SHARE_TAG)
+    if share is None:
+        return {metric: v for metric, v in gates.absolute.items() if metric != "baseline_share"}
+    examination.values["baseline_share"] = float(share)
+    return gates.absolute
+
+
+def _add_alarms(name: str, examination: Examination, schema: RecordSchema, table: Table) -> None:
+    """Look for leaks in the fresh table, and count them and those of the training table."""
+    tags = _version(name, examination.challenger).tags
+    accepted = examination.accepted = {**accepted_alarms(tags), **examination.accepted}
+    raised = alarms(table.customers, table.churned, schema, table.customers_of_rows)
+    examination.alarms = with_accepted(raised, accepted)
+    count = len(not_accepted(examination.alarms)) + alarms_of_training(tags, accepted)
+    examination.values["alarms"] = float(count)
 
 
 def _version(name: str, version: str) -> ModelVersion:

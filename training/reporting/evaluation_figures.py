@@ -63,7 +63,7 @@ def over_time_figure(over_time: Sequence[PeriodMetrics]) -> Figure:
     rows[2].hlines([each.churn_rate for each in over_time], first, last, color=GREY, linewidth=3)
     rows[2].set_ylabel("churn rate")
     rows[2].yaxis.set_major_formatter(PercentFormatter(1.0))
-    rows[2].set_ylim(bottom=0)
+    rows[2].set_ylim(0, 1.2 * max(each.churn_rate for each in over_time))
     for axes in rows:
         style_axes(axes)
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from training.data.protected_attributes import protected_attributes
 from training.data.table import Table
-from training.evaluation.alarms import Alarm
+from training.evaluation.alarm import Alarm
 from training.evaluation.economics import Economics
 from training.evaluation.evaluation import SCORECARD, Evaluation
 from training.evaluation.gates import GateResult
@@ -92,6 +92,11 @@ class Findings:
     def miscalibrated(self) -> list[Slice]:
         """The slices whose predicted and observed churn rates differ significantly."""
         return [each for each in self.slices if each.is_miscalibrated]
+
+    @property
+    def audited(self) -> list[str]:
+        """The columns that are evaluated by group although they are no features."""
+        return [str(name) for name in self.table.audit]
 
     @property
     def protected(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -13,6 +14,8 @@ import mlflow
 from churn_model.schema import RecordSchema
 from training.data.fingerprints import fingerprints
 from training.data.table import Table
+from training.evaluation.alarm import not_accepted
+from training.evaluation.calibration import Calibration
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
 from training.fitting.fit import FitSettings
@@ -116,8 +119,10 @@ def run_metrics(findings: Findings) -> dict[str, float]:
         "baseline_gap/low": interval.low,
         "baseline_gap/high": interval.high,
         "skill": evaluation.skill,
+        "baseline_share": evaluation.baseline_share,
+        **_calibration_metrics(evaluation.calibration),
         "empc": findings.empc,
-        "alarms": len(findings.alarms),
+        "alarms": len(not_accepted(findings.alarms)),
         "threshold": findings.scorecard.threshold,
     }
     if findings.campaign is not None:
@@ -129,6 +134,19 @@ def run_metrics(findings: Findings) -> dict[str, float]:
             "campaign_contacted": chosen.contacted,
         }
     return metrics
+
+
+def _calibration_metrics(calibration: Calibration) -> dict[str, float]:
+    """Ratio and slope with the ends of their intervals, if they are known."""
+    metrics = {
+        "observed_expected": calibration.ratio,
+        "observed_expected/low": calibration.ratio_interval.low,
+        "observed_expected/high": calibration.ratio_interval.high,
+        "calibration_slope": calibration.slope,
+        "calibration_slope/low": calibration.slope_interval.low,
+        "calibration_slope/high": calibration.slope_interval.high,
+    }
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _log_figures(findings: Findings, figures: RunFigures) -> None:

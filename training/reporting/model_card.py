@@ -5,6 +5,7 @@ Its sections follow Mitchell et al. 2019, "Model cards for model reporting".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from training.data.table import describe_rejected
@@ -35,9 +36,13 @@ def _parts(f: Findings) -> Iterator[str]:
     )
     yield _list(f"{'passed' if v.passed else 'FAILED'}: {v.text}" for v in f.gate_results)
     if f.alarms:
-        yield "## Leakage alarms\n\n" + _list(f"{alarm.text}." for alarm in f.alarms)
+        yield "## Leakage alarms\n\n" + _list(
+            f"{alarm.text}." + (f" Accepted because: {alarm.accepted}" if alarm.accepted else "")
+            for alarm in f.alarms
+        )
     yield "## Data\n\n" + _data(f)
     yield f"## Held-out metrics ({f.evaluation.splits})\n\n" + _metrics(f)
+    yield _calibration(f)
     yield f.evaluation.baseline_comparison().replace("_", " ")
     yield "## Strongest effects\n\n" + _list(
         f"{name.replace('_', ' ')}: mean absolute effect {effect:.2f} on the log-odds"
@@ -92,6 +97,19 @@ def _campaign(campaign: Economics) -> str:
     if campaign.without_revenue:
         text += f" {campaign.without_revenue:,} customers without a known revenue are left out."
     return text
+
+
+def _calibration(f: Findings) -> str:
+    found = f.evaluation.calibration
+    parts = (
+        ("Churners observed for each one expected", found.ratio, found.ratio_interval),
+        ("Calibration slope", found.slope, found.slope_interval),
+    )
+    return " ".join(
+        f"{name}: {value:.2f} ({interval.low:.2f} to {interval.high:.2f})."
+        for name, value, interval in parts
+        if math.isfinite(value)
+    )
 
 
 def _protected(f: Findings) -> str:

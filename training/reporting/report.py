@@ -51,6 +51,7 @@ def report(findings: Findings, figures: RunFigures) -> str:
             else [],
             groups=_by_feature(findings.slices),
             protected=protected,
+            audited={name: _by_feature(findings.slices)[name] for name in findings.audited},
             exclude=_exclude_options(findings, protected),
             **_svg_figures(findings, figures),
         )

@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 
 from churn_model.schema.column import Column
+from churn_model.tables.cell_format import as_dates
+from churn_model.tables.date_format import ISO_TIMESTAMP
 from training.data.observations import Days, read_days
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
 
-_DATE = r"\d{4}-\d\d-\d\d"
-_TIMESTAMP = _DATE + r"[T ]\d\d:\d\d.*"
 _MOST_LATER = 0.01  # share of dates after the observation that may be mistakes
-_OTHER_DATE = r"\d{1,2}([./-])\d{1,2}\1\d{2,4}"
 
 
-def from_the_future(cells: pd.Series[Any], observed: Days) -> str:
+def from_the_future(cells: pd.Series[Any], inferred: InferredColumn, observed: Days) -> str:
     """Why a date column (n,) reveals the future; empty if it does not.
 
-    ``observed`` (n,): when each row was observed.
+    ``inferred``: its format and its missing values. ``observed`` (n,): when each row was observed.
     """
-    days, _ = read_days(cells, "")
-    known = ~np.isnat(days) & ~np.isnat(observed)
+    days, _ = read_days(cells, "", inferred.format)
+    missing = as_dates(inferred.marks, inferred.format)
+    known = ~np.isnat(days) & ~np.isnat(observed) & ~np.isin(days, np.array(missing, "M8[D]"))
     later = days[known] > observed[known]
     if later.sum() <= _MOST_LATER * known.sum():
         return ""
@@ -33,45 +33,22 @@ def from_the_future(cells: pd.Series[Any], observed: Days) -> str:
     )
 
 
-def infer_date(
-    name: str, required: bool, *, is_timestamp: bool, is_observed: bool
-) -> InferredColumn:
-    """A date is a feature if it is known when the row was observed; a timestamp is not."""
-    if is_timestamp:
-        return InferredColumn(
-            reason="is a timestamp; convert it to a date (2026-01-31) to use its age in days"
-        )
+def infer_date(name: str, required: bool, is_observed: bool) -> InferredColumn:
+    """A date is a feature if it is known when the row was observed."""
     if not is_observed:
         return InferredColumn(reason="is a date; add --as-of DAY or --as-of COLUMN to use its age")
     return InferredColumn(Column(name, "date", required))
 
 
 def infer_datetimes(name: str, cells: pd.Series[Any], is_observed: bool) -> InferredColumn:
-    """Infer from a column (n,) of pandas' datetime type."""
+    """Infer from a column (n,) of pandas' datetime type; of a timestamp, the day counts."""
     counts = ValueCounts(cells)
     known = cells.dropna()
     has_zone = isinstance(cells.dtype, pd.DatetimeTZDtype)
     is_timestamp = has_zone or bool((known.dt.normalize() != known).any())
-    return counts.unusable() or infer_date(
-        name, counts.required, is_timestamp=is_timestamp, is_observed=is_observed
-    )
-
-
-def infer_date_strings(
-    name: str, counts: ValueCounts, texts: pd.Series[Any], least: float, is_observed: bool
-) -> InferredColumn | None:
-    """Infer from distinct strings; None if less than the share ``least`` (0..1) are dates."""
-
-    def match(pattern: str) -> bool:
-        return counts.share(texts.str.fullmatch(pattern).to_numpy(bool)) >= least
-
-    for pattern, is_timestamp in ((_DATE, False), (_TIMESTAMP, True)):
-        if match(pattern):
-            return infer_date(
-                name, counts.required, is_timestamp=is_timestamp, is_observed=is_observed
-            )
-    if match(_OTHER_DATE):
-        return InferredColumn(
-            reason="is a date in another format than 2026-01-31; convert it to use its age"
-        )
-    return None
+    if unusable := counts.unusable():
+        return unusable
+    inferred = infer_date(name, counts.required, is_observed)
+    if inferred.column is None or not is_timestamp:
+        return inferred
+    return InferredColumn(inferred.column, format=ISO_TIMESTAMP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,25 @@ from training.data.categories import RARE
 class InferredColumn:
     """A column of the proposed schema, or the ``reason`` for leaving it out.
 
-    ``marks``: strings that mean a missing value in this column only.
+    ``marks``: strings that mean a missing value in this column only. ``format``: of its numbers or
+    dates; empty for the usual one. ``note``: what the user should know about its cells.
+    ``range``: the smallest and the largest number, None if it has none. ``is_integral``: whether
+    all of its numbers are integers.
     """
 
     column: Column | None = None
     reason: str = ""
-    marks: set[str] = field(default_factory=set)
+    marks: frozenset[str] = frozenset()
+    format: str = ""
+    note: str = ""
+    range: tuple[float, float] | None = None
+    is_integral: bool = False
 
 
 class ValueCounts:
     """How often each value of a column (n,) occurs. ``missing``: values that mean missing."""
 
-    def __init__(self, cells: pd.Series[Any], missing: Iterable[str] = ()) -> None:
+    def __init__(self, cells: pd.Series[Any], missing: Iterable[Any] = ()) -> None:
         counts = cells.value_counts()
         self.known = counts[~counts.index.isin(list(missing))]
         self.n_known = int(self.known.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,23 +11,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churn_model.schema.column import OUTPUT_COLUMNS, Column
-from churn_model.tables.descriptor import CsvFormat
-from training.data.column_names import words_of
+from churn_model.schema.column import OUTPUT_COLUMNS, Column, Kind
+from churn_model.tables.cell_format import CellFormat
+from churn_model.tables.descriptor import CsvFormat, TableDescriptor
+from churn_model.tables.typed import as_written
+from training.data.cell_options import CellOptionsOfColumn
+from training.data.special_columns import is_location
 from training.schema_inference.dates import infer_datetimes
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
 from training.schema_inference.numerical import infer_numerical
 from training.schema_inference.strings import infer_strings
 
-_LOCATION = {"zip", "zipcode", "postal", "postcode", "latitude", "longitude", "lat", "lon", "lng"}
-
 
 def infer_column(
-    name: str, cells: pd.Series[Any], csv: CsvFormat, is_observed: bool
+    name: str,
+    cells: pd.Series[Any],
+    csv: CsvFormat,
+    is_observed: bool,
+    options: CellOptionsOfColumn | None = None,
 ) -> InferredColumn:
     """Infer a column (n,) of the labelled rows. ``is_observed``: whether the
     observation dates are known, without which dates are left out.
     """
+    options = options or CellOptionsOfColumn()
     if unusable := _unusable_name(name):
         return unusable
     if cells.dtype.kind == "O" and not isinstance(cells.dtype, pd.StringDtype):
@@ -37,12 +44,26 @@ def infer_column(
     if cells.dtype.kind == "b" or isinstance(cells.dtype, pd.BooleanDtype):
         counts = ValueCounts(cells)
         return counts.unusable() or InferredColumn(Column(name, "boolean", counts.required))
-    if cells.dtype.kind == "M":
-        return infer_datetimes(name, cells, is_observed)
-    if cells.dtype.kind in "iuf":
+    if cells.dtype.kind == "m":
+        return InferredColumn(reason="is a duration; convert it to a number, such as days")
+    if cells.dtype.kind in "iufM":
+        return _infer_typed(name, cells, is_observed, options)
+    return infer_strings(name, cells, csv, is_observed, options)
+
+
+def _infer_typed(
+    name: str, cells: pd.Series[Any], is_observed: bool, options: CellOptionsOfColumn
+) -> InferredColumn:
+    """Infer from a column (n,) of numbers or datetimes."""
+    kind: Kind = "date" if cells.dtype.kind == "M" else "number"
+    descriptor = TableDescriptor(columns={}, missing_in={name: list(options.missing)})
+    cells = as_written(cells, CellFormat.of(Column(name, kind), descriptor))
+    if kind == "date":
+        inferred = infer_datetimes(name, cells, is_observed)
+    else:
         numbers = cells.to_numpy(np.float64, na_value=np.nan)
-        return ValueCounts(cells).unusable() or infer_numerical(name, numbers)
-    return infer_strings(name, cells, csv, is_observed)
+        inferred = ValueCounts(cells).unusable() or infer_numerical(name, numbers)
+    return replace(inferred, marks=inferred.marks | {*options.missing})
 
 
 def _unusable_name(name: str) -> InferredColumn | None:
@@ -50,7 +71,7 @@ def _unusable_name(name: str) -> InferredColumn | None:
         return InferredColumn(reason="has no name")
     if name in OUTPUT_COLUMNS:
         return InferredColumn(reason="has the name of an output column; rename it")
-    if _LOCATION & words_of(name):
+    if is_location(name):
         return InferredColumn(reason="is a location; use a region of a few dozen levels instead")
     return None
 

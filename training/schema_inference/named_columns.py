@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from training.data.cell_options import CellOptions
 from training.data.observations import ObservationOptions
 
 
@@ -14,8 +15,10 @@ class NamedColumns:
 
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
     identifies a customer. ``exclude``: columns to leave out. ``weight``, ``split_by``: columns that
-    describe the row. ``observation``: when the rows were observed, perhaps by a column of the
-    table. An empty name means that there is no such column.
+    describe the row. ``audit``: columns whose groups are evaluated. ``observation``: when the rows
+    were observed, perhaps by a column of the table. ``cells``: how cells are written. An empty name
+    means that there is no such column. ``keep``: features that are kept even if they look like
+    leaks.
     """
 
     target: Sequence[str]
@@ -23,20 +26,25 @@ class NamedColumns:
     exclude: Sequence[str] = ()
     weight: str = ""
     split_by: str = ""
+    audit: Sequence[str] = ()
     observation: ObservationOptions = field(default_factory=ObservationOptions)
+    cells: CellOptions = field(default_factory=CellOptions)
+    keep: Sequence[str] = ()
 
     @property
     def flags(self) -> list[tuple[str, str]]:
         """Each named column except the target, with the flag that names it."""
         named = [("--id", self.identifier), *(("--exclude", name) for name in self.exclude)]
         named += [("--weight", self.weight), ("--split-by", self.split_by)]
-        named += [("--as-of", self.observation.column)]
+        named += [("--audit", name) for name in self.audit]
+        named += [("--as-of", self.observation.column), *self.cells.flags]
         return [(flag, name) for flag, name in named if name]
 
     @property
     def left_out(self) -> dict[str, str]:
         """The columns that cannot become features: column -> reason."""
         reasons = dict.fromkeys(self.exclude, "was excluded")
+        reasons |= dict.fromkeys(self.audit, "is --audit")
         reasons |= {self.weight: "is --weight", self.split_by: "is --split-by"}
         reasons |= {self.observation.column: "is --as-of"}
         return {name: reason for name, reason in reasons.items() if name}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,46 +14,52 @@ from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
 from churn_model.tables.descriptor import CsvFormat
-from churn_model.tables.missing_values import MISSING
 from churn_model.tables.texts import check_texts
+from training.data.cell_options import CellOptionsOfColumn
 from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
 from training.data.observations import Days, read_observations
-from training.data.target import label, read_target
-from training.evaluation.alarms import Alarm, alarms
+from training.data.target import describe_target, label, read_target
+from training.evaluation.alarms import certain_leaks
 from training.schema_inference.dates import from_the_future
+from training.schema_inference.identifiers import (
+    describe_identifier,
+    is_repeated_identifier,
+    repeated_identifier,
+)
 from training.schema_inference.inferred_column import InferredColumn
+from training.schema_inference.inheritance import EarlierModel, continue_schema
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.remarks import remarks
 
-_LEAKS = ("target_leakage", "missing", "identifier")
 _SHOWN_LEVELS = 6
-_MOST_EXAMINED = 100_000  # rows for the alarms
+_MOST_EXAMINED = 100_000  # rows that are examined for leaks
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A proposed schema, and the descriptor that reads the table with it.
 
-    ``left_out``: column -> reason. ``remarks``: what the user should check. ``alarms``: of the
-    proposed features except dates, computed on ``examined_rows`` labelled rows whose cells are all
-    valid.
+    ``left_out``: column -> reason. ``remarks``: what the user should check. ``target``: the
+    target's values, as text. ``inherited``: what continues an earlier model, as text.
     """
 
     schema: RecordSchema
     dataset: Dataset
     left_out: Mapping[str, str]
     remarks: Sequence[str]
-    alarms: Sequence[Alarm]
-    examined_rows: int
+    target: str
+    inherited: str = ""
 
     def summary(self) -> str:
         """The fields, the columns left out, and the remarks, as text."""
         width = max(len(column.name) for column in self.schema)
-        lines = [f"{len(self.schema.features)} features:"]
+        lines = [self.inherited] if self.inherited else []
+        lines += [f"{len(self.schema.features)} features:"]
         lines += [
             f"  {column.name:{width}}  {describe_column(column, _SHOWN_LEVELS)}"
+            f"{self._describe_cells(column.name)}"
             for column in self.schema
         ]
         if self.left_out:
@@ -62,37 +68,71 @@ class Proposal:
             lines += ["please check:", *(f"  {remark}" for remark in self.remarks)]
         return "\n".join(lines)
 
+    def _describe_cells(self, name: str) -> str:
+        """How a field's cells are written, if not in the usual way."""
+        words = ""
+        if name in self.dataset.formats:
+            words += f"; written as {self.dataset.formats[name]}"
+        if marks := self.dataset.missing_in.get(name):
+            more = ", ..." if len(marks) > _SHOWN_LEVELS else ""
+            words += f"; missing if {', '.join(map(repr, marks[:_SHOWN_LEVELS]))}{more}"
+        return words
 
-def propose(raw: pd.DataFrame, csv: CsvFormat, name: str, named: NamedColumns) -> Proposal:
+
+def propose(
+    raw: pd.DataFrame,
+    csv: CsvFormat,
+    name: str,
+    named: NamedColumns,
+    earlier: EarlierModel | None = None,
+) -> Proposal:
     """Propose the schema of a table that ``read_file`` has read; the fields keep its column names.
 
-    Raises TableError or SchemaError.
+    ``earlier``: the model whose schema is continued; None to start afresh. Raises TableError or
+    SchemaError.
     """
     _check_columns(raw, name, named)
+    if earlier is not None:
+        named = earlier.added_to(named, raw.columns)
     target = read_target(raw, named.target)
+    found = "" if named.identifier else _repeated_identifier(raw, target.column, named)
+    named = replace(named, identifier=named.identifier or found)
     labels = raw[target.column].map(label)
     observed = read_observations(raw, named.observation)
     labelled = ~labels.isin(target.unlabelled).to_numpy() & observed.mature
     known, churned = raw[labelled], labels[labelled].isin(target.churned).to_numpy()
     days = None if observed.days is None else observed.days[labelled]
     inferred = _infer_columns(known, target.column, csv, named, days)
+    inherited = ""
+    if earlier is not None:
+        continued = continue_schema(inferred, earlier, known, named.cells)
+        inferred, inherited = continued.inferred, continued.summary
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
-    dataset = _dataset(name, columns, inferred.values(), csv, target)
-    all_alarms, examined_rows = _alarms(columns, known, dataset, churned)
-    leaks = {each.feature: each.text for each in all_alarms if each.kind in _LEAKS}
+    _require_feature(name, columns, left_out)
+    dataset = _dataset(name, inferred, csv, target)
+    parsed = _parsed(columns, known, dataset, churned)
+    leaks = _leaks([each for each in columns if each.name not in named.keep], parsed)
     left_out |= {name: f"is likely a leak: {text}" for name, text in leaks.items()}
     columns = [column for column in columns if column.name not in leaks]
-    kept_alarms = [alarm for alarm in all_alarms if alarm.feature not in leaks]
     _require_feature(name, columns, left_out)
     kept = {column.name: column.name for column in columns}
+    found_identifier = [describe_identifier(raw[found])] if found else []
     return Proposal(
         RecordSchema("Customer", tuple(columns)),
-        dataset.model_copy(update={"columns": kept}),
+        _with_fields(dataset, kept),
         left_out,
-        [*(alarm.text for alarm in kept_alarms), *remarks(raw, columns, named.identifier)],
-        kept_alarms,
-        examined_rows,
+        [
+            *found_identifier,
+            *(
+                f"{each.name}: {inferred[each.name].note}"
+                for each in columns
+                if inferred[each.name].note
+            ),
+            *remarks(raw, columns, parsed.frame, named.identifier),
+        ],
+        describe_target(raw, target),
+        inherited,
     )
 
 
@@ -102,6 +142,12 @@ def _check_columns(raw: pd.DataFrame, name: str, named: NamedColumns) -> None:
         raise TableError(f"{name}: duplicate column {duplicates[0]!r}; keep one of them")
     for flag, column in named.flags:
         require_column(column, raw.columns, flag)
+
+
+def _repeated_identifier(raw: pd.DataFrame, target: str, named: NamedColumns) -> str:
+    """The column that identifies repeated customers, although the user named none; or empty."""
+    usable = [name for name in raw.columns if name != target and name not in named.left_out]
+    return repeated_identifier(raw, usable)
 
 
 def _infer_columns(
@@ -119,33 +165,46 @@ def _infer_columns(
         if source == named.identifier:
             inferred[source] = InferredColumn(Column(source, "identifier"))
         else:
-            inferred[source] = _infer_column(known[source], csv, days)
+            inferred[source] = _infer_column(known[source], csv, days, named.cells.of(source))
     return inferred
 
 
-def _infer_column(cells: pd.Series[Any], csv: CsvFormat, days: Days | None) -> InferredColumn:
-    inferred = infer_column(str(cells.name), cells, csv, is_observed=days is not None)
+def _infer_column(
+    cells: pd.Series[Any], csv: CsvFormat, days: Days | None, options: CellOptionsOfColumn
+) -> InferredColumn:
+    if is_repeated_identifier(str(cells.name), cells):
+        return InferredColumn(reason="has many values and the name of an identifier")
+    is_observed = days is not None
+    inferred = infer_column(str(cells.name), cells, csv, is_observed, options)
     if days is not None and inferred.column is not None and inferred.column.kind == "date":
-        reason = from_the_future(cells, days)
+        reason = from_the_future(cells, inferred, days)
         return InferredColumn(reason=reason) if reason else inferred
     return inferred
 
 
 def _dataset(
-    name: str,
-    columns: Sequence[Column],
-    inferred: Iterable[InferredColumn],
-    csv: CsvFormat,
-    target: Target,
+    name: str, inferred: Mapping[str, InferredColumn], csv: CsvFormat, target: Target
 ) -> Dataset:
-    marks = set[str]().union(*(each.marks for each in inferred))
+    """The descriptor of the columns that are fields; they have the same names."""
+    fields = {source: each for source, each in inferred.items() if each.column is not None}
     return Dataset(
         name=name,
-        columns={column.name: column.name for column in columns},
-        missing=[*MISSING, *sorted(marks)],
+        columns={source: source for source in fields},
+        missing_in={source: sorted(each.marks) for source, each in fields.items() if each.marks},
+        formats={source: each.format for source, each in fields.items() if each.format},
         csv=csv,
         target=target,
     )
+
+
+def _with_fields(dataset: Dataset, columns: Mapping[str, str]) -> Dataset:
+    """The descriptor of fewer fields."""
+    update = {
+        "columns": dict(columns),
+        "missing_in": {k: v for k, v in dataset.missing_in.items() if k in columns},
+        "formats": {k: v for k, v in dataset.formats.items() if k in columns},
+    }
+    return dataset.model_copy(update=update)
 
 
 def _require_feature(name: str, columns: Sequence[Column], left_out: Mapping[str, str]) -> None:
@@ -156,17 +215,32 @@ def _require_feature(name: str, columns: Sequence[Column], left_out: Mapping[str
         )
 
 
-def _alarms(
-    columns: list[Column], known: pd.DataFrame, dataset: Dataset, churned: npt.NDArray[np.bool_]
-) -> tuple[list[Alarm], int]:
-    """The alarms of a sample of the labelled rows, and how many of its rows are valid."""
-    features = tuple(column for column in columns if column.kind not in ("identifier", "date"))
-    if not features or len(np.unique(churned)) < 2:
-        return [], 0
+@dataclass(frozen=True)
+class _Parsed:
+    """A sample of the labelled rows: their values, which rows are valid, and the labels."""
+
+    frame: pd.DataFrame
+    valid: npt.NDArray[np.bool_]
+    churned: npt.NDArray[np.bool_]
+
+
+def _parsed(
+    columns: Sequence[Column], known: pd.DataFrame, dataset: Dataset, churned: npt.NDArray[np.bool_]
+) -> _Parsed:
     step = slice(None, None, max(1, len(known) // _MOST_EXAMINED))
     sample = known.iloc[step].reset_index(drop=True)
-    schema = RecordSchema("Customer", features)
-    checked, frame = check_texts({c.name: sample[c.name] for c in features}, schema, dataset)
-    valid = checked.valid
-    customers = frame[valid].reset_index(drop=True)
-    return alarms(customers, churned[step][valid].astype(np.int64), schema), int(valid.sum())
+    features = tuple(column for column in columns if column.kind != "identifier")
+    cells = {column.name: sample[column.name] for column in features}
+    checked, frame = check_texts(cells, RecordSchema("Customer", features), dataset)
+    return _Parsed(frame, checked.valid, churned[step])
+
+
+def _leaks(columns: Sequence[Column], parsed: _Parsed) -> dict[str, str]:
+    """The columns that certainly leak the target in the sample, and why."""
+    features = tuple(column for column in columns if column.kind not in ("identifier", "date"))
+    customers = parsed.frame[parsed.valid].reset_index(drop=True)
+    churned = parsed.churned[parsed.valid].astype(np.int64)
+    if not features or len(np.unique(churned)) < 2:
+        return {}
+    found = certain_leaks(customers, churned, RecordSchema("Customer", features))
+    return {each.feature: each.text for each in found}

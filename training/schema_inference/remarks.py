@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,27 +9,31 @@ from typing import Any
 import pandas as pd
 
 from churn_model.schema.column import Column
+from churn_model.tables.cell_format import NUMERICAL
 from churn_model.tables.missing_values import PANDAS_MISSING
 from training.data.protected_attributes import protected_attributes
+from training.schema_inference.sentinels import NEGATIVE_SENTINELS, sentinel_remarks
 
-_MIN_ZEROS = 0.01  # share of zeros above which they are remarked on
-_MIN_DISTANCE = 5.0  # from 0 to the smallest other number
-_MIN_NUMBERS = 10  # different numbers besides 0
 _MAX_NEGATIVES = 0.05  # share of negative numbers up to which they may be mistakes
 
 
-def remarks(raw: pd.DataFrame, columns: Sequence[Column], identifier: str) -> Iterator[str]:
-    """Remarks on the columns of a proposed schema, and on the table's rows."""
+def remarks(
+    raw: pd.DataFrame, columns: Sequence[Column], parsed: pd.DataFrame, identifier: str
+) -> Iterator[str]:
+    """Remarks on the columns of a proposed schema, and on the table's rows.
+
+    ``raw``: the table as it was read. ``parsed``: the values of some of its rows.
+    """
     if identifier:
         yield from _identifier_remarks(raw[identifier])
     yield from _copies(raw)
     yield from _protected(columns)
     for column in columns:
         yield from _read_as_missing(column)
-        if column.kind in ("integer", "number"):
-            numbers = pd.to_numeric(raw[column.name], errors="coerce")
-            yield from _zeros(column, numbers)
-            yield from _negatives(column, numbers)
+        if column.kind != "identifier":
+            yield from sentinel_remarks(column, parsed[column.name])
+        if column.kind in NUMERICAL:
+            yield from _negatives(column, parsed[column.name])
 
 
 def _identifier_remarks(cells: pd.Series[Any]) -> Iterator[str]:
@@ -68,26 +71,12 @@ def _read_as_missing(column: Column) -> Iterator[str]:
         )
 
 
-def _zeros(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
-    """Whether 0 is far below all other numbers, as it is where it means missing."""
-    others = numbers[numbers > 0]
-    share = float((numbers == 0).mean())
-    if share < _MIN_ZEROS or others.empty:
-        return
-    if others.min() < max(_MIN_DISTANCE, others.median() / 4):
-        return
-    if math.isclose(others.min(), others.max()) or others.nunique() < _MIN_NUMBERS:
-        return
-    yield (
-        f"{column.name}: {share:.0%} are 0, all others {others.min():g} or more; if 0 means "
-        "missing, leave these cells empty"
-    )
-
-
 def _negatives(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
-    negative = int((numbers < 0).sum())
-    if 0 < negative < _MAX_NEGATIVES * len(numbers):
+    negative = numbers < 0
+    if set(numbers[negative]) <= NEGATIVE_SENTINELS and len(set(numbers[negative])) <= 1:
+        return
+    if 0 < negative.sum() < _MAX_NEGATIVES * len(numbers):
         yield (
-            f"{column.name}: {negative:,} are below 0; if these are mistakes, give the field a "
-            "minimum of 0 in the schema, so that such rows are rejected"
+            f"{column.name}: {int(negative.sum()):,} are below 0; if these are mistakes, give the "
+            "field a minimum of 0 in the schema, so that such rows are rejected"
         )

@@ -22,18 +22,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pyfunc import CHAMPION_URI
 from serving.app import create_app
+from serving.http.tls import ServerConfig
 from serving.served_model import ServedModel, load_model
 from serving.server import uvicorn_options
 from serving.settings import Settings
+from tests.customers import CUSTOMER
 from tests.integration.conftest import Registry, clean_environment, free_port
-
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 
 
 @dataclass
@@ -96,7 +90,7 @@ def our_server(registry: Registry, *flags: object, port: int = 0, ready: bool = 
 def server_thread(served: ServedModel | None, **settings: object) -> Iterator[Server]:
     """The same application with these settings in a thread of this process, on a free port."""
     chosen = Settings(port=0, **settings)
-    config = uvicorn.Config(create_app(chosen, served), **uvicorn_options(chosen))
+    config = ServerConfig(create_app(chosen, served), **uvicorn_options(chosen))
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -141,6 +135,33 @@ def value(family, name, /, **labels):
         for s in family.samples
         if s.name == name and all(s.labels[k] == v for k, v in labels.items())
     )
+
+
+def assert_metrics(server):
+    """A server that has replied to nothing yet counts what it is sent."""
+    for _ in range(20):
+        # one connection each, so that every worker gets some
+        assert server.post("/predict", json={"customers": [CUSTOMER] * 40}).status_code == 200
+    bad = CUSTOMER | {"age": 30.5}
+    assert server.post("/predict/single", json=bad).status_code == 400
+    time.sleep(1.5)
+    metrics = families(server.get("/metrics").text)
+    total = "churn_requests_total"
+    counted = metrics["churn_requests"]
+    assert value(counted, total, route="/predict", status="200", client="-") == 20
+    assert value(counted, total, route="/predict/single", status="400") == 1
+    assert value(metrics["churn_rows_scored"], "churn_rows_scored_total") == 800
+    field_errors = metrics["churn_rows_refused"]
+    assert value(field_errors, "churn_rows_refused_total", field="age", rule="int_from_float") == 1
+    probability = metrics["churn_probability"]
+    assert value(probability, "churn_probability_count") == 800
+    one = server.post("/predict/single", json=CUSTOMER).json()["churn_probability"]
+    total = value(probability, "churn_probability_sum")
+    assert total == pytest.approx(800 * one)
+    seconds = metrics["churn_request_seconds"]
+    assert value(seconds, "churn_request_seconds_count", route="/predict") == 20
+    assert value(metrics["churn_model_info"], "churn_model_info", name="churn", version="1") == 1
+    assert "churn_requests_in_flight" in metrics
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from serving.http.api_keys import make
-from tests.integration.serving.conftest import CUSTOMER, server_thread
+from tests.customers import CUSTOMER
+from tests.integration.serving.conftest import server_thread
 
 
 @pytest.fixture(scope="module")

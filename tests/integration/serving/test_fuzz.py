@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from serving.settings import Settings
-from tests.integration.serving.conftest import CUSTOMER
+from tests.customers import CUSTOMER
 
 ROUTES = ("/invocations", "/predict", "/predict/single")
 RELAXED = settings(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import select
 import socket
+import threading
 import time
 from contextlib import suppress
 
@@ -13,7 +15,9 @@ import pytest
 
 from serving.http import connections
 from serving.http.api_keys import add
-from tests.integration.serving.conftest import CUSTOMER, server_thread, until
+from serving.http.exchange import Exchange
+from tests.customers import CUSTOMER
+from tests.integration.serving.conftest import server_thread, until
 
 BODY = json.dumps(CUSTOMER).encode()
 
@@ -86,6 +90,66 @@ def test_a_body_of_an_upgrade_is_never_read_as_a_request(served):
 def chunked(trailer: bytes, *headers: bytes) -> bytes:
     lines = [b"POST /predict/single HTTP/1.1", b"Host: x", *headers, b"Transfer-Encoding: chunked"]
     return b"\r\n".join(lines) + b"\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(BODY), BODY) + trailer
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([b"Transfer-Encoding: gzip, chunked"], b"501"),
+        ([b"Transfer-Encoding: chunked, chunked"], b"400"),
+        ([b"Transfer-Encoding: chunked;q=1"], b"501"),
+        ([b"Transfer-Encoding: identity"], b"501"),
+        ([b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"], b"400"),
+        ([b"Transfer-Encoding:\x0bchunked"], b"400"),
+        ([b"Transfer-Encoding : chunked"], b"400"),
+        ([b"Transfer-Encoding: chunked", b"Content-Length: 5"], b"400"),
+        ([b"Content-Length: 5", b"Transfer-Encoding: chunked"], b"400"),
+        ([b"Content-Length: 5", b"Content-Length: 6"], b"400"),
+        ([b"Content-Length: 5", b"Content-Length: 5"], b"400"),
+        ([b"Content-Length: 5, 5"], b"400"),
+        ([b"Content-Length: +5"], b"400"),
+        ([b"Content-Length: 0x5"], b"400"),
+        ([b"Content-Length: 5_0"], b"400"),
+        ([b"Content-Length: -5"], b"400"),
+        ([b"Content-Length: "], b"400"),
+    ],
+)
+def test_an_ambiguous_end_of_the_body_is_rejected(served, headers, status):
+    head = b"\r\n".join([b"POST /predict/single HTTP/1.1", b"Host: x", *headers])
+    with (
+        server_thread(served) as server,
+        connect(server, head + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n") as connection,
+    ):
+        replies = read_all(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", replies) == [status]
+    assert b"connection: close\r\n" in replies
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_body_that_is_not_valid_is_400_after_the_replies_to_earlier_requests(served, before):
+    head = chunked(b"").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    for sent in (head + b"ZZ\r\n" + post(), head + b"1\r\n{{{"):
+        with server_thread(served) as server, connect(server, post() * before + sent) as connection:
+            replies = read_all(connection)
+        statuses = re.findall(rb"HTTP/1.1 (\d+) ", replies)
+        assert statuses == [b"200"] * before + [b"400"]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [(b"http://x/ping", b"200"), (b"http://x", b"404"), (b"*", b"404")]
+)
+def test_a_request_target_may_be_a_whole_address(served, target, status):
+    request = b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with server_thread(served) as server, connect(server, request) as connection:
+        assert re.findall(rb"HTTP/1.1 (\d+) ", read_all(connection)) == [status]
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"  chunked "])
+def test_a_chunked_body_is_scored(served, value):
+    request = chunked(b"\r\n", b"Content-Type: application/json", b"Connection: close")
+    request = request.replace(b"Encoding: chunked", b"Encoding: " + value)
+    with server_thread(served) as server, connect(server, request) as connection:
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_trailers_are_no_headers(served, tmp_path):
@@ -185,6 +249,13 @@ def test_a_second_request_that_does_not_arrive_in_time_is_408_and_an_idle_client
         until(lambda: idle.recv(65_536).count(b"HTTP/1.1 200") >= 1, 5)
 
 
+def test_an_unused_connection_is_closed(served, monkeypatch):
+    monkeypatch.setattr("serving.server._IDLE_SECONDS", 0.2)
+    ping = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    with server_thread(served) as server, connect(server, ping) as idle:
+        assert read_all(idle).count(b"HTTP/1.1") == 1
+
+
 def test_silent_connections_make_room_for_new_ones(served):
     with server_thread(served, max_connections=5) as server:
         silent = [connect(server) for _ in range(20)]
@@ -243,11 +314,64 @@ def test_unread_replies_are_bounded_over_all_connections(served):
         assert ended
 
 
-def test_many_pipelined_requests_end_the_connection(served):
-    single = post()
-    with server_thread(served) as server, connect(server, single * 2000) as connection:
+def numbered(count: int, path: str = "/ping") -> bytes:
+    """Requests without a body whose ids are their numbers; the last one ends the connection."""
+    heads = [f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-ID: {i}\r\n" for i in range(count)]
+    return ("\r\n".join(heads) + "Connection: close\r\n\r\n").encode()
+
+
+def ids(replies: bytes) -> list[int]:
+    return [int(each) for each in re.findall(rb"x-request-id: (\d+)\r", replies)]
+
+
+@pytest.mark.parametrize("count", [2, 101, 5000])
+def test_requests_sent_ahead_are_answered_in_order(served, count):
+    with server_thread(served) as server, connect(server) as connection:
+        sender = threading.Thread(target=connection.sendall, args=(numbered(count),))
+        sender.start()
         replies = read_all(connection)
-    assert replies.count(b"HTTP/1.1 200") < 2000
+        sender.join()
+    assert ids(replies) == list(range(count))
+    assert replies.count(b"HTTP/1.1 200 ") == count
+
+
+def test_requests_with_bodies_sent_ahead_are_answered_in_order(served):
+    requests = [post(b"X-Request-ID: %d" % i) for i in range(300)]
+    with server_thread(served) as server, connect(server) as connection:
+        connection.sendall(b"".join(requests) + numbered(1))
+        replies = read_all(connection)
+    assert ids(replies) == [*range(300), 0]
+    assert replies.count(b"churn_probability") == 300
+
+
+def test_only_some_of_the_requests_sent_ahead_are_in_memory(served, monkeypatch):
+    made = []
+    monkeypatch.setattr(Exchange, "__init__", counted(Exchange.__init__, made))
+    bundle = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    with server_thread(served) as server, connect(server) as connection:
+        connection.settimeout(0.5)
+        with suppress(TimeoutError):
+            connection.sendall(bundle * 3 + b"GET / HTTP/1.1\r\n\r\n" * 1_000_000)
+        assert 3 < len(made) < 200
+
+
+def counted(function, calls):
+    def call(*arguments, **more):
+        calls.append(1)
+        return function(*arguments, **more)
+
+    return call
+
+
+def test_requests_before_an_invalid_one_are_answered(served):
+    ping = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    for invalid, status in ((b"no request\r\n\r\n", b"400"), (b"G / HTTP/1.1\r\n\r\n", b"400")):
+        with (
+            server_thread(served) as server,
+            connect(server, ping * 3 + invalid + ping) as connection,
+        ):
+            replies = read_all(connection)
+        assert re.findall(rb"HTTP/1.1 (\d+) ", replies) == [b"200", b"200", b"200", status]
 
 
 def test_uploads_that_are_held_open_are_bounded_together(served):

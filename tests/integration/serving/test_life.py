@@ -25,9 +25,11 @@ from pyfunc import CHAMPION_URI
 from pyfunc import registry as models
 from pyfunc.logging import log_model
 from serving.served_model import load_if_available, load_model
+from tests.customers import CUSTOMER
 from tests.integration.conftest import Registry, free_port
 from tests.integration.serving.conftest import (
-    CUSTOMER,
+    ServerProcess,
+    assert_metrics,
     families,
     our_server,
     server_thread,
@@ -171,7 +173,10 @@ def test_without_a_model_the_server_replies_503_until_there_is_one(own_registry)
 
 
 class Load:
-    """Threads that post without a pause and record every reply."""
+    """Threads that post hundreds of requests per second and record every reply.
+
+    Each pauses between two requests, so that a process that starts meanwhile gets the processor.
+    """
 
     def __init__(self, url: str, threads: int) -> None:
         self.url = url
@@ -202,6 +207,7 @@ class Load:
                     assert reply.headers["X-Model-Version"] == body["model_version"]
                     self.scores.add((body["model_version"], tuple(body["probabilities"])))
                     self.count += 1
+                    time.sleep(0.01)
                 except Exception as error:
                     self.failures.append(repr(error))
 
@@ -233,31 +239,40 @@ def test_under_load_swaps_a_lost_registry_and_a_restart_go_unnoticed(own_registr
     assert len(load.scores) == 2, "each version has one score for these customers"
 
 
-def test_a_killed_worker_is_replaced_and_clients_that_retry_notice_nothing(registry):
-    with our_server(registry, "--workers", 2) as server, Load(server.url, 4) as load:
-        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+def workers_of(server: ServerProcess) -> set[int]:
+    """The process IDs of a server's workers."""
 
-        def is_worker(pid: int) -> bool:
-            try:
-                return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-            except OSError:  # the process ended between the two reads
-                return False
+    def is_worker(pid: int) -> bool:
+        try:
+            return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:  # the process ended between the two reads
+            return False
 
-        def workers() -> set[int]:
-            return {pid for pid in map(int, children.read_text().split()) if is_worker(pid)}
-
-        until(lambda: load.count > 50)
-        before = workers()
-        assert len(before) == 2
-        killed = min(before)
-        os.kill(killed, signal.SIGKILL)
-        until(lambda: len(workers() - {killed}) == 2, 60)
-        wait(server)
-        time.sleep(1)
-    assert load.failures == []
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return {pid for pid in map(int, children.split()) if is_worker(pid)}
 
 
-def test_sigterm_lets_requests_in_progress_finish_and_exits_0(registry):
+def test_workers_count_together_are_replaced_when_killed_and_end_together(registry):
+    """One server for three claims, because each worker takes seconds to import MLflow."""
+    with our_server(registry, "--workers", 2) as server:
+        assert_metrics(server)
+        with Load(server.url, 4) as load:
+            until(lambda: load.count > 50)
+            before = workers_of(server)
+            assert len(before) == 2
+            killed = min(before)
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: len(workers_of(server) - {killed}) == 2, 60)
+            wait(server)
+            time.sleep(1)
+        assert load.failures == [], "clients that retry notice nothing"
+        ended = workers_of(server)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(30) == 0
+        assert not [pid for pid in ended if Path(f"/proc/{pid}").exists()]
+
+
+def test_sigterm_lets_requests_in_progress_finish_and_the_log_stays_json(registry):
     body = json.dumps({"customers": [CUSTOMER] * 90_000}).encode()
     with our_server(registry) as server, requests.Session() as session:
 
@@ -274,9 +289,6 @@ def test_sigterm_lets_requests_in_progress_finish_and_exits_0(registry):
         assert reply.status_code == 200
         assert len(reply.json()["predictions"]) == 90_000
         assert server.process.wait(30) == 0
-
-
-def test_an_interrupt_ends_all_workers(registry):
-    with our_server(registry, "--workers", 2) as server:
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(30) == 0
+        lines = [json.loads(line) for line in server.log().splitlines()]
+    loggers = {line["logger"].partition(".")[0] for line in lines}
+    assert loggers == {"uvicorn", "serving"}

@@ -16,7 +16,7 @@ from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 from churn_model.client import ChurnClient
 from churn_model.errors import InvalidRecords
 from pyfunc import registry as models
-from tests.integration.serving.conftest import CUSTOMER
+from tests.customers import CUSTOMER
 from training.data.simulator import simulate
 
 

@@ -211,6 +211,57 @@ def test_folders_with_the_names_of_unfinished_runs_are_kept_unless_a_run_made_th
     assert len(list(tmp_path.glob("out.*-x/notes.txt"))) == 2
 
 
+IN_PARTIAL = ("notes.txt", "scored/run=r2/mine.parquet", "scored/notes.txt", "rejected/a/part.txt")
+
+
+@pytest.mark.parametrize("name", IN_PARTIAL)
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_file_of_somebody_else_among_unpublished_results_is_kept(
+    tmp_path, begin, capsys, name, mode
+):
+    begin("r1").publish({})
+    mine = tmp_path / "out.partial-r2" / name
+    begin("r2", mode)
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    begin("r3", mode).publish({})
+    assert mine.read_text() == "mine"
+    assert (
+        f"out.partial-r2: kept, because churn score did not write {name}" in capsys.readouterr().err
+    )
+    assert published(tmp_path) == (["r1", "r3"] if mode == "append" else ["r3"])
+
+
+@pytest.mark.parametrize("name", IN_PARTIAL)
+def test_a_file_of_somebody_else_survives_the_failure_of_the_run(tmp_path, begin, name):
+    failing = begin("r2")
+    mine = tmp_path / "out.partial-r2" / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    failing.discard()
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_file_of_somebody_else_that_is_published_with_a_run_is_not_deleted(tmp_path, begin, mode):
+    begin("r1").publish({})
+    output = begin("r2", mode)
+    output.store.write(f"{output.folder(SCORED)}/mine.txt", "mine")
+    output.publish({})
+    with pytest.raises(BatchError, match=r"contains scored/run=r2/mine\.txt"):
+        begin("r3", "overwrite")
+    assert (tmp_path / "out" / "scored" / "run=r2" / "mine.txt").read_text() == "mine"
+
+
+def test_what_spark_writes_while_it_runs_is_removed(tmp_path, begin):
+    output = begin("r1")
+    folder = output.folder(SCORED)
+    for name in ("_temporary/0/task_0/k=a/part-0", "_SUCCESS", "._SUCCESS.crc", "k=a/.part-0.crc"):
+        output.store.write(f"{folder}/{name}", "")
+    begin("r2").publish({})
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_the_removal_of_a_replaced_output_is_finished_by_the_next_run(tmp_path, begin):
     begin("r1").publish({})
     interrupted = begin("r2", "overwrite")

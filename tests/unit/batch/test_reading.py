@@ -3,7 +3,7 @@ from collections import deque
 
 import pytest
 
-from batch import reading
+from batch import csv_files, reading
 from batch.row_checker import LINE
 
 
@@ -63,7 +63,7 @@ def test_rows_that_other_threads_add_meanwhile_are_not_lost():
             raise AssertionError("copied, so that rows are lost when the original is cleared")
 
     rows = Added([1, 2])
-    assert [reading._taken(rows), reading._taken(rows), reading._taken(rows)] == [
+    assert [csv_files.taken(rows), csv_files.taken(rows), csv_files.taken(rows)] == [
         [1, 2],
         [11, 12],
         [],

@@ -48,6 +48,7 @@ def test_each_kind_of_cell_is_parsed():
     [
         ("key", "a\ufffd", "string_unicode", "must be valid Unicode"),
         ("visits", "three", "int_parsing", "is not a number"),
+        ("visits", "٣", "int_parsing", "is not a number"),
         ("visits", "1_0", "int_parsing", "is not a number"),
         ("share", "half", "float_parsing", "is not a number"),
         ("active", "maybe", "bool_parsing", "is neither yes nor no"),

@@ -49,6 +49,9 @@ def test_the_short_flags_are_those_of_mlflow():
         (["--workers", "none"], "--workers: "),
         (["--public", "predict"], "only docs, version, metrics"),
         (["--log-level", "loud"], "--log-level: "),
+        (["--grace", "inf"], "--grace: "),
+        (["--timeout", "inf"], "--timeout: "),
+        (["--reload-interval", "nan"], "--reload-interval: "),
         (["--config", "nowhere.toml"], "nowhere.toml: the file does not exist"),
     ],
 )

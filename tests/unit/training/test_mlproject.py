@@ -6,13 +6,19 @@ import pytest
 import yaml
 
 from training.arguments.promote import promote_options
+from training.arguments.recalibrate import recalibrate_options
 from training.arguments.train import train_options
 
 MLPROJECT = yaml.safe_load((Path(__file__).parents[3] / "MLproject").read_text())
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "parse"), [("train", train_options), ("promote", promote_options)]
+    ("entry_point", "parse"),
+    [
+        ("train", train_options),
+        ("promote", promote_options),
+        ("recalibrate", recalibrate_options),
+    ],
 )
 def test_each_flag_is_a_parameter_and_each_parameter_is_passed(entry_point, parse, capsys):
     with pytest.raises(SystemExit):

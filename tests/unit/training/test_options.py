@@ -43,3 +43,25 @@ def test_the_command_to_promote_names_no_excluded_column():
     options = train_options([*TABLE, "--id", "Id", "--exclude", "Gender"])
     command = promote_command(options, "churn")
     assert command == "churn promote --data FRESH.csv --id Id --target Left=1"
+
+
+@pytest.mark.parametrize("parse", [train_options, promote_options])
+def test_alarms_are_accepted_for_one_reason_or_for_one_reason_each(parse):
+    flags = ["--accept-alarm", "a", "--accept-alarm", "b", "--because", "first"]
+    assert parse(flags).accepted == {"a": "first", "b": "first"}
+    assert parse([*flags, "--because", "second"]).accepted == {"a": "first", "b": "second"}
+    assert parse(["--accept-alarm=", "--because="]).accepted == {}
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--accept-alarm", "a"], "--accept-alarm needs a reason"),
+        (["--accept-alarm", "a", "--because", " "], "--accept-alarm needs a reason"),
+        (["--because", "x"], "--because is the reason for --accept-alarm"),
+        (["--accept-alarm", "a", "--because", "x", "--because", "y"], "1 times and --because 2"),
+    ],
+)
+def test_an_alarm_is_not_accepted_without_a_reason(flags, complaint):
+    with pytest.raises(TrainingError, match=complaint):
+        train_options(flags)

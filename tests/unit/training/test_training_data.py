@@ -7,7 +7,6 @@ from churn_model.schema.column import Column
 from training.arguments.train import train_options
 from training.data.dataset import load_dataset, match
 from training.data.simulator import simulate
-from training.evaluation.alarms import alarms
 from training.training_data import read_training_data
 
 
@@ -36,29 +35,14 @@ def test_without_a_schema_one_is_inferred_and_described(table):
     assert len(data.table.customers) == 400
 
 
-def leaky_rows(table):
-    """The table with a plan whose 120 customers all stayed."""
-    frame = pd.read_csv(table).astype({"Age": object})
-    frame["Plan"] = "basic"
-    frame.loc[frame.index[frame["Exited"] == 0][:120], "Plan"] = "gold"
-    frame.to_csv(table, index=False)
-    return frame
-
-
-def test_alarms_of_the_inference_are_those_of_the_table(table):
-    leaky_rows(table)
-    data = read("--data", table, "--target", "Exited=1", "--id", "CustomerId")
-    assert [alarm.kind for alarm in data.alarms] == ["one_sided"]
-    assert list(data.alarms) == alarms(data.table.customers, data.table.churned, data.schema)
-
-
-def test_alarms_are_not_reused_if_the_inference_examined_other_rows(table):
-    frame = leaky_rows(table)
-    frame.loc[0, "Age"] = "young"  # this row is rejected
+def test_a_column_that_looks_like_a_leak_is_kept_if_its_alarm_is_accepted(table):
+    frame = pd.read_csv(table)
+    frame["Refund"] = frame["Exited"] * 5
     frame.to_csv(table, index=False)
     flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
-    assert read(*flags).alarms is None
-    assert read("--data", table, "--target", "Exited=1", "--schema", DEFAULT).alarms is None
+    assert "'Refund' is likely a leak: Refund alone predicts churn" in read(*flags).assumed
+    kept = read(*flags, "--accept-alarm", "Refund", "--because", "known on the day of scoring")
+    assert "Refund" in [column.name for column in kept.schema]
 
 
 def test_with_a_schema_columns_are_matched_by_name_and_described(table):

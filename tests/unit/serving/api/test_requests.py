@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.validation import check_records
-from serving.api.requests import Params, read_invocation, read_object
+from serving.api.requests import Params, read_invocation, read_object, read_query
 from serving.http.errors import ApiError
 from tests.unit.churn_model.test_validation import GOOD, any_record
 
 
 def request(**body):
-    return read_invocation(json.dumps(body).encode())
+    return read_invocation(json.dumps(body).encode(), 1000)
 
 
 def test_the_four_formats_of_mlflow_are_read(customer):
@@ -61,14 +61,68 @@ def test_params_are_read_and_invalid_ones_rejected():
 )
 def test_any_other_body_is_400(body):
     with pytest.raises(ApiError) as caught:
-        read_invocation(body)
+        read_invocation(body, 100_000)
     assert caught.value.status == 400
     assert caught.value.message
 
 
 def test_the_bare_nan_of_mlflows_client_is_a_missing_value():
-    read = read_invocation(b'{"inputs": [{"a": NaN, "b": Infinity, "c": "NaN"}]}')
-    assert read.customers == [{"a": None, "b": math.inf, "c": "NaN"}]
+    text = r'{"inputs": [{"a": NaN, "b":NaN,"c": "NaN", "d": "\", NaN, \\\" NaN"}, {"a" :NaN}]}'
+    read = read_invocation(text.encode(), 1000)
+    d = '", NaN, \\" NaN'
+    assert read.customers == [{"a": None, "b": None, "c": "NaN", "d": d}, {"a": None}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"inputs": [{"a": NaN}]}',
+        '{"inputs": [{"a": NaN}]}'.encode("utf-16"),
+        '{"inputs": [{"a": NaN}]}'.encode("utf-16-le"),
+        b'{"inputs": [{"a": NaN, "b": 1e999}]}',
+        b'{"inputs": [{"a": NaN, "b": Infinity}]}',
+        b'{"inputs": [{"a": NaN, "b": "\t"}]}',
+        b'{"inputs": [{"a": NaN, "b": "\\ud800"}]}',
+        b'{"inputs": [{"a": -NaN}]}',
+        b'{"inputs": [{"a": NaNNaN}]}',
+        b'{"inputs": [{NaN: 1}]}',
+        b'{"inputs": [{"a": "NaN}]}',
+        b'{"inputs": [{"a": NaN, "b": "\xff"}]}',
+        b'{"inputs": [{"a": NaN}], "b":' + b"[" * 3000,
+    ],
+)
+def test_nan_does_not_make_the_reader_of_json_less_strict(body):
+    with pytest.raises(ApiError) as caught:
+        read_invocation(body, 100_000)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("text", ["0", "0.25", "1", ".5", "1.", "5e-1", "0.5E0", "-0"])
+def test_a_threshold_in_a_query_is_a_decimal_number(text):
+    assert read_query(f"threshold={text}".encode()).threshold == float(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "nan",
+        "inf",
+        "0_1",
+        "%200.5",
+        "0.5+",
+        "%D9%A0.%D9%A5",
+        "0x1",
+        "1e",
+        "1" * 400,
+        "0,5",
+    ],
+)
+def test_any_other_threshold_in_a_query_is_400(text):
+    with pytest.raises(ApiError) as caught:
+        read_query(f"threshold={text}".encode())
+    assert caught.value.status == 400
 
 
 def json_values(record):

@@ -15,15 +15,9 @@ from churn_model.errors import RegistryError
 from pyfunc import loaded_version
 from serving.api import replies
 from serving.http.api_keys import make
+from tests.customers import CUSTOMER
 
 JSON = "application/json"
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 CSV_CUSTOMER = ",".join(CUSTOMER) + "\nC1,42,12,70.5,846.0\n"
 
 
@@ -69,6 +63,22 @@ def test_an_unknown_or_repeated_query_parameter_is_rejected(
     reply = application().post(f"{path}?{query}", body)
     assert reply.status == 400
     assert message in reply.json()["message"]
+
+
+@pytest.mark.parametrize("junk", [b"[],", b"{},", b"[[[]]],"])
+def test_a_body_of_many_small_lists_is_rejected_before_it_is_parsed(application, junk):
+    body = b'{"customers": [' + junk * 2000 + b"not JSON"
+    app = application(max_rows=10)
+    for path in ("/predict", "/invocations"):
+        reply = app.post(path, body)
+        assert reply.status == 413
+        assert "more than 10 customers" in reply.json()["message"]
+
+
+def test_nested_fields_that_are_ignored_do_not_count_as_customers(application):
+    record = CUSTOMER | {"address": {"city": "[x]"}, "tags": []}
+    app = application(max_rows=1000)
+    assert app.post("/predict", {"customers": [record] * 900}).status == 200
 
 
 def test_invocations_take_their_options_in_the_body_only(application):

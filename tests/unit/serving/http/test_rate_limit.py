@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import time
 
 import pytest
@@ -114,3 +115,23 @@ def test_exempt_routes_are_not_counted():
 def test_an_invalid_limit_or_storage_is_rejected_at_start_up(arguments):
     with pytest.raises(InvalidParameter, match="--rate-limit"):
         RateLimiter(*arguments)
+
+
+def rejected_by_silent_storage(seconds):
+    """The ApiError where the storage accepts connections and never answers."""
+
+    async def run(port):
+        limiter = RateLimiter("5/minute", None, f"redis://127.0.0.1:{port}", seconds=seconds)
+        with pytest.raises(ApiError) as caught:
+            await asyncio.wait_for(limiter.count_request(scope()), 20)
+        return caught.value
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        return asyncio.run(run(silent.getsockname()[1]))
+
+
+@pytest.mark.parametrize("seconds", [30.0, 0.05])
+def test_a_storage_that_does_not_answer_is_unavailable(seconds):
+    error = rejected_by_silent_storage(seconds)
+    assert error.status == 503
+    assert "storage is unavailable" in error.message

@@ -1,50 +1,74 @@
 import asyncio
 
-from serving.http.transport import BufferedTransport
+from serving.http.transport import BufferedTransport, Outbox
 
 
 class Recorder:
     """A transport that records what is sent."""
 
-    def __init__(self):
-        self.sent = []
+    def __init__(self, sent, name):
+        self.sent = sent
+        self.name = name
+        self.is_closed = False
 
     def write(self, data):
-        self.sent.append(data)
+        self.sent.append((self.name, data))
 
     def close(self):
-        self.sent.append("closed")
+        self.sent.append((self.name, "closed"))
+        self.is_closed = True
+
+    abort = close
 
     def is_closing(self):
-        return False
+        return self.is_closed
 
 
-def sent(in_progress, *, close=False, turns=1):
+def sent(in_progress, use):
+    """What two connections send in one iteration of the event loop, and what after it."""
+
     async def run():
-        recorder = Recorder()
-        transport = BufferedTransport(recorder, asyncio.get_running_loop(), in_progress)
-        for turn in range(turns):
-            transport.write(b"head%d " % turn)
-            transport.write(b"body%d " % turn)
-            if not close:
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-        if close:
-            transport.close()
-            await asyncio.sleep(0)
-        assert transport.is_closing() is False
-        return recorder.sent
+        log = []
+        outbox = Outbox()
+        loop = asyncio.get_running_loop()
+        pair = [BufferedTransport(Recorder(log, i), loop, outbox, in_progress) for i in (1, 2)]
+        use(*pair)
+        first = list(log)
+        await asyncio.sleep(0)
+        return first, log[len(first) :]
 
     return asyncio.run(run())
 
 
-def test_the_writes_of_a_single_request_are_sent_immediately():
-    assert sent({1}) == [b"head0 ", b"body0 "]
+def test_the_reply_to_a_single_request_is_sent_immediately():
+    assert sent({1}, lambda one, two: one.write(b"a")) == ([(1, b"a")], [])
 
 
-def test_under_load_the_writes_of_a_reply_are_combined_in_order():
-    assert sent({1, 2}, turns=2) == [b"head0 body0 ", b"head1 body1 "]
+def test_under_load_replies_are_sent_in_order_in_the_next_iteration():
+    def use(one, two):
+        one.write(b"a")
+        two.write(b"b")
+        one.write(b"c")
+
+    assert sent({1, 2}, use) == ([], [(1, b"a"), (2, b"b"), (1, b"c")])
 
 
-def test_closing_sends_delayed_writes_first_and_nothing_twice():
-    assert sent({1, 2}, close=True) == [b"head0 body0 ", "closed"]
+def test_closing_and_large_replies_send_what_waits_first():
+    def use(one, two):
+        one.write(b"a")
+        one.close()
+        two.write(b"b")
+        two.write(b"c" * 65_536)
+
+    first, later = sent({1, 2}, use)
+    assert first == [(1, b"a"), (1, "closed"), (2, b"b"), (2, b"c" * 65_536)]
+    assert later == []
+
+
+def test_a_connection_that_is_lost_does_not_stop_the_replies_of_others():
+    def use(one, two):
+        one.write(b"a")
+        two.write(b"b")
+        one.abort()
+
+    assert sent({1, 2}, use) == ([(1, "closed")], [(2, b"b")])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from churn_model.errors import TrainingError
-from training.evaluation.economics import Offer, economics, empc, profit_curve
+from training.evaluation.economics import Offer, economics, profit_curve
 from training.evaluation.evaluation import SCORECARD, HeldOut
 from training.evaluation.out_of_bag import out_of_bag
 
@@ -122,21 +122,3 @@ def test_the_best_threshold_is_not_below_the_lowest_allowed_one():
     limited = economics(free, scores, revenue, lowest_threshold=0.35)
     assert limited.threshold == pytest.approx(0.35, abs=0.02)
     assert limited.chosen.contacted == (scores.probability >= limited.threshold).mean()
-
-
-@pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_empc_equals_the_published_measure(weight):
-    """Against the published definition, integrated numerically over the success rate."""
-    rng = np.random.default_rng(0)
-    probability = rng.random(10_000) ** 3
-    churned = (rng.random(10_000) < probability).astype(np.int64)
-    weights = np.where(churned == 1, weight, 1.0)
-    order = np.argsort(-probability)
-    churners = np.cumsum((weights * churned)[order]) / weights.sum()
-    stayers = np.cumsum((weights * (1 - churned))[order]) / weights.sum()
-    clv, delta, phi = 200, 10 / 200, 1 / 200
-    best = [
-        max(0.0, (clv * (g * (1 - delta) - phi) * churners - clv * (delta + phi) * stayers).max())
-        for g in rng.beta(6, 14, 500)
-    ]
-    assert empc(held_out(churned, probability, weights)) == pytest.approx(np.mean(best), rel=0.05)

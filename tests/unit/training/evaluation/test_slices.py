@@ -1,4 +1,4 @@
-"""Slices and leakage alarms."""
+"""Slices."""
 
 from typing import Literal
 
@@ -6,12 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import Field
-from sklearn.metrics import roc_auc_score
 
-from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
-from churn_model.schema.column import Column
+from churn_model.schema import CustomerRecord, RecordSchema
 from training.data.simulator import simulate
-from training.evaluation.alarms import alarms, single_auc
 from training.evaluation.evaluation import SCORECARD, HeldOut
 from training.evaluation.slices import slices
 
@@ -99,62 +96,3 @@ def test_a_slice_counts_the_customers_predicted_to_churn_at_the_threshold(simula
     assert member.selection_rate == pytest.approx(selected.mean())
     assert member.recall == pytest.approx(selected[churned].mean())
     assert member.false_positive_rate == pytest.approx(selected[~churned].mean())
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_auc_of_one_number_puts_missing_values_where_they_help(seed):
-    rng = np.random.default_rng(seed)
-    churned = rng.integers(0, 2, 300)
-    numbers = np.round(rng.normal(-1, 1, 300) - churned, 1)
-    numbers[rng.random(300) < 0.3] = np.nan
-    expected = max(
-        roc_auc_score(churned, np.where(np.isnan(numbers), position, sign * numbers))
-        for position in (-99, 99)
-        for sign in (-1, 1)
-    )
-    column = Column("score", "number", required=False)
-    assert single_auc(column, pd.Series(numbers), churned) == pytest.approx(expected, abs=1e-12)
-
-
-def kinds(customers, churned, schema=SCHEMA):
-    return {(alarm.kind, alarm.feature) for alarm in alarms(customers, churned, schema)}
-
-
-def test_a_table_without_leakage_raises_no_alarm(simulation, customers):
-    assert kinds(customers, simulation.churned) == set()
-    assert kinds(simulation.customers, simulation.churned, CUSTOMER_SCHEMA) == set()
-
-
-def test_a_score_derived_from_the_target_raises_an_alarm(simulation, customers):
-    noise = np.random.default_rng(1).normal(size=3000)
-    customers["score"] = simulation.churned * 4 + noise * 0.6
-    assert ("target_leakage", "score") in kinds(customers, simulation.churned)
-
-
-def test_a_row_number_of_a_table_sorted_by_the_target_raises_two_alarms(simulation, customers):
-    order = np.argsort(simulation.churned, kind="stable")
-    customers.loc[order, "ticket"] = np.arange(3000) + 1000
-    assert {("identifier", "ticket"), ("target_leakage", "ticket")} <= kinds(
-        customers, simulation.churned
-    )
-
-
-def test_a_number_that_is_missing_for_one_class_only_raises_an_alarm(simulation, customers):
-    rows = np.flatnonzero(simulation.churned == 1)[:60]
-    customers.loc[rows, "score"] = np.nan
-    assert kinds(customers, simulation.churned) == {("missing", "score")}
-
-
-def test_a_range_in_which_everybody_churned_raises_an_alarm(simulation):
-    left_out = (simulation.customers["tenure"] < 4) & (simulation.churned == 0)
-    customers = simulation.customers[~left_out].reset_index(drop=True)
-    churned = simulation.churned[~left_out.to_numpy()]
-    found = {alarm.feature: alarm for alarm in alarms(customers, churned, CUSTOMER_SCHEMA)}
-    assert found["tenure"].kind == "one_sided"
-    assert "with tenure 0 to 1, 2 to 3 churned" in found["tenure"].text
-
-
-def test_a_few_customers_of_one_class_raise_no_alarm(simulation, customers):
-    rows = np.flatnonzero(simulation.churned == 1)[:20]
-    customers.loc[rows, "score"] = np.nan
-    assert kinds(customers, simulation.churned) == set()

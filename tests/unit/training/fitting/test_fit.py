@@ -32,7 +32,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def fitted(simulation):
-    return fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    return quick_fit(simulation, settings=QUICK_WITH_PAIRS)
 
 
 def quick_fit(simulation, schema=CUSTOMER_SCHEMA, settings=QUICK, **options):
@@ -42,7 +42,9 @@ def quick_fit(simulation, schema=CUSTOMER_SCHEMA, settings=QUICK, **options):
 def test_the_scorecard_gives_the_classifiers_probabilities(fitted, simulation):
     scores = Scorer(fitted.scorecard, CUSTOMER_SCHEMA).score(simulation.customers)
     features = feature_table(simulation.customers, CUSTOMER_SCHEMA)
-    classifier = fit_classifier(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    classifier = fit_classifier(
+        simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=QUICK_WITH_PAIRS
+    )
     expected = classifier.predict_proba(features)[:, 1]
     np.testing.assert_allclose(scores.probability, expected, rtol=0, atol=1e-12)
 

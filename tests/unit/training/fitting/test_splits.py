@@ -79,6 +79,16 @@ def test_customers_with_one_row_each_need_one_fit_per_period():
     assert "(Signed)" in splits.text
 
 
+def test_a_snapshot_of_enough_rows_is_a_period_and_a_day_among_many_is_not():
+    splits = by_date(panel(customers=6000, months=8))
+    assert all(period.first == period.last for period in splits.periods)
+    days = np.datetime64("2026-01-01") + np.arange(60_000) // 300
+    churned = (np.random.default_rng(0).random(60_000) < 0.1).astype(np.int64)
+    rows = DatedRows(churned, CustomersOfRows.one_per_row(60_000), days, "Signed")
+    _, test = by_date(rows).pairs[-1]
+    assert len(test) == 12_000
+
+
 def test_a_period_before_which_too_few_customers_churned_is_not_held_out():
     rows = panel()
     rows.churned[rows.days < np.datetime64("2025-08-01")] = 0

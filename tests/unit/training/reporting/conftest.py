@@ -11,9 +11,9 @@ from churn_model.schema.column import Column
 from training.data.customers import CustomersOfRows
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation import intervals
-from training.evaluation.alarms import Alarm
+from training.evaluation.alarm import Alarm
 from training.evaluation.evaluation import evaluate
-from training.evaluation.gates import check_gates, load_gates
+from training.evaluation.gates import absolute_values, check_gates, load_gates
 from training.evaluation.importance import importances
 from training.evaluation.selection import Candidate
 from training.evaluation.slices import slices
@@ -73,7 +73,10 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
     splits = by_folds(churned, folds=2, repeats=1, seed=0)
     evaluation = evaluate(customers, churned, SCHEMA, splits, settings=settings)
     fitted = fit(customers, churned, SCHEMA, settings=settings)
-    values = {**evaluation.metrics["scorecard"], "skill": evaluation.skill, "alarms": 1.0}
+    values = absolute_values(
+        evaluation.metrics["scorecard"], evaluation.skill, evaluation.calibration
+    )
+    values |= {"baseline_share": evaluation.baseline_share, "alarms": 1.0}
     return Findings(
         table=table,
         schema=SCHEMA,
@@ -82,7 +85,10 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         slices=slices(
             customers, SCHEMA, evaluation.held_out, evaluation.held_out.probability >= 0.3
         ),
-        alarms=[Alarm("identifier", "Months", "Months looks like an identifier")],
+        alarms=[
+            Alarm("identifier", "Months", "Months looks like an identifier"),
+            Alarm("one_sided", "Gender", "nobody churned", accepted="the table has one shop"),
+        ],
         gate_results=check_gates(load_gates().absolute, values),
         scorecard=fitted.scorecard.model_copy(update={"threshold": 0.3}),
         standard_deviations=fitted.standard_deviations,
