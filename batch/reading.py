@@ -218,10 +218,11 @@ def _lines(job: Job) -> Iterator[pa.RecordBatch]:
 
 def _in_batches(stream: Any) -> Iterator[pa.RecordBatch]:
     unfinished: list[bytes] = []  # the blocks of a line whose end has not been read
-    byte_order_mark = codecs.BOM_UTF8
+    is_first = True
     while True:
         block: bytes = stream.read(1 << 23)
-        block, byte_order_mark = block.removeprefix(byte_order_mark), b""
+        if is_first:
+            block, is_first = block.removeprefix(codecs.BOM_UTF8), False
         first, *others = block.split(b"\n")
         unfinished.append(first)
         if block and not others:

@@ -28,6 +28,7 @@ from training.evaluation.gates import (
     check_gates,
     load_gates,
 )
+from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.importance import importances
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
@@ -206,18 +207,20 @@ class _TrainingRun:
         self.decision.decide(evaluation.held_out, plan.seed)
         scorecard = self.decision.apply(self.fitted.scorecard)
         raised = self._alarms()
+        groups = slices(
+            table.customers,
+            self.feature_schema,
+            evaluation.held_out,
+            self.decision.predicted(evaluation.held_out),
+            table.audit,
+        )
+        audited = audited_columns(self.feature_schema, table.audit)
         self.findings = Findings(
             table=table,
             schema=self.feature_schema,
             dataset=mlflow_dataset(table),
             evaluation=evaluation,
-            slices=slices(
-                table.customers,
-                self.feature_schema,
-                evaluation.held_out,
-                self.decision.predicted(evaluation.held_out),
-                table.audit,
-            ),
+            slices=groups,
             alarms=raised,
             gate_results=check_gates(
                 plan.gates.absolute,
@@ -226,6 +229,7 @@ class _TrainingRun:
                         evaluation.metrics[SCORECARD], evaluation.skill, evaluation.calibration
                     ),
                     "baseline_share": evaluation.baseline_share,
+                    **group_values(groups, audited),
                     "alarms": float(len(not_accepted(raised))),
                 },
             ),

@@ -211,20 +211,19 @@ class Scorer:
         if self._dates:
             inputs = self._ages(inputs, scoring_day(as_of))
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
-        prediction = int(probability >= decision_threshold)
-        profit = None
-        if self._offer is not None:
-            revenue = values[self._revenue_position]
-            profit = expected_profit_of_one(self._offer, probability, revenue)
-            if self._decides_by_profit and threshold is None and not math.isnan(profit):
-                prediction = int(profit > 0)
-        return Score(
+        score = Score(
             {name: fields[key] for name, key in self._identifier_keys.items()},
-            prediction,
+            int(probability >= decision_threshold),
             probability,
             self._reasons(_as_json(values), self.lookup.effects_one(inputs)) if explain else None,
-            profit,
         )
+        if self._offer is None:
+            return score
+        revenue = values[self._revenue_position]
+        profit = expected_profit_of_one(self._offer, probability, revenue)
+        if self._decides_by_profit and threshold is None and not math.isnan(profit):
+            return score._replace(prediction=int(profit > 0), expected_profit=profit)
+        return score._replace(expected_profit=profit)
 
     def _codes(self, values: list[Any]) -> list[Any]:
         """One record's values with category levels replaced by their codes."""

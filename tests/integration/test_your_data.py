@@ -162,7 +162,7 @@ def test_a_champion_of_the_raw_export_is_challenged_with_the_same_flags(exported
     MlflowClient().set_registered_model_alias("churn", "challenger", again.version)
     same_table = call(promote, *columns, *day, cwd=exported.folder)
     assert same_table.returncode == 2
-    assert "was trained on this table" in same_table.stdout
+    assert "version 1 was trained on" in same_table.stdout
     undated = call(promote, *columns, cwd=exported.folder)
     assert undated.returncode == 1
     assert "--as-of 2026-01-31" in undated.stderr

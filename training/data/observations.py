@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churn_model.errors import FieldError, TableError
+from churn_model.flag_types import day, day_or_column
 from training.data.formats import read_dates, to_distinct
 
 AS_OF = "--as-of"
@@ -35,6 +37,26 @@ class ObservationOptions:
     known_until: date | None = None
     date_format: str = ""
 
+    def to_parameters(self) -> dict[str, Any]:
+        """As parameters of a run; none if nothing is known."""
+        if self.as_of is None:
+            return {}
+        parameters: dict[str, Any] = {"observed": str(self.as_of)}
+        if self.window:
+            parameters["window_days"] = self.window
+        if self.known_until is not None:
+            parameters["known_until"] = str(self.known_until)
+        return parameters
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> ObservationOptions:
+        """Read what ``to_parameters`` wrote."""
+        return cls(
+            day_or_column(parameters.get("observed", "")),
+            int(parameters.get("window_days", 0)),
+            day(parameters.get("known_until", "")),
+        )
+
     @property
     def column(self) -> str:
         """The column with the observation dates; empty if there is none."""
@@ -56,7 +78,10 @@ class Observations:
 
 
 def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observations:
-    """Read the observation dates of a table (n rows) that ``read_file`` has read."""
+    """Read the observation dates of a table (n rows) that ``read_file`` has read.
+
+    Raises TableError if several date formats fit, or if no window has ended.
+    """
     mature = np.ones(len(raw), dtype=bool)
     if options.as_of is None:
         return Observations(None, mature)
@@ -69,6 +94,11 @@ def read_observations(raw: pd.DataFrame, options: ObservationOptions) -> Observa
         return Observations(days, mature, errors=errors)
     known_until = np.datetime64(options.known_until, "D") if options.known_until else max_day(days)
     mature = days + np.timedelta64(options.window, "D") <= known_until
+    if not mature.any() and not np.isnat(days).all():
+        raise TableError(
+            f"the window of {options.window} days (--window) has not ended for any row on "
+            f"{known_until}; --known-until names the day up to which churn is recorded"
+        )
     return Observations(days, mature | np.isnat(days), known_until, errors)
 
 
@@ -83,19 +113,30 @@ def read_days(
 ) -> tuple[Days, list[FieldError]]:
     """The days (n,) of dates or timestamps, NaT and an error for each cell that is neither.
 
-    A timestamp with a zone counts by its day in UTC. ``flag``: the flag that names the column.
-    ``date_format``: its name; empty to find it out. Raises TableError if several formats fit.
+    A timestamp with a zone counts by its day in that zone. ``flag``: the flag that names the
+    column. ``date_format``: its name; empty to find it out. Raises TableError if several formats
+    fit.
     """
     days: Days = np.full(len(cells), np.datetime64("NaT", "D"))
     is_text = isinstance(cells.dtype, pd.StringDtype)
     if not (is_text and date_format):
-        times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
+        local = _without_zone(cells)
+        times = pd.to_datetime(local, errors="coerce", utc=True, format="ISO8601")
         days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
     if is_text and np.isnat(days).any():
         days = _formatted_days(cells, days, flag, date_format)
     rows = np.flatnonzero(np.isnat(days)).tolist()
     reason = f"is not a date such as {date_format or '2026-01-31'}"
     return days, [FieldError(row, flag, "date", reason) for row in rows]
+
+
+def _without_zone(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """The timestamps as clocks in their zone show them."""
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        return cells.dt.tz_localize(None)
+    if isinstance(cells.dtype, pd.StringDtype):
+        return cells.str.replace(r"(:[0-9.]+)\s*(?:Z|[+-]\d\d:?\d\d)\s*$", r"\1", regex=True)
+    return cells
 
 
 def _formatted_days(cells: pd.Series[Any], iso: Days, flag: str, date_format: str) -> Days:

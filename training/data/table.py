@@ -86,6 +86,13 @@ class Table:
         )
 
     @property
+    def last_observed(self) -> date | None:
+        """The last observation date; None if unknown."""
+        if self.observed is None or not len(self.observed):
+            return None
+        return date.fromisoformat(str(self.observed.max()))
+
+    @property
     def churn_rate(self) -> float:
         """Weighted share of churned customers (0..1)."""
         return float(np.average(self.churned, weights=self.weights))

@@ -118,7 +118,6 @@ def check_table(
         target=describe_target(raw, dataset.target),
         audit=read_groups(raw[_no_fields(audit, dataset)])[used].reset_index(drop=True),
     )
-    _check_mature(path, table, observed)
     _check_rejected_share(path, table, max_rejected)
     return table
 
@@ -203,15 +202,6 @@ def _rejected_rows(
         for error in sorted(errors, key=lambda error: (error.row, order.get(error.field, -1)))
     ]
     return pd.DataFrame(lines, columns=list(REJECTED_COLUMNS))
-
-
-def _check_mature(path: str | Path, table: Table, observed: Observations) -> None:
-    if table.immature_rows == table.rows - table.unlabelled_rows and table.immature_rows:
-        raise TableError(
-            f"{path}: the window of {table.observation.window} days (--window) has not ended for "
-            f"any of its rows on {observed.known_until}; --known-until names the day up to which "
-            "churn is recorded"
-        )
 
 
 def _check_rejected_share(path: str | Path, table: Table, max_rejected: float) -> None:

@@ -17,10 +17,12 @@ from churn_model.scoring.campaign import expected_profits
 from training.data.customers import CustomersOfRows
 from training.data.table import Table
 from training.evaluation.calibration import Calibration, calibration
+from training.evaluation.evaluation import SCORECARD, HeldOut
 from training.evaluation.gates import absolute_values
+from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.intervals import Interval, percentile, resamples, standard_error
 from training.evaluation.metrics import log_losses, metrics, skill
-from training.evaluation.slices import groups
+from training.evaluation.slices import groups, slices
 
 _FEWEST = 50  # customers of a slice that is examined
 _NORMAL = 1.96  # standard errors of a 95 % interval
@@ -185,13 +187,18 @@ def confidence_below_zero(rises: Floats, weights: Floats, customers: CustomersOf
 def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
     """The values that the absolute gates check for the table's customers, except alarms."""
     churned, weights = table.churned, table.weights
-    probability = score_table(model, table)
+    scores = _scores(model, table)
+    probability = scores.probability
     values = metrics(churned, probability, weights)
+    customers = table.customers_of_rows.code
+    rows = np.arange(len(churned))
+    held_out = HeldOut(rows, customers, churned, weights, {SCORECARD: probability})
+    found = slices(table.customers, model.schema, held_out, scores.prediction == 1, table.audit)
     return absolute_values(
         values,
         skill(values["log_loss"], churned, weights),
-        calibration(churned, probability, weights, table.customers_of_rows.code),
-    )
+        calibration(churned, probability, weights, customers),
+    ) | group_values(found, audited_columns(model.schema, table.audit))
 
 
 def score_table(model: Scorer, table: Table) -> Floats:

@@ -22,6 +22,8 @@ DISPLAY_NAMES = {
     "calibration_slope": "factor by which the calibration slope differs from 1 at least",
     "skill": "share of the base rate's log loss removed",
     "baseline_share": "share of the best baseline's skill (upper end of the 95 % interval)",
+    "group_calibration": "difference of predicted and observed churn in the worst group",
+    "group_contacted": "difference in the share of churners contacted between audited groups",
     "alarms": "leakage alarms",
     "better": "confidence that its log loss is lower than the champion's",
     "worst_slice": "significant rise in log loss in the worst slice",
@@ -52,7 +54,13 @@ class Gates(BaseModel):
     model_config = STRICT
 
     absolute: Annotated[
-        dict[_Calibration | Literal["auc", "skill", "baseline_share", "alarms"], Limit],
+        dict[
+            _Calibration
+            | Literal[
+                "auc", "skill", "baseline_share", "group_calibration", "group_contacted", "alarms"
+            ],
+            Limit,
+        ],
         Field(alias="first"),
     ]
     challenger: dict[
@@ -76,7 +84,7 @@ def load_gates(path: str | Path | None = None) -> Gates:
 def absolute_values(
     metrics: Mapping[str, float], skill: float, calibration: Calibration
 ) -> dict[str, float]:
-    """The values that the absolute gates check, except ``baseline_share`` and ``alarms``."""
+    """The values of the absolute gates, except those of baselines, groups and alarms."""
     return {**metrics, "skill": skill, **calibration.gate_values()}
 
 

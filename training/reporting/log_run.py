@@ -84,12 +84,9 @@ def _log_parameters(findings: Findings) -> None:
 
 def _observation_parameters(table: Table) -> dict[str, Any]:
     """When the rows were observed; empty if unknown."""
-    observation = table.observation
-    if observation.as_of is None:
-        return {}
-    parameters: dict[str, Any] = {"observed": str(observation.as_of)}
-    if observation.window:
-        parameters |= {"window_days": observation.window, "rows_immature": table.immature_rows}
+    parameters = table.observation.to_parameters()
+    if table.observation.window:
+        parameters["rows_immature"] = table.immature_rows
     return parameters
 
 

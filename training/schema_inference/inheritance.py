@@ -11,6 +11,7 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column
 from churn_model.tables.cell_format import NUMERICAL
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.missing_values import MISSING
 from churn_model.tables.texts import is_boolean
 from training.data.cell_options import CellOptions, CellOptionsOfColumn
 from training.schema_inference.inferred_column import InferredColumn
@@ -40,21 +41,13 @@ class EarlierModel:
         return replace(named, identifier=identifier, cells=cells)
 
 
-@dataclass(frozen=True)
-class Continued:
-    """``inferred``: what each column of the table is. ``summary``: how that continues the model."""
-
-    inferred: dict[str, InferredColumn]
-    summary: str
-
-
 def continue_schema(
     inferred: Mapping[str, InferredColumn],
     earlier: EarlierModel,
     table: pd.DataFrame,
     options: CellOptions,
-) -> Continued:
-    """Continue the earlier schema with what was inferred from a table.
+) -> tuple[dict[str, InferredColumn], str]:
+    """Continue the earlier schema with what was inferred from a table; also says what changed.
 
     Kinds, levels, bounds and optional fields stay where the table is compatible. Columns that the
     earlier model lacks are optional, so that its records are still accepted.
@@ -76,7 +69,7 @@ def continue_schema(
             widened += [f"{name} ({changes})"] if changes else []
     new = [n for n, each in continued.items() if each.column is not None and n not in before]
     gone = [n for n in before if n not in continued or continued[n].column is None]
-    return Continued(continued, _summary(earlier.name, widened, new, gone))
+    return continued, _summary(earlier.name, widened, new, gone)
 
 
 def _summary(name: str, widened: list[str], new: list[str], gone: list[str]) -> str:
@@ -118,6 +111,8 @@ def _continued(
     column = replace(before, required=before.required and now.required)
     if column.kind == "category":
         column = replace(column, levels=(*column.levels, *_new_levels(now, before)))
+        if not column.allows_unlisted and _has_unlisted(cells, column, found):
+            column = replace(column, allows_unlisted=True)
     if column.kind in NUMERICAL:
         column = _widened(column, found)
     return replace(found, column=column)
@@ -125,6 +120,12 @@ def _continued(
 
 def _is_text(cells: pd.Series[str]) -> bool:
     return isinstance(cells.dtype, pd.StringDtype)
+
+
+def _has_unlisted(cells: pd.Series[str], column: Column, found: InferredColumn) -> bool:
+    """Whether cells (n,) of a category have levels that are too rare to be listed."""
+    texts = set(cells.dropna().drop_duplicates().astype(str).str.strip())
+    return bool(texts - {*column.levels, *MISSING, *found.marks})
 
 
 def _new_levels(now: Column, before: Column) -> list[str]:
@@ -158,6 +159,8 @@ def _changes(now: Column, before: Column) -> Iterator[str]:
         yield "may be missing"
     if levels := _new_levels(now, before):
         yield f"new level{'s' if len(levels) > 1 else ''} {', '.join(map(repr, levels))}"
+    if now.allows_unlisted and not before.allows_unlisted:
+        yield "other levels"
     bounds = ("minimum", "exclusive_minimum", "maximum", "exclusive_maximum")
     changed = [name for name in bounds if getattr(now, name) != getattr(before, name)]
     if any("min" in name for name in changed):

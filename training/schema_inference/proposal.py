@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,13 +14,11 @@ from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
 from churn_model.tables.descriptor import CsvFormat
-from churn_model.tables.texts import check_texts
 from training.data.cell_options import CellOptionsOfColumn
 from training.data.column_names import require_column
 from training.data.dataset import Dataset, Target
 from training.data.observations import Days, read_observations
 from training.data.target import describe_target, label, read_target
-from training.evaluation.alarms import certain_leaks
 from training.schema_inference.dates import from_the_future
 from training.schema_inference.identifiers import (
     describe_identifier,
@@ -32,9 +30,9 @@ from training.schema_inference.inheritance import EarlierModel, continue_schema
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.remarks import remarks
+from training.schema_inference.sample import leaks, parse_sample
 
 _SHOWN_LEVELS = 6
-_MOST_EXAMINED = 100_000  # rows that are examined for leaks
 
 
 @dataclass(frozen=True)
@@ -97,43 +95,55 @@ def propose(
     target = read_target(raw, named.target)
     found = "" if named.identifier else _repeated_identifier(raw, target.column, named)
     named = replace(named, identifier=named.identifier or found)
-    labels = raw[target.column].map(label)
-    observed = read_observations(raw, named.observation)
-    labelled = ~labels.isin(target.unlabelled).to_numpy() & observed.mature
-    known, churned = raw[labelled], labels[labelled].isin(target.churned).to_numpy()
-    days = None if observed.days is None else observed.days[labelled]
-    inferred = _infer_columns(known, target.column, csv, named, days)
-    inherited = ""
+    rows = _labelled(raw, target, named)
+    inferred, inherited = _infer_columns(rows, target.column, csv, named), ""
     if earlier is not None:
-        continued = continue_schema(inferred, earlier, known, named.cells)
-        inferred, inherited = continued.inferred, continued.summary
+        inferred, inherited = continue_schema(inferred, earlier, rows.known, named.cells)
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     _require_feature(name, columns, left_out)
     dataset = _dataset(name, inferred, csv, target)
-    parsed = _parsed(columns, known, dataset, churned)
-    leaks = _leaks([each for each in columns if each.name not in named.keep], parsed)
-    left_out |= {name: f"is likely a leak: {text}" for name, text in leaks.items()}
-    columns = [column for column in columns if column.name not in leaks]
+    sample = parse_sample(columns, rows.known, dataset, rows.churned)
+    leaking = leaks([each for each in columns if each.name not in named.keep], sample)
+    left_out |= {name: f"is likely a leak: {text}" for name, text in leaking.items()}
+    columns = [column for column in columns if column.name not in leaking]
     _require_feature(name, columns, left_out)
-    kept = {column.name: column.name for column in columns}
-    found_identifier = [describe_identifier(raw[found])] if found else []
     return Proposal(
         RecordSchema("Customer", tuple(columns)),
-        _with_fields(dataset, kept),
+        _with_fields(dataset, [column.name for column in columns]),
         left_out,
         [
-            *found_identifier,
-            *(
-                f"{each.name}: {inferred[each.name].note}"
-                for each in columns
-                if inferred[each.name].note
-            ),
-            *remarks(raw, columns, parsed.frame, named.identifier),
+            *([describe_identifier(raw[found])] if found else []),
+            *_notes(columns, inferred),
+            *remarks(raw, columns, sample.frame, named.identifier),
         ],
         describe_target(raw, target),
         inherited,
     )
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """The labelled rows (m) of a table: which churned (m,), and when each was observed (m,)."""
+
+    known: pd.DataFrame
+    churned: npt.NDArray[np.bool_]
+    days: Days | None
+
+
+def _labelled(raw: pd.DataFrame, target: Target, named: NamedColumns) -> _Labelled:
+    labels = raw[target.column].map(label)
+    observed = read_observations(raw, named.observation)
+    labelled = ~labels.isin(target.unlabelled).to_numpy() & observed.mature
+    churned = labels[labelled].isin(target.churned).to_numpy()
+    days = None if observed.days is None else observed.days[labelled]
+    return _Labelled(raw[labelled], churned, days)
+
+
+def _notes(columns: Sequence[Column], inferred: Mapping[str, InferredColumn]) -> Iterator[str]:
+    for column in columns:
+        if note := inferred[column.name].note:
+            yield f"{column.name}: {note}"
 
 
 def _check_columns(raw: pd.DataFrame, name: str, named: NamedColumns) -> None:
@@ -151,12 +161,10 @@ def _repeated_identifier(raw: pd.DataFrame, target: str, named: NamedColumns) ->
 
 
 def _infer_columns(
-    known: pd.DataFrame, target: str, csv: CsvFormat, named: NamedColumns, days: Days | None
+    rows: _Labelled, target: str, csv: CsvFormat, named: NamedColumns
 ) -> dict[str, InferredColumn]:
-    """What each column of the labelled rows is; columns that the user left out come first.
-
-    ``days``: when these rows were observed, None if unknown.
-    """
+    """What each column of the labelled rows is; columns that the user left out come first."""
+    known, days = rows.known, rows.days
     excluded = {column: why for column, why in named.left_out.items() if column != target}
     inferred = {column: InferredColumn(reason=why) for column, why in excluded.items()}
     for source in known.columns:
@@ -197,10 +205,10 @@ def _dataset(
     )
 
 
-def _with_fields(dataset: Dataset, columns: Mapping[str, str]) -> Dataset:
-    """The descriptor of fewer fields."""
+def _with_fields(dataset: Dataset, columns: Sequence[str]) -> Dataset:
+    """The descriptor of fewer fields, which have the names of their columns."""
     update = {
-        "columns": dict(columns),
+        "columns": {name: name for name in columns},
         "missing_in": {k: v for k, v in dataset.missing_in.items() if k in columns},
         "formats": {k: v for k, v in dataset.formats.items() if k in columns},
     }
@@ -213,34 +221,3 @@ def _require_feature(name: str, columns: Sequence[Column], left_out: Mapping[str
         raise SchemaError(
             f"{name}: no column can be a feature: {reasons or 'the table has no other column'}"
         )
-
-
-@dataclass(frozen=True)
-class _Parsed:
-    """A sample of the labelled rows: their values, which rows are valid, and the labels."""
-
-    frame: pd.DataFrame
-    valid: npt.NDArray[np.bool_]
-    churned: npt.NDArray[np.bool_]
-
-
-def _parsed(
-    columns: Sequence[Column], known: pd.DataFrame, dataset: Dataset, churned: npt.NDArray[np.bool_]
-) -> _Parsed:
-    step = slice(None, None, max(1, len(known) // _MOST_EXAMINED))
-    sample = known.iloc[step].reset_index(drop=True)
-    features = tuple(column for column in columns if column.kind != "identifier")
-    cells = {column.name: sample[column.name] for column in features}
-    checked, frame = check_texts(cells, RecordSchema("Customer", features), dataset)
-    return _Parsed(frame, checked.valid, churned[step])
-
-
-def _leaks(columns: Sequence[Column], parsed: _Parsed) -> dict[str, str]:
-    """The columns that certainly leak the target in the sample, and why."""
-    features = tuple(column for column in columns if column.kind not in ("identifier", "date"))
-    customers = parsed.frame[parsed.valid].reset_index(drop=True)
-    churned = parsed.churned[parsed.valid].astype(np.int64)
-    if not features or len(np.unique(churned)) < 2:
-        return {}
-    found = certain_leaks(customers, churned, RecordSchema("Customer", features))
-    return {each.feature: each.text for each in found}

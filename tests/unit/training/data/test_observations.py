@@ -62,7 +62,7 @@ def test_known_until_says_which_windows_have_ended():
 
 
 def test_a_table_without_any_ended_window_is_rejected():
-    with pytest.raises(TableError, match=r"90 days \(--window\) has not ended for any of its rows"):
+    with pytest.raises(TableError, match=r"90 days \(--window\) has not ended for any row"):
         checked(panel(), window=90)
 
 
@@ -74,6 +74,37 @@ def test_an_invalid_observation_date_rejects_its_row():
     assert found.rejected[["row", "field", "reason"]].to_numpy().tolist() == [
         [2, "--as-of", "is not a date such as 2026-01-31"]
     ]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pd.Series(["2026-01-31T00:30:00+02:00", "2026-01-31 23:30:00-05:00"], dtype="str"),
+        pd.Series(pd.to_datetime(["2026-01-31 00:00", "2026-01-31 23:59"])).dt.tz_localize(
+            "Europe/Berlin"
+        ),
+        pd.Series([date(2026, 1, 31)] * 2),
+        pd.Series(["2026-01-31 ", "2026-01-31T10:00:00Z"], dtype="str"),
+    ],
+)
+def test_a_timestamp_counts_by_its_day_in_its_own_zone(seen):
+    observed = read_observations(pd.DataFrame({"seen": seen}), ObservationOptions("seen"))
+    assert observed.days.astype(str).tolist() == ["2026-01-31", "2026-01-31"]
+    assert not observed.errors
+
+
+def test_options_are_the_same_after_a_run_has_stored_them():
+    for options in (
+        ObservationOptions(),
+        ObservationOptions(date(2026, 1, 31)),
+        ObservationOptions("seen", 60, date(2026, 3, 1)),
+    ):
+        assert (
+            ObservationOptions.from_parameters(
+                {name: str(value) for name, value in options.to_parameters().items()}
+            )
+            == options
+        )
 
 
 def test_all_rows_may_have_been_observed_on_one_day():

@@ -8,6 +8,7 @@ def test_the_absolute_gates_are_the_table_first_of_the_file():
     gates = load_gates()
     values = {"auc": 0.59, "calibration_error": 0.05, "skill": float("nan"), "alarms": 0.0}
     values |= {"observed_expected": 1.25, "calibration_slope": 1.5, "baseline_share": 0.9}
+    values |= {"group_calibration": 0.05, "group_contacted": 0.4}
     assert failed_gates(check_gates(gates.absolute, values)) == [
         "AUC 0.59, at least 0.6 required",
         "share of the base rate's log loss removed nan, at least 0.001 required",

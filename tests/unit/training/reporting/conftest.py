@@ -77,6 +77,7 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         evaluation.metrics["scorecard"], evaluation.skill, evaluation.calibration
     )
     values |= {"baseline_share": evaluation.baseline_share, "alarms": 1.0}
+    values |= {"group_calibration": 0.0, "group_contacted": 0.0}
     return Findings(
         table=table,
         schema=SCHEMA,

@@ -85,6 +85,12 @@ def test_a_column_that_is_compatible_stays_as_it_was(before, values):
             Column("x", "category", required=False, levels=("a", "b", "c", "d")),
             "x (may be missing, new levels 'c', 'd')",
         ),
+        (
+            Column("x", "category", levels=("a", "b")),
+            [*["a", "b"] * 299, "rare", "a"],
+            Column("x", "category", levels=("a", "b"), allows_unlisted=True),
+            "x (other levels)",
+        ),
     ],
 )
 def test_a_column_is_widened_where_the_table_requires_it(before, values, after, why):
