@@ -23,6 +23,7 @@ from batch.reading import folder_columns, read
 from batch.row_checker import ERROR, LINE, RULES, CheckedRows, as_text
 from batch.stores import LocalStore
 from batch.writing import Writer
+from churn_model.scoring import EXPECTED_PROFIT
 
 _REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])
@@ -91,6 +92,9 @@ def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.Re
     }
     columns["churn_prediction"] = pa.array(scores.prediction[valid])
     columns["churn_probability"] = pa.array(scores.probability[valid])
+    if scores.expected_profit is not None:
+        # a missing revenue gives NaN, which becomes null
+        columns[EXPECTED_PROFIT] = pa.array(scores.expected_profit[valid], from_pandas=True)
     if scores.reasons is not None:
         reasons = [_with_text_values(scores.reasons[row]) for row in np.flatnonzero(valid).tolist()]
         columns["reasons"] = pa.array(reasons, _REASONS)

@@ -12,6 +12,7 @@ from batch.progress import stage
 from batch.row_checker import CORRUPT, RULES, Form, RowChecker
 from churn_model.errors import BatchError
 from churn_model.schema.column import OUTPUT_COLUMNS
+from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.descriptor import TableDescriptor, load_descriptor
 from pyfunc.environment import quiet_mlflow
 from pyfunc.loaded_version import LoadedVersion, read_version
@@ -72,11 +73,22 @@ def _descriptor(options: ScoreOptions, version: LoadedVersion) -> TableDescripto
     return given.with_cells_of(trained)
 
 
+def _expected_profit(job: Job) -> list[str]:
+    """The column that only models with a campaign return."""
+    return [] if job.version.scorer.scorecard.campaign is None else [EXPECTED_PROFIT]
+
+
 def _check_partitions(job: Job) -> None:
     """Raise BatchError if results cannot be partitioned by these columns."""
     names = job.partition_by
     identifiers = {column.name for column in job.checker.schema.identifiers}
-    results = {*identifiers, *OUTPUT_COLUMNS, *job.version_columns(), *_OTHER_COLUMNS}
+    results = {
+        *identifiers,
+        *OUTPUT_COLUMNS,
+        *_expected_profit(job),
+        *job.version_columns(),
+        *_OTHER_COLUMNS,
+    }
     duplicates = sorted(results & set(names))
     if duplicates:
         raise BatchError(f"--partition-by {','.join(duplicates)}: the results have such a column")

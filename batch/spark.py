@@ -107,7 +107,12 @@ def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
     udf = mlflow.pyfunc.spark_udf(
         spark,
         str(job.version.folder),
-        result_type=result_type(schema, explain=job.explain, identifiers=False),
+        result_type=result_type(
+            schema,
+            explain=job.explain,
+            identifiers=False,
+            campaign=job.version.scorer.scorecard.campaign is not None,
+        ),
         params=params,
     )
     customer = F.struct(*(column_of(column.name) for column in schema))

@@ -91,6 +91,17 @@ def unseen(text: str) -> str:
     return "reject" if text == "refuse" else text
 
 
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """One of these words, or empty."""
+
+    def word(text: str) -> str:
+        if text and text not in allowed:
+            raise argparse.ArgumentTypeError(f"must be {' or '.join(allowed)}")
+        return text
+
+    return word
+
+
 def at_least(minimum: int) -> Callable[[str], int | None]:
     """An integer from ``minimum`` on; None if empty."""
 

@@ -16,6 +16,7 @@ CODE: dict[ModuleType, tuple[str, ...]] = {
         "dates.py",
         "errors.py",
         "json_text.py",
+        "offer.py",
         "schema",
         "scoring",
         "validation",

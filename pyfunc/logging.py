@@ -53,7 +53,7 @@ def log_model(
             artifacts=_write_artifacts(scorecard, schema, Path(folder)),
             code_paths=copy_code(Path(folder, "code")),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-            signature=signature(schema),
+            signature=signature(schema, campaign=scorecard.campaign is not None),
             input_example=cast_to_signature(example, schema),
             metadata=_metadata(schema, simulated, descriptor),
         )

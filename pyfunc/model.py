@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
 from churn_model.errors import LISTED_ERRORS, ChurnError, InvalidRecords
-from churn_model.scoring import Scorer, Scores
+from churn_model.scoring import EXPECTED_PROFIT, Scorer, Scores
 
 SCORECARD = "scorecard"
 SCHEMA = "schema"
@@ -41,7 +41,8 @@ class ChurnPyfunc(PythonModel):
     ) -> pd.DataFrame:
         """Score a DataFrame (n rows) -> identifiers, churn_prediction, churn_probability.
 
-        Keeps row order and index. Raises only MlflowException, because MLflow's server sends the
+        A model with a campaign adds expected_profit, None where the revenue is missing. Keeps row
+        order and index. Raises only MlflowException, because MLflow's server sends the
         stack trace of any other exception to the caller: INVALID_PARAMETER_VALUE for invalid rows
         or params, INTERNAL_ERROR for a bug.
         """
@@ -71,12 +72,20 @@ class ChurnPyfunc(PythonModel):
             on_invalid=cast(Any, on_invalid),
             as_of=params.get("as_of"),
         )
-        result = scores.to_frame(frame.index)
+        result = _without_nan(scores.to_frame(frame.index))
         return _with_errors(result, scores) if on_invalid == "report" else result
 
 
+def _without_nan(result: pd.DataFrame) -> pd.DataFrame:
+    """Set missing expected profits to None, because NaN is not valid JSON."""
+    if EXPECTED_PROFIT in result and result[EXPECTED_PROFIT].isna().any():
+        profits = result[EXPECTED_PROFIT].astype(object)
+        result[EXPECTED_PROFIT] = profits.where(profits.notna(), None)
+    return result
+
+
 def _with_errors(result: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """Add the errors, and set scores of invalid rows to None, because NaN is not valid JSON."""
+    """Add the errors, and set scores of invalid rows to None."""
     for name in ("churn_prediction", "churn_probability"):
         values = result[name].to_numpy().astype(object)
         values[~scores.valid] = None

@@ -6,6 +6,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from churn_model.schema import Kind, RecordSchema
+from churn_model.scoring import EXPECTED_PROFIT
 
 MLFLOW_TYPES: dict[Kind, DataType] = {
     "integer": DataType.long,
@@ -17,10 +18,11 @@ MLFLOW_TYPES: dict[Kind, DataType] = {
 }
 
 
-def signature(schema: RecordSchema) -> ModelSignature:
+def signature(schema: RecordSchema, *, campaign: bool = False) -> ModelSignature:
     """The signature: the schema's columns as inputs, the scores as outputs, and the params.
 
-    A model of a schema with dates has an additional param ``as_of``, the day of scoring.
+    A model of a schema with dates has an additional param ``as_of``, the day of scoring. One with a
+    ``campaign`` also returns the expected profit, which may be missing.
     """
     params = [
         ParamSpec("threshold", DataType.double, None),
@@ -36,6 +38,7 @@ def signature(schema: RecordSchema) -> ModelSignature:
                 *(ColSpec(DataType.string, c.name) for c in schema.identifiers),
                 ColSpec(DataType.long, "churn_prediction"),
                 ColSpec(DataType.double, "churn_probability"),
+                *([ColSpec(DataType.double, EXPECTED_PROFIT, required=False)] if campaign else []),
             ]
         ),
         params=ParamSchema(params),

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+from churn_model.offer import Offer
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
+from churn_model.scoring.campaign import Campaign
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from tests.customers import CUSTOMER
 
@@ -21,6 +23,7 @@ settings.load_profile("here")
 
 _SPARK = (
     "tests/integration/batch/",
+    "tests/integration/test_campaign.py",
     "tests/integration/test_telco.py",
     "tests/integration/test_your_data.py",
 )
@@ -83,6 +86,14 @@ def scorecard() -> Scorecard:
 @pytest.fixture(scope="session")
 def scorer(scorecard: Scorecard) -> Scorer:
     return Scorer(scorecard, CUSTOMER_SCHEMA)
+
+
+@pytest.fixture(scope="session")
+def campaign_scorer(scorecard: Scorecard) -> Scorer:
+    """The same with a campaign that decides by profit; its revenue may be missing."""
+    offer = Offer(cost=20, success=0.3, horizon=12, margin=0.01, contact_cost=1)
+    campaign = Campaign.of(offer, "total_charges", "profit")
+    return Scorer(scorecard.with_campaign(campaign), CUSTOMER_SCHEMA)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from churn_model.errors import TrainingError
-from training.evaluation.offer import Offer
+from churn_model.offer import Offer
 
 INFER = "infer"
 """The value of ``--schema`` that infers a schema without regard to the champion's."""
@@ -164,7 +164,13 @@ class ModelOptions(TableOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(ModelOptions):
-    """The options of ``churn train``. ``offer``: the campaign's offer, if its flags are given."""
+    """The options of ``churn train``.
+
+    ``offer``: the campaign's offer, if its flags are given. ``decide_by``: how the version decides;
+    empty for the champion's way, or by threshold. ``contact_at_most``: the most customers of the
+    table that a campaign contacts. ``campaign``: ``none`` if nothing is taken over from the
+    champion.
+    """
 
     folds: int = 5
     repeats: int | None = None
@@ -172,9 +178,20 @@ class TrainOptions(ModelOptions):
     bags: int | None = None
     offer: Offer | None = None
     revenue: str = ""
+    decide_by: Literal["", "threshold", "profit"] = ""
+    contact_at_most: int | None = None
+    campaign: Literal["", "none"] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.decide_by == "profit" and self.contact_at_most is not None:
+            raise TrainingError(
+                "--contact-at-most sets a threshold, which --decide-by profit does not use; use "
+                "only one of them"
+            )
+        if self.campaign == "none" and (self.offer is not None or self.decide_by == "profit"):
+            flag = "the flags of an offer" if self.offer is not None else "--decide-by profit"
+            raise TrainingError(f"--campaign none contradicts {flag}; use only one of them")
         if not self.name.strip() or set(self.name) & set("/:"):
             raise TrainingError(f"--name {self.name!r}: a name is not empty and has no / or :")
 

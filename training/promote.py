@@ -165,13 +165,27 @@ def _print_comparison(examination: Examination, comparison: Comparison) -> None:
     worst = comparison.worst_slice
     if worst.rise:
         print(f"largest significant rise in log loss: {worst.name} ({worst.rise:+.4f})")
-    before, after = comparison.contacted
-    print(
-        f"predicted to churn: {before:.1%} of the customers by the champion, {after:.1%} by the "
-        "challenger"
-    )
+    _print_decisions(comparison)
     if comparison.left_out:
         print(f"left out: {comparison.left_out:,} customers that one of the two versions rejects")
+
+
+def _print_decisions(comparison: Comparison) -> None:
+    contacted, profit = comparison.contacted, comparison.profit
+    low, high = contacted.interval
+    print(
+        f"predicted to churn: {contacted.champion:.1%} of the customers by the champion, "
+        f"{contacted.challenger:.1%} by the challenger (change {contacted.difference:+.1%}, "
+        f"{low:+.1%} to {high:+.1%})"
+    )
+    if profit is None:
+        return
+    low, high = profit.interval
+    print(
+        f"profit per customer in the {comparison.campaign}'s campaign: {profit.champion:,.2f} by "
+        f"the champion, {profit.challenger:,.2f} by the challenger (difference "
+        f"{profit.difference:+,.2f}, {low:+,.2f} to {high:+,.2f})"
+    )
 
 
 def _print_result(name: str, examination: Examination, promoted: bool, forced: str) -> None:

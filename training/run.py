@@ -14,11 +14,11 @@ from churn_model.scoring.scorecard import Scorecard
 from pyfunc import MODEL_NAME
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
-from training.data.column_names import suggest
 from training.data.table import Table
+from training.decision import Decision, DecisionPlan
 from training.evaluation.alarm import Alarm, check_accepted, not_accepted, with_accepted
 from training.evaluation.alarms import alarms, model_alarms
-from training.evaluation.economics import Economics, economics
+from training.evaluation.economics import Economics
 from training.evaluation.empc import empc
 from training.evaluation.evaluation import SCORECARD, Evaluation, HeldOutScores
 from training.evaluation.gates import (
@@ -30,7 +30,6 @@ from training.evaluation.gates import (
 )
 from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.importance import importances
-from training.evaluation.offer import Offer
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
 from training.fitting.date_splits import DatedRows, by_date
@@ -57,9 +56,9 @@ class Plan:
     ``repeats``: repeats of the cross-validation; None to choose by the table's size.
     ``interactions``: the maximum number of feature pairs; None to compare several numbers.
     ``bags``: the number of models to average; None to choose by the table's size.
-    ``revenue``: the field with a customer's monthly revenue; None for the field that the schema
-    marks. ``accepted``: why the user accepts the leakage alarms of some features. ``command``: the
-    user's command line, and ``assumed``: what was inferred from the table; both are for the report.
+    ``decision``: which customers the version predicts to churn. ``accepted``: why the user accepts
+    the leakage alarms of some features. ``command``: the user's command line, and ``assumed``: what
+    was inferred from the table; both are for the report.
     """
 
     seed: int = 0
@@ -67,8 +66,7 @@ class Plan:
     repeats: int | None = None
     interactions: int | None = None
     bags: int | None = None
-    offer: Offer | None = None
-    revenue: str | None = None
+    decision: DecisionPlan = field(default_factory=DecisionPlan)
     gates: Gates = field(default_factory=load_gates)
     name: str = MODEL_NAME
     accepted: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +76,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a run."""
+    """The result of a run. ``decision``: where the threshold comes from; empty for the default."""
 
     registration: Registration
     run_id: str
@@ -86,6 +84,8 @@ class Trained:
     gate_results: list[GateResult]
     alarms: list[Alarm]
     scorecard: Scorecard
+    campaign: Economics | None = None
+    decision: str = ""
 
 
 def train(table: Table, record_schema: RecordSchema, plan: Plan | None = None) -> Trained:
@@ -112,6 +112,8 @@ def train(table: Table, record_schema: RecordSchema, plan: Plan | None = None) -
         findings.gate_results,
         findings.alarms,
         findings.scorecard,
+        findings.campaign,
+        findings.decision,
     )
 
 
@@ -132,7 +134,7 @@ class _TrainingRun:
         self.record_schema = record_schema
         self.plan = plan
         self.feature_schema = table.features(record_schema)
-        self.revenue = _revenue(self.feature_schema, plan)
+        self.decision = Decision(plan.decision, table, record_schema)
         self.splits = _splits(table, plan)
         self.comparison = SettingsComparison(
             table.customers,
@@ -202,16 +204,14 @@ class _TrainingRun:
 
     def _describe(self) -> None:
         table, plan, evaluation = self.table, self.plan, self.evaluation
-        campaign = self._campaign()
-        scorecard = self.fitted.scorecard
-        if campaign is not None:
-            scorecard = scorecard.model_copy(update={"threshold": campaign.threshold})
+        self.decision.decide(evaluation.held_out, plan.seed)
+        scorecard = self.decision.apply(self.fitted.scorecard)
         raised = self._alarms()
         groups = slices(
             table.customers,
             self.feature_schema,
             evaluation.held_out,
-            scorecard.threshold,
+            self.decision.predicted(evaluation.held_out),
             table.audit,
         )
         audited = audited_columns(self.feature_schema, table.audit)
@@ -239,10 +239,11 @@ class _TrainingRun:
             importance=importances(scorecard, self.feature_schema, table.customers),
             candidates=self.compared,
             empc=empc(evaluation.held_out),
-            campaign=campaign,
+            campaign=self.decision.economics,
             seed=plan.seed,
             command=plan.command,
             assumed=plan.assumed,
+            decision=self.decision.reason,
             run_id=self.run_id,
         )
 
@@ -252,13 +253,6 @@ class _TrainingRun:
             table.customers, table.churned, self.feature_schema, table.customers_of_rows
         )
         return with_accepted([*raised, *model_alarms(self.evaluation)], self.plan.accepted)
-
-    def _campaign(self) -> Economics | None:
-        if self.plan.offer is None or self.revenue is None:
-            return None
-        paid = self.table.customers[self.revenue].to_numpy(np.float64, na_value=np.nan)
-        # a customer without a known revenue counts as 0
-        return economics(self.plan.offer, self.evaluation.held_out, np.nan_to_num(paid))
 
     def _log(self) -> None:
         with readable_errors():
@@ -294,27 +288,6 @@ def _check_magnitude(table: Table, schema: RecordSchema) -> None:
                     f"{column.name} has values as large as {largest:.3g}, which cannot be computed "
                     "with; correct them, or leave the column out with --exclude"
                 )
-
-
-def _revenue(schema: RecordSchema, plan: Plan) -> str | None:
-    """The field with a customer's monthly revenue; None without a campaign."""
-    if plan.offer is None:
-        return None
-    numbers = [c.name for c in schema.features if c.kind in ("integer", "number")]
-    if plan.revenue is not None:
-        if plan.revenue not in numbers:
-            raise TrainingError(
-                f"--revenue: {plan.revenue!r} is not a numerical feature."
-                f"{suggest(plan.revenue, numbers, 'numerical features')}"
-            )
-        return plan.revenue
-    declared = [c.name for c in schema.features if c.role == "monthly_revenue"]
-    if not declared:
-        raise TrainingError(
-            "a campaign needs the field with a customer's monthly revenue; name it with --revenue "
-            'FIELD, or give it "role": "monthly_revenue" in the schema'
-        )
-    return declared[0]
 
 
 def _splits(table: Table, plan: Plan) -> Splits:

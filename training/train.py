@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError
@@ -45,19 +46,23 @@ def _train(options: TrainOptions, command: str) -> Trained:
         quiet_mlflow()
         gates = load_gates(options.gates)
         check_location()  # before the slow imports, so that an unreachable registry is known soon
-        from training.champion_schema import champion_schema
+        from training.champion import earlier_model, read_champion
+        from training.inheritance import decision_plan
         from training.run import Plan, train
         from training.training_data import read_training_data
-    data = read_training_data(options, lambda: champion_schema(options.name))
+    champion = cache(lambda: read_champion(options.name))
+    data = read_training_data(options, lambda: earlier_model(champion()))
     _print_data(data)
+    decision = decision_plan(options, data.schema, champion)
+    if decision.inherited:
+        print(decision.inherited)
     plan = Plan(
         seed=options.seed,
         folds=options.folds,
         repeats=options.repeats,
         interactions=options.interactions,
         bags=options.bags,
-        offer=options.offer,
-        revenue=options.revenue or None,
+        decision=decision,
         gates=gates,
         name=options.name,
         command=command,
@@ -90,14 +95,28 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
     _print_metrics(trained.evaluation)
     print(trained.evaluation.baseline_comparison())
     print_alarms(trained.alarms)
-    if trained.scorecard.threshold != 0.5:
-        print(f"threshold: {trained.scorecard.threshold:.3f}, where the campaign earns the most")
+    _print_decision(trained)
     print(
         f"registered models:/{registration.name}@{registration.alias} as version "
         f"{registration.version} (run {trained.run_id}; see its report.html)"
     )
     if step := next_step(registration, failed_gates(trained.gate_results), options):
         print(step)
+
+
+def _print_decision(trained: Trained) -> None:
+    if trained.decision:
+        print(f"threshold: {trained.scorecard.threshold:.3f}, {trained.decision}")
+    if trained.campaign is None:
+        return
+    chosen, without = trained.campaign.chosen, trained.campaign.without_revenue
+    low, high = chosen.interval
+    print(
+        f"campaign ({trained.campaign.chosen_name}): contacts {chosen.contacted:.1%} of the "
+        f"customers and earns {chosen.profit:,.2f} per customer ({low:,.2f} to {high:,.2f})"
+    )
+    if without:
+        print(f"left out of the profit: {without:,} customers without a known revenue")
 
 
 def _print_metrics(evaluation: Evaluation) -> None:

@@ -24,13 +24,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from churn_model.offer import Offer
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from training.data.simulator import simulate, true_probability
 from training.evaluation.economics import economics, profit_curve
 from training.evaluation.evaluation import SCORECARD, evaluate
 from training.evaluation.metrics import metrics
-from training.evaluation.offer import Offer
 from training.fitting.fit import fit
 from training.fitting.splits import by_folds
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from churn_model.errors import (
     messages_by_row,
 )
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
-from churn_model.scoring import AsOf, OnInvalid
+from churn_model.scoring import EXPECTED_PROFIT, AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
 _CHUNK_ROWS = 10_000
@@ -88,6 +88,7 @@ class ChurnClient:
         self._schema = schema
         self._uses_served_schema = schema == "served"
         self._model_version: str | None = None
+        self._has_campaign = False
         self._transport = Transport(self.url, checked_key(api_key), timeout, retries, max_wait)
 
     def __enter__(self) -> ChurnClient:
@@ -117,8 +118,9 @@ class ChurnClient:
         if response.status_code in STATUS_ERRORS:
             raise response_error(response)
         try:
-            document = response.json()["components"]["schemas"]["Customer"]
-            return RecordSchema.from_json_schema(document)
+            schemas = response.json()["components"]["schemas"]
+            self._has_campaign = EXPECTED_PROFIT in schemas.get("Score", {}).get("properties", ())
+            return RecordSchema.from_json_schema(schemas["Customer"])
         except (ValueError, KeyError, TypeError, SchemaError):
             return CUSTOMER_SCHEMA
 
@@ -138,7 +140,8 @@ class ChurnClient:
         """Score n customers: a DataFrame, a list of dicts or a list of records.
 
         Returns a DataFrame (n rows) in the same order and with the index of a DataFrame passed in:
-        identifiers, ``churn_prediction`` and ``churn_probability``; with ``explain`` also
+        identifiers, ``churn_prediction`` and ``churn_probability``; from a model with a campaign
+        also ``expected_profit``, missing where the revenue is; with ``explain`` also
         ``reasons``; with ``on_invalid="report"`` also ``error``, the reason why a row has no score.
         ``threshold``: the probability (0..1) from which a customer is predicted to churn, by
         default the model's own. ``as_of``: the day of scoring for models with dates, by default
@@ -272,17 +275,25 @@ class ChurnClient:
         """Insert the rows that this client rejected; ``scores`` are keyed by position."""
         messages = messages_by_row(errors, len(rows))
         names = [column.name for column in self.schema.identifiers] if self.schema else []
-        no_score = {"churn_prediction": None, "churn_probability": None}
+        outputs = self._score_columns(scores.values())
         return [
             scores[position]
             if position in scores
-            else {name: row.get(name) for name in names} | no_score | {"error": messages[position]}
+            else {name: row.get(name) for name in names}
+            | dict.fromkeys(outputs)
+            | {"error": messages[position]}
             for position, row in enumerate(rows)
         ]
 
+    def _score_columns(self, scores: Collection[Row]) -> list[str]:
+        """The names of a score's parts: as in the first of ``scores``, or as the server says."""
+        first = next(iter(scores), None)
+        with_profit = self._has_campaign if first is None else EXPECTED_PROFIT in first
+        return ["churn_prediction", "churn_probability"] + [EXPECTED_PROFIT] * with_profit
+
     def _output_columns(self, explain: bool, on_invalid: OnInvalid) -> list[str]:
         names = [column.name for column in self.schema.identifiers] if self.schema else []
-        names += ["churn_prediction", "churn_probability"]
+        names += self._score_columns(())
         return names + ["reasons"] * explain + ["error"] * (on_invalid == "report")
 
 

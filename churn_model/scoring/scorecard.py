@@ -18,9 +18,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churn_model.errors import ScorecardError, first_validation_error
+from churn_model.scoring.campaign import Campaign
 
 FORMAT: Final = "churn-scorecard"
-VERSION = 1
+VERSION, CAMPAIGN_VERSION = 1, 2
+"""The file's format version, without and with a campaign.
+
+Programs that know no campaign would decide differently, so they must not read such a file.
+"""
 _MAX_BYTES = 256 * 2**20  # a scorecard has about 100 kB
 
 _FILE = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
@@ -84,7 +89,11 @@ class Profile(BaseModel):
 
 
 class Scorecard(BaseModel):
-    """A fitted scorecard; the module's docstring has the formula."""
+    """A fitted scorecard; the module's docstring has the formula.
+
+    ``threshold``: the probability (0..1) from which a customer is predicted to churn. ``campaign``:
+    the campaign that the version was trained for, if any (see ``with_campaign``).
+    """
 
     model_config = _FILE
 
@@ -95,6 +104,7 @@ class Scorecard(BaseModel):
     features: Annotated[list[Feature], Field(min_length=1)]
     terms: list[Term]
     profile: Profile = Profile()
+    campaign: Campaign | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Scorecard:
@@ -102,9 +112,19 @@ class Scorecard(BaseModel):
             raise ValueError(problem)
         return self
 
+    def with_campaign(self, campaign: Campaign) -> Scorecard:
+        """A copy for a campaign. Raises ScorecardError if its revenue is no numerical feature."""
+        changed = self.model_copy(update={"campaign": campaign, "version": CAMPAIGN_VERSION})
+        for problem in _inconsistent_campaign(changed):
+            raise ScorecardError(problem)
+        return changed
+
     def dumps(self) -> str:
         """Write as JSON; equal scorecards give equal bytes."""
-        return json.dumps(self.model_dump(), ensure_ascii=False, allow_nan=False) + "\n"
+        document = self.model_dump(exclude={"campaign"})
+        if self.campaign is not None:
+            document["campaign"] = self.campaign.model_dump(exclude_none=True)
+        return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write ``scorecard.json``."""
@@ -121,10 +141,11 @@ class Scorecard(BaseModel):
             ) from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ScorecardError(f"{name}: is not a scorecard (its 'format' is not {FORMAT!r})")
-        if document.get("version") != VERSION:
+        if document.get("version") not in (VERSION, CAMPAIGN_VERSION):
             raise ScorecardError(
                 f"{name}: has format version {document.get('version')!r:.20}, but this program "
-                f"reads version {VERSION}; train again, or use the churn_model that wrote it"
+                f"reads versions {VERSION} and {CAMPAIGN_VERSION}; train again, or use the "
+                "churn_model that wrote it"
             )
         try:
             return cls.model_validate(document)
@@ -151,6 +172,7 @@ def _inconsistencies(scorecard: Scorecard) -> Iterator[str]:
     yield from _inconsistent_terms(scorecard)
     for term in scorecard.terms:
         yield from _inconsistent_table(scorecard, term)
+    yield from _inconsistent_campaign(scorecard)
 
 
 def _inconsistent_features(scorecard: Scorecard) -> Iterator[str]:
@@ -188,6 +210,20 @@ def _inconsistent_table(scorecard: Scorecard, term: Term) -> Iterator[str]:
     expected = math.prod(term_shape(scorecard, term))
     if len(term.scores) != expected:
         yield f"term {term.name!r} has {len(term.scores)} scores, but its cuts need {expected}"
+
+
+def _inconsistent_campaign(scorecard: Scorecard) -> Iterator[str]:
+    campaign = scorecard.campaign
+    if (campaign is None) != (scorecard.version == VERSION):
+        verb = "needs a" if campaign is None else "has no"
+        yield f"format version {scorecard.version} {verb} campaign"
+    if campaign is None:
+        return
+    numbers = {feature.name for feature in scorecard.features if feature.kind == "number"}
+    if campaign.revenue not in numbers:
+        yield f"the campaign's revenue {campaign.revenue!r} is not a numerical feature"
+    if campaign.decides_by_profit and campaign.contact_at_most is not None:
+        yield "the campaign decides by profit, which has no limit of contacts"
 
 
 def term_shape(scorecard: Scorecard, term: Term) -> tuple[int, ...]:

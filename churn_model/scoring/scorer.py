@@ -21,12 +21,15 @@ from churn_model.errors import (
 )
 from churn_model.json_text import parse_object
 from churn_model.schema import RecordSchema
+from churn_model.scoring.campaign import expected_profit_of_one, expected_profits
 from churn_model.scoring.lookup import Lookup
 from churn_model.scoring.scorecard import Scorecard
 from churn_model.validation import Checked, check_columns, check_frame, check_records
 from churn_model.validation.field_errors import FieldErrors
 
 MOST_REASONS = 3
+EXPECTED_PROFIT = "expected_profit"
+"""The output column that only models with a campaign have."""
 
 ScoringInput: TypeAlias = (
     pd.DataFrame | Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
@@ -39,12 +42,17 @@ Reason: TypeAlias = dict[str, Any]
 
 
 class Score(NamedTuple):
-    """One customer's score; ``reasons`` is None unless requested."""
+    """One customer's score.
+
+    ``reasons`` is None unless requested. ``expected_profit``: of contacting the customer in the
+    campaign of the model; None without a campaign, and NaN if the customer's revenue is missing.
+    """
 
     identifiers: dict[str, Any]
     prediction: int
     probability: float
     reasons: list[Reason] | None = None
+    expected_profit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +60,10 @@ class Scores:
     """The scores of n customers, in the caller's order.
 
     ``probability`` (n,): of churn; NaN for an invalid row. ``prediction`` (n,): 1 if the
-    probability is at or above the threshold, else 0; -1 for an invalid row. ``reasons``: one list
-    per row, or None unless requested. ``errors``: sorted by row.
+    probability is at or above the threshold (or, for a campaign that decides by profit, if the
+    expected profit is above 0), else 0; -1 for an invalid row. ``reasons``: one list per row, or
+    None unless requested. ``errors``: sorted by row. ``expected_profit`` (n,): of contacting each
+    customer; None without a campaign, NaN for an invalid row and for a missing revenue.
     """
 
     identifiers: Mapping[str, Any]
@@ -62,6 +72,7 @@ class Scores:
     valid: npt.NDArray[np.bool_]
     errors: FieldErrors
     reasons: list[list[Reason]] | None = None
+    expected_profit: npt.NDArray[np.float64] | None = None
 
     def row(self, position: int) -> Score:
         """The score of the customer at a position."""
@@ -70,13 +81,19 @@ class Scores:
             int(self.prediction[position]),
             float(self.probability[position]),
             None if self.reasons is None else self.reasons[position],
+            None if self.expected_profit is None else float(self.expected_profit[position]),
         )
 
     def to_frame(self, index: pd.Index[Any] | None = None) -> pd.DataFrame:
-        """The scores as a table: identifiers, churn_prediction, churn_probability, reasons."""
+        """The scores as a table.
+
+        Its columns: identifiers, churn_prediction, churn_probability, expected_profit, reasons.
+        """
         columns: dict[str, Any] = dict(self.identifiers)
         columns["churn_prediction"] = self.prediction
         columns["churn_probability"] = self.probability
+        if self.expected_profit is not None:
+            columns[EXPECTED_PROFIT] = self.expected_profit
         if self.reasons is not None:
             columns["reasons"] = pd.Series(self.reasons, index=index, dtype=object)
         return pd.DataFrame(columns, index=index)
@@ -104,6 +121,11 @@ class Scorer:
             for c in schema.features
             if c.kind == "category"
         }
+        campaign = scorecard.campaign
+        self._offer = None if campaign is None else campaign.offer
+        self._revenue = "" if campaign is None else campaign.revenue
+        self._revenue_position = self.lookup.features.index(self._revenue) if campaign else -1
+        self._decides_by_profit = campaign is not None and campaign.decides_by_profit
         self._dates = [i for i, n in enumerate(self.lookup.features) if self._kinds[n] == "date"]
 
     @classmethod
@@ -123,20 +145,19 @@ class Scorer:
     ) -> Scores:
         """Score n customers: a DataFrame, a sequence of records, or columns of equal length.
 
-        ``threshold`` (0..1): by default the scorecard's own. ``as_of``: the day of scoring, by
+        ``threshold`` (0..1): by default the scorecard decides, by its own threshold or by the
+        expected profit of its campaign. ``as_of``: the day of scoring, by
         default today in UTC. ``on_invalid``: ``"raise"`` raises InvalidRecords if a row is invalid;
         ``"report"`` keeps such a row without a score. Raises InvalidParameter for an option outside
         its range.
         """
         if on_invalid not in ("raise", "report"):
             raise InvalidParameter("on_invalid must be 'raise' or 'report'")
-        decision_threshold = self._threshold(threshold)
+        self._threshold(threshold)
         checked = self._check(customers)
         if on_invalid == "raise":
             checked.raise_if_invalid()
-        return self.score_columns(
-            checked, threshold=decision_threshold, explain=explain, as_of=as_of
-        )
+        return self.score_columns(checked, threshold=threshold, explain=explain, as_of=as_of)
 
     def score_one(
         self,
@@ -190,12 +211,19 @@ class Scorer:
         if self._dates:
             inputs = self._ages(inputs, scoring_day(as_of))
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
-        return Score(
+        score = Score(
             {name: fields[key] for name, key in self._identifier_keys.items()},
             int(probability >= decision_threshold),
             probability,
             self._reasons(_as_json(values), self.lookup.effects_one(inputs)) if explain else None,
         )
+        if self._offer is None:
+            return score
+        revenue = values[self._revenue_position]
+        profit = expected_profit_of_one(self._offer, probability, revenue)
+        if self._decides_by_profit and threshold is None and not math.isnan(profit):
+            return score._replace(prediction=int(profit > 0), expected_profit=profit)
+        return score._replace(expected_profit=profit)
 
     def _codes(self, values: list[Any]) -> list[Any]:
         """One record's values with category levels replaced by their codes."""
@@ -233,9 +261,14 @@ class Scorer:
         values = self._inputs(checked, as_of)
         probability = _sigmoids(self.lookup.log_odds(values))
         prediction = (probability >= decision_threshold).astype(np.int64)
+        profit = self._expected_profits(probability, values)
+        if profit is not None and self._decides_by_profit and threshold is None:
+            prediction = np.where(np.isnan(profit), prediction, profit > 0).astype(np.int64)
         if checked.errors:
             probability[~checked.valid] = np.nan
             prediction[~checked.valid] = -1
+            if profit is not None:
+                profit[~checked.valid] = np.nan
         return Scores(
             checked.identifiers,
             prediction,
@@ -243,7 +276,16 @@ class Scorer:
             checked.valid,
             checked.errors,
             self._all_reasons(checked, values) if explain else None,
+            profit,
         )
+
+    def _expected_profits(
+        self, probability: npt.NDArray[np.float64], values: Mapping[str, Any]
+    ) -> npt.NDArray[np.float64] | None:
+        """The expected profit of contacting each customer (n,); None without a campaign."""
+        if self._offer is None:
+            return None
+        return expected_profits(self._offer, probability, values[self._revenue].astype(np.float64))
 
     def effects(self, customers: ScoringInput, *, as_of: AsOf = None) -> pd.DataFrame:
         """The exact effect of each feature on the log-odds (n rows, one column per feature).
@@ -329,6 +371,16 @@ def _check_match(scorecard: Scorecard, schema: RecordSchema) -> None:
             raise ScorecardError(
                 f"scorecard and schema list different category levels for {feature.name!r}"
             )
+    campaign = scorecard.campaign
+    if campaign is None:
+        return
+    if columns[campaign.revenue].kind not in ("integer", "number"):
+        raise ScorecardError(f"the campaign's revenue {campaign.revenue!r} is not a number")
+    if EXPECTED_PROFIT in {column.name for column in schema}:
+        raise ScorecardError(
+            f"field {EXPECTED_PROFIT!r} has the name of an output column of a model with a "
+            "campaign; rename it"
+        )
 
 
 def _sigmoid(log_odds: float) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import describe_column
+from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.scoring.example import example_customer
 from serving.served_model import ServedModel
 
@@ -37,6 +38,8 @@ def document(served: ServedModel, *, keys: bool, root_path: str = "") -> dict[st
         "fields": _fields_table(schema),
     }
     complete: dict[str, Any] = _insert(template, parts)
+    if served.scorer.scorecard.campaign is not None:
+        _add_expected_profit(complete["components"]["schemas"])
     _add_identifiers(complete["components"]["schemas"]["Score"], schema)
     if not keys:
         del complete["security"]
@@ -73,6 +76,21 @@ def _add_identifiers(score: dict[str, Any], schema: RecordSchema) -> None:
     identifiers = {column.name: {"type": "string"} for column in schema.identifiers}
     score["properties"] = identifiers | score["properties"]
     score["required"] = [*identifiers, *score["required"]]
+
+
+def _add_expected_profit(schemas: dict[str, Any]) -> None:
+    """Add what only a model with a campaign returns."""
+    profit = {
+        "type": ["number", "null"],
+        "description": "Expected profit of contacting the customer in the campaign that the model "
+        "was trained for; null if the customer's revenue is missing",
+    }
+    for schema, name, value in (
+        (schemas["Score"], EXPECTED_PROFIT, profit),
+        (schemas["Predictions"], "expected_profits", {"type": "array", "items": profit}),
+    ):
+        schema["properties"][name] = value
+        schema["required"].append(name)
 
 
 def _fields_table(schema: RecordSchema) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from churn_model.errors import InvalidRecords
-from churn_model.scoring import Score, Scores
+from churn_model.scoring import EXPECTED_PROFIT, Score, Scores
 from churn_model.validation import Checked
 from serving.api import tabular
 from serving.api.requests import Params, Request
@@ -23,6 +23,8 @@ def single(score: Score) -> dict[str, Any]:
         "churn_prediction": score.prediction,
         "churn_probability": score.probability,
     }
+    if score.expected_profit is not None:
+        content[EXPECTED_PROFIT] = score.expected_profit  # orjson writes NaN as null
     if score.reasons is not None:
         content["reasons"] = score.reasons
     return content
@@ -36,8 +38,10 @@ def predictions(served: ServedModel, request: Request) -> tuple[bytes, Any]:
     scores = _score(served, request)
     if isinstance(scores, Score):
         columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
+        profits: Any = [scores.expected_profit]
     else:
         columns = scores.prediction.tolist(), scores.probability.tolist(), scores.reasons
+        profits = () if scores.expected_profit is None else scores.expected_profit.tolist()
     content: dict[str, Any] = {
         "success": True,
         "predictions": columns[0],
@@ -45,6 +49,8 @@ def predictions(served: ServedModel, request: Request) -> tuple[bytes, Any]:
         "model_version": served.version,
         "error": None,
     }
+    if scores.expected_profit is not None:
+        content["expected_profits"] = profits
     if request.params.explain:
         content["reasons"] = columns[2]
     return orjson.dumps(content), scores.probability
@@ -93,6 +99,8 @@ def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
     columns: dict[str, Any] = {name: list(ids) for name, ids in scores.identifiers.items()}
     columns["churn_prediction"] = scores.prediction.tolist()
     columns["churn_probability"] = scores.probability.tolist()
+    if scores.expected_profit is not None:
+        columns[EXPECTED_PROFIT] = scores.expected_profit.tolist()
     if scores.reasons is not None:
         columns["reasons"] = scores.reasons
     if params.on_invalid == "report":

@@ -18,7 +18,9 @@ from mlflow import MlflowClient
 from mlflow.models.model import ModelInfo
 from pydantic import Field
 
+from churn_model.offer import Offer
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
+from churn_model.scoring.campaign import Campaign
 from churn_model.scoring.scorecard import Scorecard
 from pyfunc import DATA_TAG, SIMULATED, registry
 from pyfunc.logging import log_model
@@ -346,3 +348,23 @@ def test_a_model_without_signal_stays_challenger_until_one_passes(workplace):
     (outcome,) = (workplace / "mlruns").rglob("comparison.json")
     assert json.loads(outcome.read_text())["champion"] is None
     assert pd.notna(json.loads(outcome.read_text())["values"]["auc"])
+
+
+def reluctant():
+    """Better probabilities, and a campaign that contacts nobody."""
+    scorecard, simulation, schema = better()
+    campaign = Campaign.of(Offer(20, 0.3, 12, 0.5), "monthly_charges")
+    changed = scorecard.model_copy(update={"threshold": 1.0}).with_campaign(campaign)
+    return changed, simulation, schema
+
+
+def test_a_challenger_with_a_worse_decision_is_not_promoted(promote):
+    version = challenge(reluctant)
+    done = promote()
+    assert done.returncode == 2
+    assert champion() == "1" != version
+    assert "profit per customer in the challenger's campaign:" in done.stdout
+    reasons = [line for line in done.stdout.splitlines() if line.startswith("not promoted: ")]
+    assert len(reasons) == 2, done.stdout
+    assert "difference in profit per customer" in reasons[0]
+    assert "change of the share of customers predicted to churn" in reasons[1]

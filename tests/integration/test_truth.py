@@ -72,7 +72,7 @@ def test_the_threshold_earns_nearly_the_best_possible_profit():
     )
     for split_index in range(2):
         held_out_scores.score(split_index, FitSettings(outer_bags=4))
-    scores = held_out_scores.result()
+    scores = held_out_scores.evaluation().held_out
     revenue = simulation.customers["monthly_charges"].to_numpy()
     campaign = economics(OFFER, scores, revenue)
     # the expected profit of each contact, which only the simulator knows

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 
 from churn_model.errors import TrainingError
-from churn_model.flag_types import AppendToTuple, at_least, number, unseen
+from churn_model.flag_types import AppendToTuple, at_least, number, one_of, unseen
+from churn_model.offer import Offer
 from training.arguments.table_flags import add_model, add_table
-from training.evaluation.offer import Offer
 from training.options import TrainOptions
 
 _OFFER_FLAGS = {
@@ -95,7 +95,10 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
 
 def _add_campaign(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "campaign", "Sets the threshold at which contacting customers is most profitable."
+        "campaign",
+        "Sets the threshold at which contacting customers is most profitable. Without these flags, "
+        "the version takes over the campaign, or the threshold, of a champion that was trained on "
+        "real customers.",
     )
     add = group.add_argument
     add("--offer-cost", type=number, metavar="MONEY", help="cost of an accepted offer")
@@ -113,6 +116,28 @@ def _add_campaign(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="FIELD",
         help="the field with a customer's monthly revenue; by default the schema names it",
+    )
+    add(
+        "--decide-by",
+        type=one_of("threshold", "profit"),
+        default="",
+        metavar="threshold|profit",
+        help="churn_prediction is 1 from a probability on (threshold), or if the expected profit "
+        "of contacting the customer is above 0",
+    )
+    add(
+        "--contact-at-most",
+        type=at_least(1),
+        metavar="N",
+        help="limit the threshold so that at most N customers of a group as large as the table's "
+        "are contacted",
+    )
+    add(
+        "--campaign",
+        type=one_of("none"),
+        default="",
+        metavar="none",
+        help="take over neither campaign nor threshold from the champion",
     )
 
 

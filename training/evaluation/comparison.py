@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,8 @@ from scipy.stats import t as student_t
 
 from churn_model.arrays import Floats, Mask
 from churn_model.errors import TrainingError
-from churn_model.scoring import Scorer
+from churn_model.scoring import Scorer, Scores
+from churn_model.scoring.campaign import expected_profits
 from training.data.customers import CustomersOfRows
 from training.data.table import Table
 from training.evaluation.calibration import Calibration, calibration
@@ -37,14 +40,33 @@ class WorstSlice:
 
 
 @dataclass(frozen=True)
+class Paired:
+    """A mean over customers for both versions, and the difference, challenger minus champion.
+
+    ``interval``: of the difference, from resamples of the customers.
+    """
+
+    champion: float
+    challenger: float
+    interval: Interval
+
+    @property
+    def difference(self) -> float:
+        """The challenger's value minus the champion's."""
+        return self.challenger - self.champion
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Both versions' metrics on the n customers that both accept.
 
     ``gap``: the challenger's log loss minus the champion's, with its paired bootstrap ``interval``;
     below 0 the challenger is better. ``better``: the confidence (0..1) that it is, of a one-sided
     t-test over customers. ``contacted``: the share (0..1) of customers that each version predicts
-    to churn, the champion's first. ``left_out``: the number of customers that one
-    of the two rejects. ``calibration``: of the challenger.
+    to churn. ``profit``: the profit per customer of contacting these, None without a campaign; it
+    is that of the customers whose revenue is known, in the campaign of the version that
+    ``campaign`` names. ``left_out``: the number of customers that one of the two rejects.
+    ``calibration``: of the challenger.
     """
 
     customers: int
@@ -54,17 +76,21 @@ class Comparison:
     gap: float
     interval: Interval
     better: float
-    contacted: tuple[float, float]
+    contacted: Paired
     worst_slice: WorstSlice
     champion_calibration: Calibration
     calibration: Calibration
+    profit: Paired | None = None
+    campaign: Literal["", "champion", "challenger"] = ""
 
     def values(self) -> dict[str, float]:
-        """The values that a challenger's gates check."""
-        return {
+        """The values that a challenger's gates check; the profit only with a campaign."""
+        profit = {} if self.profit is None else {"profit": self.profit.interval.high}
+        return profit | {
             "better": self.better,
             **self.calibration.gate_values_against(self.champion_calibration),
             "worst_slice": self.worst_slice.rise,
+            "contacted": abs(self.contacted.difference),
         }
 
 
@@ -73,8 +99,9 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
 
     Raises TrainingError if the customers that both accept are not of both classes.
     """
-    before, after = score_table(champion, table), score_table(challenger, table)
-    both = np.isfinite(before) & np.isfinite(after)
+    scores = _scores(champion, table), _scores(challenger, table)
+    both = scores[0].valid & scores[1].valid
+    before, after = (each.probability for each in scores)
     churned, weights = table.churned[both], table.weights[both]
     if len(np.unique(churned)) < 2:
         raise TrainingError(
@@ -83,28 +110,71 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
         )
     rises = log_losses(churned, after[both]) - log_losses(churned, before[both])
     customers = table.customers_of_rows.take(np.flatnonzero(both))
-    drawn = np.array(
-        [
-            np.average(rises, weights=weights * counts[customers.code])
-            for counts in resamples(customers.n, seed)
-        ]
-    )
+    decisions = [each.prediction[both].astype(np.float64) for each in scores]
+    campaign, gains = _gains(champion, challenger, table)
+    contacted, profit = decisions, [each * gains[both] for each in decisions]
+    differences = [rises, contacted[1] - contacted[0], profit[1] - profit[0]]
+    drawn = _resampled_means(np.array(differences), weights, customers, seed)
     return Comparison(
         customers=len(rises),
         left_out=int((~both).sum()),
         champion=metrics(churned, before[both], weights),
         challenger=metrics(churned, after[both], weights),
         gap=float(np.average(rises, weights=weights)),
-        interval=percentile(drawn),
+        interval=percentile(drawn[:, 0]),
         better=confidence_below_zero(rises, weights, customers),
-        contacted=(
-            float(np.average(before[both] >= champion.scorecard.threshold, weights=weights)),
-            float(np.average(after[both] >= challenger.scorecard.threshold, weights=weights)),
-        ),
+        contacted=_paired(contacted, weights, drawn[:, 1]),
+        profit=_paired(profit, weights, drawn[:, 2]) if campaign else None,
+        campaign=campaign,
         worst_slice=_worst_slice(challenger, table, both, rises, weights, customers),
         champion_calibration=calibration(churned, before[both], weights, customers.code),
         calibration=calibration(churned, after[both], weights, customers.code),
     )
+
+
+def _gains(
+    champion: Scorer, challenger: Scorer, table: Table
+) -> tuple[Literal["", "champion", "challenger"], Floats]:
+    """Whose campaign counts, and what contacting each customer earns in it (n,).
+
+    The challenger's comes first: it is the newer one. The gain is NaN where the revenue is missing.
+    """
+    campaigns = champion.scorecard.campaign, challenger.scorecard.campaign
+    campaign = campaigns[1] or campaigns[0]
+    if campaign is None:
+        return "", np.full(len(table.churned), np.nan)
+    revenue = table.customers[campaign.revenue].to_numpy(np.float64, na_value=np.nan)
+    gains = expected_profits(campaign.offer, table.churned.astype(np.float64), revenue)
+    if not np.isfinite(gains).any():
+        return "", gains
+    return ("challenger" if campaigns[1] else "champion"), gains
+
+
+def _resampled_means(
+    values: Floats, weights: Floats, customers: CustomersOfRows, seed: int
+) -> Floats:
+    """The means of m values of n rows (m, n) in each of r resamples of the customers (r, m).
+
+    NaN values are left out.
+    """
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    means = []
+    with np.errstate(invalid="ignore"):  # the mean of no values is NaN
+        for counts in resamples(customers.n, seed):
+            drawn = weights * counts[customers.code]
+            means.append(filled @ drawn / (known @ drawn))
+    return np.array(means)
+
+
+def _paired(values: Sequence[Floats], weights: Floats, drawn: Floats) -> Paired:
+    """``values``: (n,) of champion and challenger. ``drawn``: the resampled differences."""
+    means = [
+        float(np.average(each[known], weights=weights[known]))
+        for each in values
+        for known in [np.isfinite(each)]
+    ]
+    return Paired(means[0], means[1], percentile(drawn))
 
 
 def confidence_below_zero(rises: Floats, weights: Floats, customers: CustomersOfRows) -> float:
@@ -117,12 +187,13 @@ def confidence_below_zero(rises: Floats, weights: Floats, customers: CustomersOf
 def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
     """The values that the absolute gates check for the table's customers, except alarms."""
     churned, weights = table.churned, table.weights
-    probability = score_table(model, table)
+    scores = _scores(model, table)
+    probability = scores.probability
     values = metrics(churned, probability, weights)
     customers = table.customers_of_rows.code
     rows = np.arange(len(churned))
     held_out = HeldOut(rows, customers, churned, weights, {SCORECARD: probability})
-    found = slices(table.customers, model.schema, held_out, model.scorecard.threshold, table.audit)
+    found = slices(table.customers, model.schema, held_out, scores.prediction == 1, table.audit)
     return absolute_values(
         values,
         skill(values["log_loss"], churned, weights),
@@ -132,8 +203,12 @@ def absolute_values_of(model: Scorer, table: Table) -> dict[str, float]:
 
 def score_table(model: Scorer, table: Table) -> Floats:
     """Probabilities (n,), NaN where the model rejects the customer."""
+    return _scores(model, table).probability
+
+
+def _scores(model: Scorer, table: Table) -> Scores:
     names = [column.name for column in model.schema if column.name in table.customers]
-    return model.score(table.customers[names], on_invalid="report").probability
+    return model.score(table.customers[names], on_invalid="report")
 
 
 def _worst_slice(

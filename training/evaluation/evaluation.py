@@ -44,6 +44,16 @@ class HeldOut:
         """The scorecard's probabilities (k,)."""
         return self.probabilities[SCORECARD]
 
+    def take(self, positions: Rows) -> HeldOut:
+        """Some of the k scores."""
+        return HeldOut(
+            self.rows[positions],
+            self.customers[positions],
+            self.churned[positions],
+            self.weights[positions],
+            {name: each[positions] for name, each in self.probabilities.items()},
+        )
+
 
 @dataclass(frozen=True)
 class PeriodMetrics:

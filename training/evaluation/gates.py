@@ -27,6 +27,8 @@ DISPLAY_NAMES = {
     "alarms": "leakage alarms",
     "better": "confidence that its log loss is lower than the champion's",
     "worst_slice": "significant rise in log loss in the worst slice",
+    "profit": "upper end of the 95 % interval of the difference in profit per customer",
+    "contacted": "change of the share of customers predicted to churn",
 }
 
 
@@ -61,7 +63,9 @@ class Gates(BaseModel):
         ],
         Field(alias="first"),
     ]
-    challenger: dict[_Calibration | Literal["better", "worst_slice", "alarms"], Limit]
+    challenger: dict[
+        _Calibration | Literal["better", "worst_slice", "alarms", "profit", "contacted"], Limit
+    ]
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,14 @@ def absolute_values(
 
 
 def check_gates(limits: Mapping[Any, Limit], values: Mapping[str, float]) -> list[GateResult]:
-    """Compare each metric with its limit. NaN does not pass."""
+    """Compare each metric with its limit. NaN does not pass.
+
+    Of all metrics, only the profit may have no value; then there is no campaign to check.
+    """
     gate_results = []
     for metric, limit in limits.items():
+        if metric == "profit" and metric not in values:
+            continue
         value = values[metric]
         if limit.greater_is_better:
             passed, bound = value >= limit.threshold, "at least"

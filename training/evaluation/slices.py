@@ -31,7 +31,7 @@ class Slice:
     ``observed`` and ``predicted``: its churn rate and mean probability (0..1). ``standard_error``:
     of their difference. ``auc``: None unless both classes occur.
 
-    The rest is at the decision threshold. ``selection_rate``: the share (0..1) predicted to churn.
+    The rest is about the decision. ``selection_rate``: the share (0..1) predicted to churn.
     ``recall``: that share among those who churned (None without any). ``false_positive_rate``: that
     share among those who stayed (None without any).
     """
@@ -63,19 +63,20 @@ def slices(
     customers: pd.DataFrame,
     schema: RecordSchema,
     held_out: HeldOut,
-    threshold: float = 0.5,
+    predicted: Mask | None = None,
     audit: pd.DataFrame | None = None,
 ) -> list[Slice]:
     """The slices of each feature in turn; those of one feature cover all held-out customers.
 
-    ``threshold``: the probability (0..1) from which a customer is predicted to churn. ``audit``:
-    more columns (n,) of strings to slice by.
+    ``predicted`` (k,): which scores predict churn; by default those from 0.5 on. ``audit``: more
+    columns (n,) of strings to slice by.
     """
+    selected = held_out.probability >= 0.5 if predicted is None else predicted
     columns = [(column, customers[column.name]) for column in schema.features]
     if audit is not None:
         columns += [(_audited(audit[name]), audit[name]) for name in audit]
     return [
-        _slice(column.name, label, mask, held_out, threshold)
+        _slice(column.name, label, mask, held_out, selected[mask])
         for column, values in columns
         for label, mask in groups(column, values.iloc[held_out.rows])
     ]
@@ -142,10 +143,9 @@ def _number(column: Column, value: float) -> str:
     return f"{value:,.0f}" if column.kind == "integer" else f"{value:,.4g}"
 
 
-def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut, threshold: float) -> Slice:
+def _slice(feature: str, label: str, mask: Mask, held_out: HeldOut, selected: Mask) -> Slice:
     churned, weights = held_out.churned[mask], held_out.weights[mask]
     probability, of_customer = held_out.probability[mask], held_out.customers[mask]
-    selected = probability >= threshold
     has_both_classes = 0 < churned.sum() < len(churned)
     return Slice(
         feature=feature,

@@ -37,7 +37,7 @@ from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.looks import register_look, required_confidence
 from training.promotion.overlap import find_overlap
 from training.promotion.schema_conflict import schema_conflict
-from training.promotion.tags import BASELINE_SHARE_TAG
+from training.promotion.tags import BASELINE_SHARE_TAG, RECALIBRATED_TAG
 from training.reporting.mlflow_run import choose_experiment
 from training.terminal import name_flag
 
@@ -151,7 +151,9 @@ def _examine_both(
         examination.comparison = comparison = compare(before, after, table, seed)
         examination.values = comparison.values()
         _add_alarms(name, examination, after.schema, table)
-    limits = _limits_of_look(gates, examination.look)
+    limits = dict(_limits_of_look(gates, examination.look))
+    if _version(name, examination.challenger).tags.get(RECALIBRATED_TAG) == champion.number:
+        limits.pop("contacted", None)  # other probabilities at the same threshold are its purpose
     examination.reasons += failed_gates(check_gates(limits, examination.values))
     examination.reasons += implausible_churn_rate(
         table,

@@ -22,15 +22,13 @@ from training.evaluation.metrics import metrics
 from training.fitting.recalibration import Recalibration, fit_recalibration
 from training.progress import in_progress
 from training.promotion.overlap import FEWEST, find_overlap
-from training.promotion.tags import INHERITED_TAGS
+from training.promotion.tags import INHERITED_TAGS, RECALIBRATED_TAG
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
 from training.reporting.mlflow_run import training_run
 from training.reporting.model_card import MOST
 from training.reporting.training_rows import log_fingerprints, read_fingerprints
 
 _EXAMPLE_ROWS = 3
-_RECALIBRATED = "recalibrated_version"
-"""The version's tag with the version that was recalibrated."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _accepted(table: Table, probability: np.ndarray) -> tuple[Table, np.ndarray]
 
 
 def _log(found: Recalibrated, champion: LoadedVersion, table: Table, command: str) -> None:
-    mlflow.set_tag(_RECALIBRATED, found.champion)
+    mlflow.set_tag(RECALIBRATED_TAG, found.champion)
     mlflow.log_params(
         {
             "recalibrated_version": found.champion,
@@ -142,6 +140,6 @@ def _register(
         name=name,
         alias=CHALLENGER,
         description=description[:MOST],
-        tags={**inherited, _RECALIBRATED: found.champion},
+        tags={**inherited, RECALIBRATED_TAG: found.champion},
     )
     return str(registered.version)

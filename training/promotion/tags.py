@@ -14,3 +14,6 @@ BASELINE_SHARE_TAG = "baseline_share"
 
 INHERITED_TAGS = (ALARMS_TAG, ALARM_FEATURES_TAG, ACCEPTED_TAG, BASELINE_SHARE_TAG)
 """The tags that a recalibrated version inherits."""
+
+RECALIBRATED_TAG = "recalibrated_version"
+"""The tag of a recalibrated version: the version that it was."""

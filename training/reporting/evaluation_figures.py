@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from churn_model.arrays import Floats
-from training.evaluation.economics import DEFAULT, Economics
+from training.evaluation.economics import BEST, DEFAULT, OWN, Economics
 from training.evaluation.evaluation import Evaluation, PeriodMetrics
 from training.evaluation.metrics import METRICS, RankedScores
 from training.reporting.figure_style import (
@@ -79,14 +79,18 @@ def _day(day: np.datetime64) -> Any:
 
 
 def profit_figure(campaign: Economics) -> Figure:
-    """The profit per customer by the share contacted, its maximum, and the result at 0.5."""
+    """The profit per customer by the share contacted, and the results of several policies."""
     figure, axes = new_axes()
     contacted, profit = _thin_out(campaign.contacted, campaign.profit)
     axes.plot(contacted, profit, color=BLUE, linewidth=1.8)
     axes.axhline(0.0, color=GREY, linewidth=0.8)
-    best = campaign.best
+    best = campaign.policies[BEST]
     label = f"best threshold ({campaign.threshold:.1%}): {best.profit:,.2f}"
     axes.plot(best.contacted, best.profit, "o", color=ORANGE, markersize=8, label=label)
+    axes.vlines(best.contacted, *best.interval, color=ORANGE, linewidth=1.2)
+    own = campaign.policies[OWN]
+    label = f"{OWN}: {own.profit:,.2f}"
+    axes.plot(own.contacted, own.profit, "^", color=BLUE, markersize=7, label=label)
     default = campaign.policies[DEFAULT]
     label = f"threshold 50 %: {default.profit:,.2f}"
     axes.plot(default.contacted, default.profit, "s", color=GREEN, markersize=6, label=label)

@@ -45,7 +45,8 @@ class Findings:
     ``training.fitting.fit.Fitted``). ``importance``: each feature's mean absolute
     effect on the log-odds, largest first. ``candidates``: the settings compared, best first.
     ``empc``: expected maximum profit measure, in currency units per customer. ``campaign``: its
-    profit, None without an offer. ``command``: what the user typed. ``assumed``: what was inferred
+    profit, None without an offer. ``decision``: where the threshold comes from, as text; empty for
+    the default. ``command``: what the user typed. ``assumed``: what was inferred
     from the table, as text. ``versions``: of the libraries.
     """
 
@@ -67,6 +68,7 @@ class Findings:
     run_id: str
     converged: bool = True
     assumed: str = ""
+    decision: str = ""
     versions: dict[str, str] = field(
         default_factory=lambda: {name: version(name) for name in LIBRARIES}
     )

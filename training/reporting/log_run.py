@@ -78,7 +78,7 @@ def _log_parameters(findings: Findings) -> None:
         }
     )
     if findings.campaign is not None:
-        offer = asdict(findings.campaign.offer)
+        offer = asdict(findings.campaign.offer) | {"decide_by": findings.campaign.decide_by}
         mlflow.log_params({f"campaign/{name}": value for name, value in offer.items()})
 
 
@@ -123,8 +123,13 @@ def run_metrics(findings: Findings) -> dict[str, float]:
         "threshold": findings.scorecard.threshold,
     }
     if findings.campaign is not None:
-        best = findings.campaign.best
-        metrics |= {"campaign_profit": best.profit, "campaign_contacted": best.contacted}
+        chosen = findings.campaign.chosen
+        metrics |= {
+            "campaign_profit": chosen.profit,
+            "campaign_profit/low": chosen.interval.low,
+            "campaign_profit/high": chosen.interval.high,
+            "campaign_contacted": chosen.contacted,
+        }
     return metrics
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from training.data.table import describe_rejected
+from training.evaluation.economics import Economics
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.metrics import HEADLINES, METRICS
 from training.reporting.findings import LIMITATIONS, Findings
@@ -55,11 +56,7 @@ def _parts(f: Findings) -> Iterator[str]:
             for s in f.miscalibrated[:_MOST_ITEMS]
         )
     if f.campaign:
-        best = f.campaign.best
-        yield (
-            f"## Campaign\n\nContacting every customer with a risk of {f.campaign.threshold:.1%} "
-            f"or more ({best.contacted:.0%} of all) earns {best.profit:,.2f} per customer."
-        )
+        yield f"## Campaign\n\n{_campaign(f.campaign)}"
     versions = ", ".join(f"{name} {number}" for name, number in f.versions.items())
     yield f"## Reproduce\n\n`{f.command}`\n\nSeed {f.seed}, digest {f.digest}, {versions}."
     yield "## Limitations\n\n" + _list(LIMITATIONS)
@@ -86,6 +83,20 @@ def _metrics(f: Findings) -> str:
         cells[models.index(SCORECARD)] += f" ({low:.4f} to {high:.4f})"
         lines.append(f"| {METRICS[metric][0]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _campaign(campaign: Economics) -> str:
+    chosen, (low, high) = campaign.chosen, campaign.chosen.interval
+    who = f"with a risk of {campaign.threshold:.1%} or more"
+    if campaign.decide_by == "profit":
+        who = "whose own expected profit is above 0"
+    text = (
+        f"Contacting every customer {who} ({chosen.contacted:.0%} of all) earns "
+        f"{chosen.profit:,.2f} per customer (95 % interval {low:,.2f} to {high:,.2f})."
+    )
+    if campaign.without_revenue:
+        text += f" {campaign.without_revenue:,} customers without a known revenue are left out."
+    return text
 
 
 def _calibration(f: Findings) -> str:

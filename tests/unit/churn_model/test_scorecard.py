@@ -44,7 +44,11 @@ def damaged(change):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda d: d.update(version=2), "format version 2, but this program reads version 1"),
+        (
+            lambda d: d.update(version=3),
+            "format version 3, but this program reads versions 1 and 2",
+        ),
+        (lambda d: d.update(version=2), "format version 2 needs a campaign"),
         (lambda d: d.update(format="pickle"), "is not a scorecard"),
         (lambda d: d.pop("format"), "is not a scorecard"),
         (lambda d: d.pop("intercept"), "intercept: Field required"),

@@ -12,6 +12,7 @@ churn_model/arrays.py
 churn_model/dates.py
 churn_model/errors.py
 churn_model/json_text.py
+churn_model/offer.py
 churn_model/schema/__init__.py
 churn_model/schema/column.py
 churn_model/schema/compatibility.py
@@ -20,6 +21,7 @@ churn_model/schema/json_schema.py
 churn_model/schema/pydantic_class.py
 churn_model/schema/record_schema.py
 churn_model/scoring/__init__.py
+churn_model/scoring/campaign.py
 churn_model/scoring/example.py
 churn_model/scoring/lookup.py
 churn_model/scoring/scorecard.py

@@ -88,7 +88,7 @@ def test_a_slice_counts_the_customers_predicted_to_churn_at_the_threshold(simula
     scores = held_out(simulation)
     (member,) = (
         e
-        for e in slices(customers, SCHEMA, scores, threshold=0.3)
+        for e in slices(customers, SCHEMA, scores, scores.probability >= 0.3)
         if (e.feature, e.label) == ("member", "True")
     )
     mask = customers["member"].to_numpy(bool)

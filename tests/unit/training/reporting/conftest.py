@@ -83,7 +83,9 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         schema=SCHEMA,
         dataset=mlflow_dataset(table),
         evaluation=evaluation,
-        slices=slices(customers, SCHEMA, evaluation.held_out, threshold=0.3),
+        slices=slices(
+            customers, SCHEMA, evaluation.held_out, evaluation.held_out.probability >= 0.3
+        ),
         alarms=[
             Alarm("identifier", "Months", "Months looks like an identifier"),
             Alarm("one_sided", "Gender", "nobody churned", accepted="the table has one shop"),

@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from training.evaluation.economics import Policy
+from training.evaluation.intervals import Interval
 from training.fitting.baselines import BOOSTING, LOGISTIC
 from training.reporting.log_run import run_metrics
 
@@ -10,7 +11,8 @@ GLOSSARY = Path(__file__).parents[4] / "docs" / "glossary.md"
 
 
 def test_the_glossary_has_each_metric_of_a_run(findings):
-    campaign = SimpleNamespace(best=Policy(contacted=0.2, profit=1.5, standard_error=0.1))
+    chosen = Policy(contacted=0.2, profit=1.5, interval=Interval(1.3, 1.7))
+    campaign = SimpleNamespace(chosen=chosen)
     names = set(run_metrics(replace(findings, campaign=campaign)))
     assert {"auc", "auc/low", f"{LOGISTIC}/auc", "campaign_profit"} <= names
     text = GLOSSARY.read_text()

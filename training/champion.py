@@ -1,4 +1,4 @@
-"""The champion's schema, which a new version continues."""
+"""The champion, whose schema and campaign a new version continues."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from churn_model.errors import ChurnError
-from pyfunc.loaded_version import read_version
+from pyfunc.loaded_version import LoadedVersion, read_version
 from pyfunc.registry import version_of_alias
 from pyfunc.registry_location import registry_uris
 from training.progress import in_progress
@@ -15,7 +15,14 @@ from training.schema_inference.inheritance import EarlierModel
 _SQLITE = "sqlite:///"
 
 
-def champion_schema(name: str) -> EarlierModel | None:
+def earlier_model(champion: LoadedVersion | None) -> EarlierModel | None:
+    """The champion as a new version's schema continues it."""
+    if champion is None:
+        return None
+    return EarlierModel(f"version {champion.number}", champion.scorer.schema, champion.table())
+
+
+def read_champion(name: str) -> LoadedVersion | None:
     """The champion of a registered model, if it was trained on real customers; None otherwise.
 
     Also None if the champion cannot be read, which keeps nobody from training a new version.
@@ -28,12 +35,10 @@ def champion_schema(name: str) -> EarlierModel | None:
             if number is None:
                 return None
             version = read_version(f"models:/{name}/{number}")
-            if version.is_simulated:
-                return None
-            return EarlierModel(f"version {number}", version.scorer.schema, version.table())
+            return None if version.is_simulated else version
     except ChurnError as error:
         print(
-            f"note: the champion cannot be read ({error}), so the schema starts afresh",
+            f"note: the champion cannot be read ({error}), so the new version does not continue it",
             file=sys.stderr,
         )
         return None
