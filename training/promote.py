@@ -78,7 +78,7 @@ def _promote(options: PromoteOptions) -> int:
             f"no other challenger: nothing to do. `churn train{name_flag(name)}` trains one"
         )
         return 0
-    examination.accepted = options.accepted
+    examination.accepted |= options.accepted
     _examine(options, examination, gates)
     forced = options.force or "" if examination.reasons else ""
     promoted = not examination.reasons or bool(forced)
@@ -157,10 +157,10 @@ def _print_comparison(examination: Examination, comparison: Comparison) -> None:
         f"\ndifference in log loss, challenger minus champion: {comparison.gap:+.4f} "
         f"({low:+.4f} to {high:+.4f})"
     )
-    if examination.look > 1:
+    if examination.number > 1:
         print(
-            f"this is examination {examination.look} against version {examination.champion}; each "
-            "one must reach a higher confidence, because one of many looks better by chance"
+            f"this is examination {examination.number} against version {examination.champion}; "
+            "each one must reach a higher confidence, because one of many looks better by chance"
         )
     worst = comparison.worst_slice
     if worst.rise:

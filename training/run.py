@@ -267,8 +267,7 @@ class _TrainingRun:
 
 
 def _check_labels(table: Table, folds: int) -> None:
-    codes = table.customers_of_rows.code
-    churned, stayed = (len(np.unique(codes[table.churned == label])) for label in (1, 0))
+    churned, stayed = table.customers_by_class()
     fewest = max(folds, _FEWEST_OF_A_CLASS)
     if min(churned, stayed) < fewest:
         raise TrainingError(

@@ -75,7 +75,12 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
         help="repeats of the cross-validation (2 for up to 20,000 rows; above 200,000 rows one "
         "fifth is held out instead)",
     )
-    add("--split-by", default="", metavar="COLUMN", help="date column; holds out the latest fifth")
+    add(
+        "--split-by",
+        default="",
+        metavar="COLUMN",
+        help="date column; holds out three to five later periods",
+    )
     add("--interactions", type=at_least(0), metavar="N", help="maximum number of feature pairs")
     add(
         "--bags",

@@ -15,7 +15,7 @@ from churn_model.tables.cell_format import NUMERICAL
 from churn_model.tables.descriptor import CsvFormat
 from training.data.cell_options import CellOptions
 from training.data.formats import READABLE, Distinct, Reading, read_dates, read_numbers, to_distinct
-from training.data.words import Missing, missing_cells
+from training.data.missing_cells import Missing, missing_cells
 
 
 @dataclass(frozen=True)

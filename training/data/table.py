@@ -85,6 +85,12 @@ class Table:
             audit=self.audit.iloc[rows].reset_index(drop=True) if len(self.audit) else self.audit,
         )
 
+    def customers_by_class(self) -> tuple[int, int]:
+        """How many customers have a row that churned, and how many have one that stayed."""
+        codes = self.customers_of_rows.code
+        churned, stayed = (len(np.unique(codes[self.churned == label])) for label in (1, 0))
+        return churned, stayed
+
     @property
     def last_observed(self) -> date | None:
         """The last observation date; None if unknown."""

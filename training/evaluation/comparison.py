@@ -116,7 +116,7 @@ def compare(champion: Scorer, challenger: Scorer, table: Table, seed: int = 0) -
     differences = [rises, contacted[1] - contacted[0], profit[1] - profit[0]]
     drawn = _resampled_means(np.array(differences), weights, customers, seed)
     return Comparison(
-        customers=len(rises),
+        customers=customers.n,
         left_out=int((~both).sum()),
         champion=metrics(churned, before[both], weights),
         challenger=metrics(churned, after[both], weights),

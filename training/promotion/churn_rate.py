@@ -37,9 +37,9 @@ class Expected:
 def implausible_churn_rate(table: Table, champion: Expected, challenger: Expected) -> list[str]:
     """Why the table's labels may not be final; empty if its churn rate is plausible.
 
-    It is not if it differs from what both versions predict, in the same direction. It is not either
-    if it is far below that of the champion's training table, and nothing says which time the labels
-    cover: the challenger may have been trained on labels of the same kind.
+    A rate that differs from what both versions predict, in the same direction, is implausible. So
+    is one far below that of the champion's training table if no window says which time the labels
+    cover, because the challenger may have been trained on labels of the same kind.
     """
     both = np.flatnonzero(np.isfinite(champion.probability + challenger.probability))
     fresh = table.take(both)

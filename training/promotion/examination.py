@@ -34,8 +34,8 @@ from training.evaluation.gates import Gates, Limit, check_gates, failed_gates
 from training.progress import in_progress
 from training.promotion.alarm_tags import accepted_alarms, alarms_of_training
 from training.promotion.churn_rate import Expected, implausible_churn_rate
-from training.promotion.looks import register_look, required_confidence
 from training.promotion.overlap import find_overlap
+from training.promotion.repeated_examinations import register_examination, required_confidence
 from training.promotion.schema_conflict import schema_conflict
 from training.promotion.tags import BASELINE_SHARE_TAG, RECALIBRATED_TAG
 from training.reporting.mlflow_run import choose_experiment
@@ -54,10 +54,10 @@ class Examination:
     challenger may not be promoted; empty if it may. ``comparison``: None if the two were not
     compared. ``values``: the metrics that the gates check. ``known_rows``: for each version, the
     rows of the table that it was trained on; these were left out. ``unknown``: the versions whose
-    training rows are not recorded. ``look``: how many times a challenger has been examined against
-    this champion, this time included; 0 without a comparison. ``alarms``: the leakage alarms of the
-    table. ``accepted``: why the alarms of some features are accepted; set by the user, and
-    completed from the challenger's tag.
+    training rows are not recorded. ``number``: how many times a challenger has been examined
+    against this champion, this time included; 0 without a comparison. ``alarms``: the leakage
+    alarms of the table. ``accepted``: why the alarms of some features are accepted, in the
+    challenger's tag or by the user.
     """
 
     champion: str | None
@@ -69,7 +69,7 @@ class Examination:
     values: dict[str, float] = field(default_factory=dict)
     known_rows: dict[str, int] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    look: int = 0
+    number: int = 0
     alarms: list[Alarm] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
 
@@ -88,6 +88,7 @@ def contenders(name: str) -> Examination:
     return Examination(
         champion,
         challenger,
+        accepted=accepted_alarms(_version(name, challenger).tags),
         simulated=challenger_simulated and (champion is None or champion_simulated),
         is_placeholder=champion_simulated and not challenger_simulated,
     )
@@ -145,13 +146,15 @@ def _examine_both(
     table = _fresh_customers(examination, versions, read_table(schema, challenger.table()), schema)
     if table is None:
         return
-    examination.look = register_look(name, str(champion.number), str(challenger.number), table)
+    examination.number = register_examination(
+        name, str(champion.number), str(challenger.number), table
+    )
     before, after = (_of_features(version.scorer, table) for version in versions)
     with in_progress(f"comparing the versions on {len(table.churned):,} customers"):
         examination.comparison = comparison = compare(before, after, table, seed)
         examination.values = comparison.values()
         _add_alarms(name, examination, after.schema, table)
-    limits = dict(_limits_of_look(gates, examination.look))
+    limits = dict(_limits_of_examination(gates, examination.number))
     if _version(name, examination.challenger).tags.get(RECALIBRATED_TAG) == champion.number:
         limits.pop("contacted", None)  # other probabilities at the same threshold are its purpose
     examination.reasons += failed_gates(check_gates(limits, examination.values))
@@ -183,12 +186,12 @@ def _fresh_customers(
     return table.take(np.flatnonzero(~overlap.known))
 
 
-def _limits_of_look(gates: Gates, look: int) -> Mapping[Any, Limit]:
+def _limits_of_examination(gates: Gates, number: int) -> Mapping[Any, Limit]:
     """The challenger's gates, with the confidence that this examination requires."""
     better = gates.challenger.get("better")
     if better is None:
         return gates.challenger
-    threshold = required_confidence(better.threshold, look)
+    threshold = required_confidence(better.threshold, number)
     return {**gates.challenger, "better": better.model_copy(update={"threshold": threshold})}
 
 
@@ -237,7 +240,7 @@ def _add_baseline_share(name: str, examination: Examination, gates: Gates) -> Ma
 def _add_alarms(name: str, examination: Examination, schema: RecordSchema, table: Table) -> None:
     """Look for leaks in the fresh table, and count them and those of the training table."""
     tags = _version(name, examination.challenger).tags
-    accepted = examination.accepted = {**accepted_alarms(tags), **examination.accepted}
+    accepted = examination.accepted
     raised = alarms(table.customers, table.churned, schema, table.customers_of_rows)
     examination.alarms = with_accepted(raised, accepted)
     count = len(not_accepted(examination.alarms)) + alarms_of_training(tags, accepted)

@@ -33,9 +33,9 @@ class Overlap:
         """Why the rest of the table does not suffice; empty if it does."""
         if not self.known.any():
             return ""
-        fresh = table.churned[~self.known]
-        churned = int(fresh.sum())
-        if min(churned, len(fresh) - churned) >= FEWEST:
+        fresh = table.take(np.flatnonzero(~self.known))
+        churned, stayed = fresh.customers_by_class()
+        if min(churned, stayed) >= FEWEST:
             return ""
         versions = " and ".join(
             f"version {version} was trained on {rows:,}"
@@ -43,9 +43,10 @@ class Overlap:
             if rows
         )
         return (
-            f"of the table's {len(table.churned):,} rows, {versions}. The remaining {len(fresh):,} "
-            f"({churned:,} churned) are too few: at least {FEWEST} of each class are needed. Use "
-            "customers that neither version was trained on"
+            f"of the table's {len(table.churned):,} rows, {versions}. The remaining "
+            f"{len(fresh.churned):,} ({churned:,} customers churned, {stayed:,} stayed) are too "
+            f"few: at least {FEWEST} of each are needed. Use customers that neither version was "
+            "trained on"
         )
 
 

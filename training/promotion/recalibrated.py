@@ -69,7 +69,7 @@ def recalibrate(name: str, champion: LoadedVersion, table: Table, command: str) 
         "",
         str(champion.number),
         recalibration,
-        len(fresh.churned),
+        fresh.customers_of_rows.n,
         metrics(fresh.churned, probability, fresh.weights),
         metrics(fresh.churned, after, fresh.weights),
     )
@@ -89,13 +89,14 @@ def recalibrate(name: str, champion: LoadedVersion, table: Table, command: str) 
 def _accepted(table: Table, probability: np.ndarray) -> tuple[Table, np.ndarray]:
     """The customers that the champion accepts. Raises TrainingError if these are too few."""
     accepted = np.flatnonzero(np.isfinite(probability))
-    churned = int(table.churned[accepted].sum())
-    if min(churned, len(accepted) - churned) < FEWEST:
+    usable = table.take(accepted)
+    churned, stayed = usable.customers_by_class()
+    if min(churned, stayed) < FEWEST:
         raise TrainingError(
-            f"{table.name}: of {len(accepted):,} usable customers, {churned:,} churned; "
-            f"recalibration needs at least {FEWEST} of each class"
+            f"{table.name}: {churned:,} usable customers churned and {stayed:,} stayed; "
+            f"recalibration needs at least {FEWEST} of each"
         )
-    return table.take(accepted), probability[accepted]
+    return usable, probability[accepted]
 
 
 def _log(found: Recalibrated, champion: LoadedVersion, table: Table, command: str) -> None:

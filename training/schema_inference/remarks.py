@@ -50,7 +50,7 @@ def _copies(raw: pd.DataFrame) -> Iterator[str]:
     except TypeError:  # unhashable cells
         return
     if copies:
-        yield f"{copies:,} rows are copies of other rows, so held-out rows may be in training too"
+        yield f"{copies:,} rows are copies of other rows; they are on the same side of every split"
 
 
 def _protected(columns: Sequence[Column]) -> Iterator[str]:

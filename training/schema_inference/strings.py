@@ -17,8 +17,8 @@ from churn_model.tables.number_format import NUMBER_FORMATS
 from training.data.categories import RARE
 from training.data.cell_options import CellOptionsOfColumn
 from training.data.formats import READABLE, Distinct, Reading, read_dates, read_numbers
+from training.data.missing_cells import Missing, missing_cells
 from training.data.special_columns import DISTINCT, MOST_LEVELS
-from training.data.words import Missing, missing_cells
 from training.schema_inference.dates import infer_date
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
 from training.schema_inference.numerical import infer_numerical

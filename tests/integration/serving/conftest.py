@@ -29,6 +29,9 @@ from serving.settings import Settings
 from tests.customers import CUSTOMER
 from tests.integration.conftest import Registry, clean_environment, free_port
 
+MAX_ROWS = 2000
+"""The fixture ``ours`` accepts this many customers per request."""
+
 
 @dataclass
 class Server:
@@ -167,7 +170,7 @@ def assert_metrics(server):
 @pytest.fixture(scope="session")
 def ours(registry) -> Iterator[ServerProcess]:
     """One server without keys for all tests that only read, with small limits."""
-    limits = ["--max-body", 400_000, "--max-rows", 2000, "--timeout", 5]
+    limits = ["--max-body", 400_000, "--max-rows", MAX_ROWS, "--timeout", 5]
     with our_server(registry, *limits, "--cors-origins", "http://allowed.example") as running:
         yield running
 

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from serving.settings import Settings
 from tests.customers import CUSTOMER
+from tests.integration.serving.conftest import MAX_ROWS
 
 ROUTES = ("/invocations", "/predict", "/predict/single")
 RELAXED = settings(
@@ -118,7 +119,7 @@ def test_hostile_json_is_400(ours, route, data):
     if route == "/predict/single":
         too_large = len(data) > Settings().max_body_single
     else:
-        too_large = data.count(b"[") + data.count(b"{") > 4 * Settings().max_rows + 1000
+        too_large = data.count(b"[") + data.count(b"{") > 4 * MAX_ROWS + 1000
     assert reply.status_code == (413 if too_large else 400)
 
 

@@ -16,8 +16,8 @@ from training.data.dataset import Dataset, Target
 from training.data.files import read_file
 from training.data.formats import read_dates, read_numbers, to_distinct
 from training.data.found_cells import find_cells
+from training.data.missing_cells import missing_cells
 from training.data.observations import read_days
-from training.data.words import missing_cells
 
 COMMAS = CsvFormat()
 SEMICOLONS = CsvFormat(separator=";")
@@ -110,7 +110,7 @@ def test_few_words_among_numbers_mean_missing_and_are_counted():
     found = missing_cells(cells, np.isfinite(reading.values), "numbers")
     assert found.marks == {"abc", "#DIV/0!", "?"}
     assert found.usual_marks == {"?"}
-    assert found.note == "3 cells are no numbers, such as 'abc'; they count as missing"
+    assert found.note == "3 cells are not numbers, such as 'abc'; they count as missing"
 
 
 SCHEMA = RecordSchema(
@@ -141,7 +141,7 @@ def test_words_mean_missing_in_optional_fields_only():
     raw.loc[0, ["Age", "GB"]] = "abc"
     found = find_cells(raw, COLUMNS, SCHEMA, COMMAS, CellOptions())
     assert found.missing_in == {"gb": ["abc"]}
-    assert found.notes == ("GB: 1 cell is no numbers, such as 'abc'; they count as missing",)
+    assert found.notes == ("GB: 1 cell is not a number ('abc'); it counts as missing",)
 
 
 def test_an_ambiguous_column_of_a_declared_field_is_asked_about():

@@ -85,7 +85,7 @@ def test_words_in_three_numerical_columns_do_not_stop_the_run():
     found = proposed(table)
     for name in ("x", "y", "z"):
         count = (table[name] == "abc").sum()
-        assert f"{name}: {count} cells are no numbers, such as 'abc'; they count as missing" in (
+        assert f"{name}: {count} cells are not numbers, such as 'abc'; they count as missing" in (
             found.remarks
         )
     assert found.dataset.missing_in == {name: ["abc"] for name in ("x", "y", "z")}

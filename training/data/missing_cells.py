@@ -69,5 +69,6 @@ def _note(cells: Distinct, is_word: npt.NDArray[np.bool_], what: str) -> str:
     if not count:
         return ""
     example = cells.texts[is_word].iloc[0]
-    subject = "1 cell is" if count == 1 else f"{count:,} cells are"
-    return f"{subject} no {what}, such as {example!r}; they count as missing"
+    if count == 1:
+        return f"1 cell is not a {what.removesuffix('s')} ({example!r}); it counts as missing"
+    return f"{count:,} cells are not {what}, such as {example!r}; they count as missing"

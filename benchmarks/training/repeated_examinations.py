@@ -6,7 +6,8 @@ customers are the champion's. A better challenger has less noise, so that its tr
 by 0.01. Twenty equal challengers are examined one after another on one table of 5,000 customers, or
 each on a table of its own.
 
-Usage: python benchmarks/training/looks.py [--trials N] [--customers N] [--looks N]
+Usage: python benchmarks/training/repeated_examinations.py [--trials N] [--customers N]
+    [--examinations N]
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from training.data.customers import CustomersOfRows
 from training.data.simulator import simulate
 from training.evaluation.comparison import confidence_below_zero
 from training.evaluation.metrics import log_losses
-from training.promotion.looks import required_confidence
+from training.promotion.repeated_examinations import required_confidence
 
 _NOISE = 0.5  # standard deviation of the champion's log-odds around the true ones
 _GATE = 0.95
@@ -52,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--customers", type=int, default=5000)
-    parser.add_argument("--looks", type=int, default=20)
+    parser.add_argument("--examinations", type=int, default=20)
     options = parser.parse_args()
     pool = simulate(200_000, 1).probability
     target = expected_loss(pool, _NOISE) - _BETTER
@@ -64,29 +65,32 @@ def main() -> None:
         for kind in passed:
             once, spent = False, False
             truth = churned = champion = None
-            for look in range(1, options.looks + 1):
+            for number in range(1, options.examinations + 1):
                 if truth is None or kind == "own tables":
                     truth = rng.choice(pool, options.customers)
                     churned = (rng.random(len(truth)) < truth).astype(np.int64)
                     champion = noisy(truth, _NOISE, rng)
                 reached = confidence(churned, champion, noisy(truth, _NOISE, rng))
                 once |= reached >= _GATE
-                spent |= reached >= required_confidence(_GATE, look)
+                spent |= reached >= required_confidence(_GATE, number)
             passed[kind][0] += once
             passed[kind][1] += spent
         reached = confidence(churned, champion, noisy(truth, less, rng))
-        power += [reached >= required_confidence(_GATE, look) for look in (1, 5, 20)]
-    print(f"{options.trials:,} trials, {options.customers:,} customers, {options.looks} looks")
-    print("| | 95 % at each look | level spent over the looks |")
+        power += [reached >= required_confidence(_GATE, number) for number in (1, 5, 20)]
+    print(
+        f"{options.trials:,} trials, {options.customers:,} customers, "
+        f"{options.examinations} examinations"
+    )
+    print("| | 95 % at each examination | level spent over all examinations |")
     print("| --- | --- | --- |")
     for kind, (once, spent) in passed.items():
         print(
-            f"| one of {options.looks} equal challengers passes, {kind} | "
+            f"| one of {options.examinations} equal challengers passes, {kind} | "
             f"{once / options.trials:.1%} | {spent / options.trials:.1%} |"
         )
     shares = ", ".join(
-        f"look {look}: {count / options.trials:.1%}"
-        for look, count in zip((1, 5, 20), power, strict=True)
+        f"number {number}: {count / options.trials:.1%}"
+        for number, count in zip((1, 5, 20), power, strict=True)
     )
     print(
         f"\na challenger better by {_BETTER} (noise {less:.2f} instead of {_NOISE}) passes at "

@@ -22,17 +22,17 @@ from training.data.table import Table
 _PREFIX = "examination."
 
 
-def required_confidence(threshold: float, look: int) -> float:
-    """The confidence that the ``look``-th examination must reach, given that of the gate.
+def required_confidence(threshold: float, number: int) -> float:
+    """The confidence that the ``number``-th examination must reach, given that of the gate.
 
     A gate above 1, which no challenger passes, stays as it is.
     """
     if threshold > 1:
         return threshold
-    return 1.0 - (1.0 - threshold) / (look * (look + 1))
+    return 1.0 - (1.0 - threshold) / (number * (number + 1))
 
 
-def register_look(name: str, champion: str, challenger: str, table: Table) -> int:
+def register_examination(name: str, champion: str, challenger: str, table: Table) -> int:
     """Record an examination as a tag of the champion; return its number, counted from 1.
 
     The same challenger on the same customers is the same examination, however often it is repeated.
@@ -43,22 +43,22 @@ def register_look(name: str, champion: str, challenger: str, table: Table) -> in
         client = MlflowClient()
         tags = client.get_model_version(name, champion).tags
         if key in tags:
-            return int(json.loads(tags[key])["look"])
+            return int(json.loads(tags[key])["number"])
         # written before it is counted, so that of two examinations at once none is overlooked
-        _write(client, name, champion, key, len(_looks(tags)) + 1, table)
-        look = len(_looks(client.get_model_version(name, champion).tags))
-        _write(client, name, champion, key, look, table)
-        return look
+        _write(client, name, champion, key, len(_recorded(tags)) + 1, table)
+        number = len(_recorded(client.get_model_version(name, champion).tags))
+        _write(client, name, champion, key, number, table)
+        return number
 
 
 def _write(
-    client: MlflowClient, name: str, champion: str, key: str, look: int, table: Table
+    client: MlflowClient, name: str, champion: str, key: str, number: int, table: Table
 ) -> None:
-    value = json.dumps({"look": look, "table": table.name[:100], "rows": len(table.churned)})
+    value = json.dumps({"number": number, "table": table.name[:100], "rows": len(table.churned)})
     client.set_model_version_tag(name, champion, key, value)
 
 
-def _looks(tags: dict[str, str]) -> list[str]:
+def _recorded(tags: dict[str, str]) -> list[str]:
     return [key for key in tags if key.startswith(_PREFIX)]
 
 
