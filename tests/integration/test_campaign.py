@@ -36,13 +36,14 @@ def registry(empty_database, tmp_path_factory, campaign_scorer):
     """A registry whose champion has a campaign that decides by profit."""
     folder = tmp_path_factory.mktemp("campaign")
     shutil.copy(empty_database, folder)
+    previous = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     example = simulate(3, seed=1).customers
     experiment = MlflowClient().create_experiment("churn", str(folder / "artifacts"))
     with mlflow.start_run(experiment_id=experiment):
         models.register(log_model(campaign_scorer.scorecard, CUSTOMER_SCHEMA, example))
     yield Registry(folder)
-    mlflow.set_tracking_uri(None)
+    mlflow.set_tracking_uri(previous)
 
 
 @pytest.fixture
