@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +46,11 @@ class ColumnOptions:
             raise TrainingError(
                 "--window counts from the day on which a row was observed; name the column with "
                 "that day: --as-of COLUMN"
+            )
+        if self.known_until is not None and self.known_until > date.today() + timedelta(days=1):
+            raise TrainingError(
+                f"--known-until {self.known_until}: is in the future; it is the day up to which "
+                "churn is recorded"
             )
         if self.known_until is not None and not self.window:
             raise TrainingError(
@@ -99,6 +104,9 @@ class TableOptions(ColumnOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in self.audit:
+            if name == self.id or name in {each.partition("=")[0] for each in self.target}:
+                raise TrainingError(f"{name!r} is named by --audit and by --id or --target")
         if not 0 <= self.seed < 2**32:
             raise TrainingError(f"--seed {self.seed}: must be an integer from 0 to {2**32 - 1}")
         if self.prior is not None and not 0 < self.prior < 1:

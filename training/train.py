@@ -93,6 +93,7 @@ def _print_result(trained: Trained, options: TrainOptions) -> None:
 
     registration = trained.registration
     _print_metrics(trained.evaluation)
+    print(f"Evaluation: {trained.evaluation.splits}.")
     print(trained.evaluation.baseline_comparison())
     print_alarms(trained.alarms)
     _print_decision(trained)

@@ -7,9 +7,11 @@ million customers have a common hash by chance once in 20 million pairs of table
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,15 @@ Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 _MISSING = np.uint64(0)
 """In place of the hash of a missing identifier."""
+_WHOLE_NUMBER = re.compile(r"0*([0-9]+?)(?:\.0+)?", re.ASCII)
+_ARRAYS = {
+    "customers": ("u", 1),
+    "rows": ("u", 1),
+    "dated_rows": ("u", 1),
+    "features": ("U", 1),
+    "known_to": ("M", 0),
+}
+"""The kind and the number of dimensions of each stored array."""
 _LABEL, _DAY = "churned", "observed"
 
 
@@ -32,12 +43,14 @@ class Fingerprints:
     """The distinct hashes of a training table, sorted.
 
     ``customers``: of identifiers; empty if the table had none. ``rows``: of the values of
-    ``features``, the label and the observation date. ``known_to``: the day on which the window of
+    ``features`` and the label. ``dated_rows``: of these and the observation date; empty unless a
+    column has it. ``known_to``: the day on which the window of
     the last label had ended; NaT if not all observation dates are known.
     """
 
     customers: Hashes
     rows: Hashes
+    dated_rows: Hashes
     features: tuple[str, ...]
     known_to: np.datetime64
 
@@ -48,6 +61,7 @@ class Fingerprints:
             file,
             customers=self.customers,
             rows=self.rows,
+            dated_rows=self.dated_rows,
             features=np.array(self.features, dtype=np.str_),
             known_to=self.known_to,
         )
@@ -55,20 +69,26 @@ class Fingerprints:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Fingerprints:
-        """Read what ``to_bytes`` wrote. Raises ValueError."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return cls(
-                archive["customers"],
-                archive["rows"],
-                tuple(archive["features"].tolist()),
-                archive["known_to"][()],
-            )
+        """Read what ``to_bytes`` wrote. Raises ValueError for anything else."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except (OSError, EOFError, TypeError, ValueError, BadZipFile) as error:
+            raise ValueError("is not a numpy archive") from error
+        for name, (kind, dimensions) in _ARRAYS.items():
+            if name not in arrays or arrays[name].dtype.kind != kind:
+                raise ValueError(f"has no valid {name}")
+            if arrays[name].ndim != dimensions:
+                raise ValueError(f"has no valid {name}")
+        features, known_to = tuple(arrays.pop("features").tolist()), arrays.pop("known_to")[()]
+        return cls(**arrays, features=features, known_to=known_to)
 
     def with_others(self, others: Fingerprints) -> Fingerprints:
         """Also those of another table with the same features."""
         return Fingerprints(
             np.union1d(self.customers, others.customers),
             np.union1d(self.rows, others.rows),
+            np.union1d(self.dated_rows, others.dated_rows),
             self.features,
             np.maximum(self.known_to, others.known_to),
         )
@@ -88,7 +108,9 @@ class Fingerprints:
                 found &= table.observed < self.known_to
         features = [name for name in self.features if name in table.customers]
         if len(features) == len(self.features) and self._are_distinctive(table, features):
-            found |= np.isin(row_hashes(table, features), self.rows)
+            is_dated = len(self.dated_rows) > 0 and bool(table.observation.column)
+            known = self.dated_rows if is_dated else self.rows
+            found |= np.isin(row_hashes(table, features, dated=is_dated), known)
         return found
 
     def _are_distinctive(self, table: Table, features: Sequence[str]) -> bool:
@@ -108,6 +130,9 @@ def fingerprints(table: Table, schema: RecordSchema) -> Fingerprints:
     return Fingerprints(
         np.unique(customers) if customers is not None else np.array([], dtype=np.uint64),
         np.unique(row_hashes(table, features)),
+        np.unique(row_hashes(table, features, dated=True))
+        if table.observation.column
+        else np.array([], dtype=np.uint64),
         features,
         known_to,
     )
@@ -118,14 +143,22 @@ def customer_hashes(table: Table, schema: RecordSchema) -> Hashes | None:
     identifiers = identifier_of(table.customers, schema)
     if identifiers is None:
         return None
-    hashes: Hashes = pd.util.hash_pandas_object(identifiers.astype(str), index=False).to_numpy()
+    texts = identifiers.map(_canonical)
+    hashes: Hashes = pd.util.hash_pandas_object(texts, index=False).to_numpy()
     return np.where(identifiers.notna(), hashes, _MISSING)
 
 
-def row_hashes(table: Table, features: Sequence[str]) -> Hashes:
-    """A hash (n,) of each row's features, label and, if known, observation date."""
+def _canonical(identifier: Any) -> str:
+    """An identifier as all files have it: ``" 7 "``, ``7.0`` and ``007`` are ``7``."""
+    text = identifier.decode(errors="replace") if isinstance(identifier, bytes) else str(identifier)
+    match = _WHOLE_NUMBER.fullmatch(text.strip())
+    return match[1] if match else text.strip()
+
+
+def row_hashes(table: Table, features: Sequence[str], *, dated: bool = False) -> Hashes:
+    """A hash (n,) of each row's features and label; if ``dated``, of the observation date, too."""
     frame = _plain_values(table.customers[list(features)]).assign(**{_LABEL: table.churned})
-    if table.observed is not None and table.observation.column:
+    if dated and table.observed is not None:
         frame[_DAY] = table.observed.astype(np.int64)
     hashes: Hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     return hashes

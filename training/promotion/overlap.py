@@ -15,6 +15,7 @@ from training.reporting.training_rows import read_fingerprints
 
 FEWEST = 30
 """Fewest fresh customers who churned, and fewest who stayed, to judge a version by."""
+_LATER = ", or, if these are later observations, name their dates with --as-of"
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Overlap:
         return (
             f"of the table's {len(table.churned):,} rows, {versions}. The remaining "
             f"{len(fresh.churned):,} ({churned:,} customers churned, {stayed:,} stayed) are too "
-            f"few: at least {FEWEST} of each are needed. Use customers that neither version was "
-            "trained on"
+            f"few: at least {FEWEST} of each are needed. Use other customers"
+            + ("" if table.observed is not None else _LATER)
         )
 
 

@@ -115,7 +115,8 @@ def _log(found: Recalibrated, champion: LoadedVersion, table: Table, command: st
     log_dataset(mlflow_dataset(table))
     hashes = fingerprints(table, champion.scorer.schema)
     trained_on = read_fingerprints(str(champion.mlflow_model.run_id))
-    log_fingerprints(hashes if trained_on is None else trained_on.with_others(hashes))
+    if trained_on is not None:  # an incomplete record would look complete
+        log_fingerprints(trained_on.with_others(hashes))
 
 
 def _register(

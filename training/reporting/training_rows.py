@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile
 
 import mlflow
 from mlflow import MlflowClient
@@ -45,7 +44,7 @@ def read_fingerprints(run_id: str) -> Fingerprints | None:
             path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=str(_ARTIFACT))
     try:
         return Fingerprints.from_bytes(Path(path).read_bytes())
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except (OSError, ValueError):
         raise RegistryError(
             f"run {run_id}: {_ARTIFACT} cannot be read, so the table cannot be searched for "
             "training customers"

@@ -23,6 +23,12 @@ TABLE = ["--data", "t.csv", "--target", "Left=1"]
         (["--name", " "], "a name is not empty"),
         ([*TABLE, "--exclude", "Left"], "'Left' is named by --target and by --exclude"),
         ([*TABLE, "--id", "Id", "--exclude", "Id"], "'Id' is named by --id and by --exclude"),
+        ([*TABLE, "--audit", "Left"], "'Left' is named by --audit and by --id or --target"),
+        ([*TABLE, "--id", "Id", "--audit", "Id"], "'Id' is named by --audit"),
+        (
+            [*TABLE, "--as-of", "Seen", "--window", "60D", "--known-until", "2999-01-01"],
+            "--known-until 2999-01-01: is in the future",
+        ),
         ([*TABLE, "--id", "Left"], "'Left' is named by --id and by --target"),
     ],
 )

@@ -1,6 +1,8 @@
 """Training customers are found again in other tables."""
 
+import io
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -85,6 +87,64 @@ def test_a_training_customer_observed_after_the_training_window_is_fresh(day, wi
     later = replace(table, customers=table.customers.assign(tenure=table.customers["tenure"] + 1))
     contained = found(observed(table, "2026-02-01"), observed(later, day))
     assert contained.all() == contained.any() == is_known
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda number: float(number),
+        lambda number: f" {number} ",
+        lambda number: f"{number:05d}",
+        lambda number: str(number).encode(),
+    ],
+)
+def test_an_identifier_is_found_however_a_file_has_it(written):
+    table = simulated_table(500, 1)
+
+    def with_identifiers(names):
+        changed = table.customers["tenure"] + len(names[:1])
+        return replace(table, customers=table.customers.assign(customer_id=names, tenure=changed))
+
+    training = replace(
+        table, customers=table.customers.assign(customer_id=list(map(str, range(500))))
+    )
+    fresh = with_identifiers([written(number) for number in range(500)])
+    assert found(training, fresh).all()
+
+
+def observed(table, *days):
+    """The table as observed on these days; on one day without a column that says so."""
+    observation = ObservationOptions("seen" if len(days) > 1 else date.fromisoformat(days[0]), 60)
+    each = np.resize(np.array(days, dtype="datetime64[D]"), len(table.churned))
+    return replace(table, observation=observation, observed=each)
+
+
+def test_training_rows_are_found_without_their_dates_and_with_other_ones():
+    table = simulated_table(500, 1)
+    training = observed(table, "2026-01-31", "2026-02-28")
+    assert found(training, table).all()
+    assert found(training, observed(table, "2026-10-31")).all()
+    nameless = replace(table, customers=table.customers.drop(columns="customer_id"))
+    assert found(observed(nameless, "2026-01-31", "2026-02-28"), nameless, NAMELESS).all()
+
+
+def test_rows_that_do_not_change_are_fresh_when_they_are_observed_later():
+    table = simulated_table(500, 1)
+    training = observed(table, "2026-01-31", "2026-02-28")
+    assert not found(training, observed(table, "2026-09-30", "2026-10-31")).any()
+
+
+@pytest.mark.parametrize("name", ["customers", "rows", "known_to"])
+def test_a_damaged_record_is_not_read(name):
+    whole = fingerprints(simulated_table(50, 1), CUSTOMER_SCHEMA).to_bytes()
+    with np.load(io.BytesIO(whole)) as archive:
+        arrays = dict(archive)
+    arrays[name] = np.array([[0.5]])
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    for damaged in (file.getvalue(), whole[:100], b"", b"\x93NUMPY"):
+        with pytest.raises(ValueError, match=r"has no valid|is not a numpy archive"):
+            Fingerprints.from_bytes(damaged)
 
 
 def test_missing_identifiers_are_of_nobody():
