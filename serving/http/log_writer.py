@@ -70,13 +70,16 @@ class LogWriter:
             if isinstance(lines, Event):
                 lines.set()
                 continue
-            with suppress(OSError, ValueError):  # the stream is closed: nobody will read the lines
-                _write(self._stream(), lines)
+            self._write(lines)
             with self._lock:
                 self._waiting_bytes -= len(lines)
                 dropped, self._dropped = self._dropped, 0
-            if dropped:
-                self.write(_loss(dropped))
+            if dropped:  # not by way of the queue, which may be full again
+                self._write(_loss(dropped))
+
+    def _write(self, lines: bytes) -> None:
+        with suppress(OSError, ValueError):  # the stream is closed: nobody will read the lines
+            _write(self._stream(), lines)
 
 
 def _write(stream: TextIO, lines: bytes) -> None:
