@@ -26,7 +26,7 @@ Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 _MISSING = np.uint64(0)
 """In place of the hash of a missing identifier."""
-_WHOLE_NUMBER = re.compile(r"0*([0-9]+?)(?:\.0+)?", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"[0-9]+(?:\.0+)?", re.ASCII)
 _ARRAYS = {
     "customers": ("u", 1),
     "rows": ("u", 1),
@@ -44,8 +44,8 @@ class Fingerprints:
 
     ``customers``: of identifiers; empty if the table had none. ``rows``: of the values of
     ``features`` and the label. ``dated_rows``: of these and the observation date; empty unless a
-    column has it. ``known_to``: the day on which the window of
-    the last label had ended; NaT if not all observation dates are known.
+    column has it. ``known_to``: the day on which the window of the last label had ended; NaT if not
+    all observation dates are known.
     """
 
     customers: Hashes
@@ -84,11 +84,16 @@ class Fingerprints:
         return cls(**arrays, features=features, known_to=known_to)
 
     def with_others(self, others: Fingerprints) -> Fingerprints:
-        """Also those of another table with the same features."""
+        """Also those of another table with the same features.
+
+        If one of the tables has no dates, rows are found by their values alone, as its rows are.
+        """
+        both_dated = len(self.dated_rows) > 0 and len(others.dated_rows) > 0
+        dated_rows = np.union1d(self.dated_rows, others.dated_rows)
         return Fingerprints(
             np.union1d(self.customers, others.customers),
             np.union1d(self.rows, others.rows),
-            np.union1d(self.dated_rows, others.dated_rows),
+            dated_rows if both_dated else dated_rows[:0],
             self.features,
             np.maximum(self.known_to, others.known_to),
         )
@@ -151,8 +156,10 @@ def customer_hashes(table: Table, schema: RecordSchema) -> Hashes | None:
 def _canonical(identifier: Any) -> str:
     """An identifier as all files have it: ``" 7 "``, ``7.0`` and ``007`` are ``7``."""
     text = identifier.decode(errors="replace") if isinstance(identifier, bytes) else str(identifier)
-    match = _WHOLE_NUMBER.fullmatch(text.strip())
-    return match[1] if match else text.strip()
+    text = text.strip()
+    if _WHOLE_NUMBER.fullmatch(text):
+        return text.partition(".")[0].lstrip("0") or "0"
+    return text
 
 
 def row_hashes(table: Table, features: Sequence[str], *, dated: bool = False) -> Hashes:

@@ -154,6 +154,16 @@ def test_missing_identifiers_are_of_nobody():
     assert not found(nobody, replace(nobody, customers=changed)).any()
 
 
+def test_rows_of_a_table_without_dates_stay_known_when_others_have_dates():
+    undated, other = (
+        replace(table, customers=table.customers.drop(columns="customer_id"))
+        for table in (simulated_table(500, 1), simulated_table(500, 2))
+    )
+    dated = observed(other, "2026-01-31", "2026-02-28")
+    both = fingerprints(dated, NAMELESS).with_others(fingerprints(undated, NAMELESS))
+    assert both.contain(observed(undated, "2026-01-31", "2026-02-28"), NAMELESS).all()
+
+
 def test_customers_of_a_table_without_dates_stay_known_when_others_have_dates():
     undated, later = simulated_table(500, 1), simulated_table(500, 2)
     days = np.full(500, np.datetime64("2026-01-31"))
