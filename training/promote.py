@@ -12,7 +12,7 @@ from pyfunc import CHAMPION
 from training.arguments.promote import promote_options
 from training.options import PromoteOptions
 from training.progress import in_progress
-from training.terminal import name_flag, print_alarms, table_line
+from training.terminal import name_flag, print_alarms, print_overlap, table_line
 
 if TYPE_CHECKING:
     from churn_model.schema import RecordSchema
@@ -34,11 +34,9 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
         options = promote_options(arguments, prog)
         require_extra(prog, "train", "sklearn", "interpret")
         with in_progress("starting MLflow"):
-            from pyfunc.environment import quiet_mlflow
-            from training.registry_check import check_location
+            from training.registry_check import start_mlflow
 
-            quiet_mlflow()
-            check_location()
+            start_mlflow()
         return _rollback(options.name) if options.rollback else _promote(options)
     except SystemExit as parsed:  # argparse exits with 2 for invalid flags; here 2 means otherwise
         return 1 if parsed.code else 0
@@ -99,9 +97,8 @@ def _examine(options: PromoteOptions, examination: Examination, gates: Gates) ->
 
     def read_table(schema: RecordSchema, trained: TableDescriptor) -> Table:
         _require_data(options, examination)
-        table = read_labelled_table(
-            replace(options, exclude=()), schema, trained
-        )  # the schema decides
+        # the fields of the versions decide which columns are read
+        table = read_labelled_table(replace(options, exclude=()), schema, trained)
         print(f"{table.name}: {table.summary()}")
         return table
 
@@ -127,14 +124,7 @@ def _require_data(options: PromoteOptions, examination: Examination) -> None:
 
 
 def _print_examination(examination: Examination, forced: str) -> None:
-    for version, rows in examination.known_rows.items():
-        if rows:
-            print(f"left out: {rows:,} rows that version {version} was trained on")
-    for version in examination.unknown:
-        print(
-            f"the training rows of version {version} are not recorded, so the table was not "
-            "searched for them"
-        )
+    print_overlap(examination.known_rows, examination.unknown)
     if examination.comparison is not None:
         _print_comparison(examination, examination.comparison)
     print_alarms(examination.alarms)

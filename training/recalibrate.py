@@ -11,7 +11,7 @@ from churn_model.extras import require_extra
 from training.arguments.recalibrate import recalibrate_options
 from training.options import RecalibrateOptions
 from training.progress import in_progress
-from training.terminal import as_typed, name_flag, promote_command, table_line
+from training.terminal import as_typed, name_flag, print_overlap, promote_command, table_line
 
 if TYPE_CHECKING:
     from pyfunc.loaded_version import LoadedVersion
@@ -25,11 +25,9 @@ def main(arguments: list[str] | None = None, prog: str = "churn recalibrate") ->
         options = recalibrate_options(given, prog)
         require_extra(prog, "train", "sklearn", "interpret")
         with in_progress("starting MLflow"):
-            from pyfunc.environment import quiet_mlflow
-            from training.registry_check import check_location
+            from training.registry_check import start_mlflow
 
-            quiet_mlflow()
-            check_location()
+            start_mlflow()
         result = _recalibrate(options, as_typed(prog, given))
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -74,12 +72,14 @@ def _champion(name: str) -> LoadedVersion:
 
 def _print_result(result: Recalibrated, options: RecalibrateOptions) -> None:
     shown = ("auc", "log_loss", "brier", "calibration_error")
-    print("\n" + table_line(f"{result.customers:,} customers", shown))
-    for label, values in (("before", result.before), ("after", result.after)):
+    found = result.fit
+    print_overlap(result.overlap.by_version, result.overlap.unknown)
+    print("\n" + table_line(f"{found.table.customers_of_rows.n:,} customers", shown))
+    for label, values in (("before", found.before), ("after", found.after)):
         print(table_line(label, (f"{values[metric]:.4f}" for metric in shown)))
     print(
-        f"\nintercept {result.recalibration.intercept:+.3f}, slope "
-        f"{result.recalibration.slope:.3f}: version {result.version} of {options.name} is "
+        f"\nintercept {found.recalibration.intercept:+.3f}, slope "
+        f"{found.recalibration.slope:.3f}: version {result.version} of {options.name} is "
         f"version {result.champion} with these, and challenger now. To make it champion, examine "
         f"it on other fresh customers:\n  {promote_command(options, options.name)}"
     )

@@ -9,11 +9,18 @@ from pathlib import Path
 
 from churn_model.errors import RegistryError
 from pyfunc.deadline import check_database_servers
+from pyfunc.environment import quiet_mlflow
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
 from pyfunc.registry_location import registry_uris, uses_server
 
 _SQLITE = "sqlite:///"
+
+
+def start_mlflow() -> None:
+    """Silence MLflow's log, and raise RegistryError if its registry cannot be used."""
+    quiet_mlflow()
+    check_location()
 
 
 def check_location() -> None:

@@ -32,7 +32,7 @@ from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.importance import importances
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
-from training.fitting.date_splits import DatedRows, by_date
+from training.fitting.date_splits import FEWEST, DatedRows, by_date
 from training.fitting.fit import FitSettings, Fitted, fit
 from training.fitting.splits import Splits, by_folds
 from training.progress import Stage, in_progress, run_stages
@@ -44,8 +44,6 @@ from training.reporting.mlflow_run import training_run
 from training.reporting.model_card import model_card
 from training.reporting.run_figures import draw_figures
 
-_FEWEST_OF_A_CLASS = 10
-"""Fewer customers say nothing, and boosting does not know when to stop."""
 _LARGEST = 1e150
 
 
@@ -268,7 +266,7 @@ class _TrainingRun:
 
 def _check_labels(table: Table, folds: int) -> None:
     churned, stayed = table.customers_by_class()
-    fewest = max(folds, _FEWEST_OF_A_CLASS)
+    fewest = max(folds, FEWEST)
     if min(churned, stayed) < fewest:
         raise TrainingError(
             f"{table.name}: {churned} customers churned and {stayed} stayed; training needs at "

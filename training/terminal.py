@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyfunc import MODEL_NAME
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 def table_line(label: str, cells: Iterable[str]) -> str:
     """One line of a printed table."""
     return f"{label:24}" + "".join(f"{cell:>19}" for cell in cells)
+
+
+def print_overlap(known_rows: Mapping[str, int], unknown: Iterable[str]) -> None:
+    """Print how many rows of a table versions were trained on.
+
+    ``known_rows``: by version. ``unknown``: the versions whose training rows are not recorded.
+    """
+    for version, rows in known_rows.items():
+        if rows:
+            print(f"left out: {rows:,} rows that version {version} was trained on")
+    for version in unknown:
+        print(
+            f"the training rows of version {version} are not recorded, so the table was not "
+            "searched for them"
+        )
 
 
 def print_alarms(alarms: Sequence[Alarm]) -> None:

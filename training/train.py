@@ -39,13 +39,11 @@ def main(arguments: list[str] | None = None, prog: str = "churn train") -> int:
 
 def _train(options: TrainOptions, command: str) -> Trained:
     with in_progress("starting MLflow"):
-        from pyfunc.environment import quiet_mlflow
         from training.evaluation.gates import load_gates
-        from training.registry_check import check_location
+        from training.registry_check import start_mlflow
 
-        quiet_mlflow()
         gates = load_gates(options.gates)
-        check_location()  # before the slow imports, so that an unreachable registry is known soon
+        start_mlflow()  # before the slow imports, so that an unreachable registry is known soon
         from training.champion import earlier_model, read_champion
         from training.inheritance import decision_plan
         from training.run import Plan, train

@@ -70,6 +70,23 @@ def test_the_champions_own_customers_do_not_recalibrate_it(home):
     assert_one_line(done.stderr)
 
 
+def test_a_champion_whose_training_rows_are_not_recorded_is_recalibrated_with_a_note(home):
+    with working_in(home):
+        run_id = MlflowClient().get_model_version("churn", "1").run_id
+    (record,) = (path for path in home.rglob("training_rows.npz") if run_id in str(path))
+    aside = record.rename(record.with_suffix(".aside"))
+    try:
+        done = call(recalibrate, "--data", write(home, "other.csv", 5, 0.6), *TARGET, cwd=home)
+    finally:
+        aside.rename(record)
+    assert done.returncode == 0, done.stderr
+    assert "the training rows of version 1 are not recorded" in done.stdout
+    with working_in(home):
+        version = MlflowClient().get_model_version_by_alias("churn", "challenger")
+        logged = MlflowClient().list_artifacts(version.run_id, "data")
+    assert not logged  # an incomplete record would look complete
+
+
 def test_labels_that_contradict_the_champion_are_one_line(home):
     simulation = simulate(3000, 8)
     table = simulation.customers.assign(churned=(simulation.probability < 0.2).astype(int))

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churn_model.dates import parse_date
 from churn_model.errors import FieldError, TableError
-from churn_model.flag_types import day, day_or_column
 from training.data.formats import read_dates, to_distinct
 
 AS_OF = "--as-of"
@@ -51,16 +51,24 @@ class ObservationOptions:
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> ObservationOptions:
         """Read what ``to_parameters`` wrote."""
+        as_of, known_until = parameters.get("observed"), parameters.get("known_until")
         return cls(
-            day_or_column(parameters.get("observed", "")),
+            as_of and _day_or_column(as_of),
             int(parameters.get("window_days", 0)),
-            day(parameters.get("known_until", "")),
+            parse_date(known_until) if known_until else None,
         )
 
     @property
     def column(self) -> str:
         """The column with the observation dates; empty if there is none."""
         return self.as_of if isinstance(self.as_of, str) else ""
+
+
+def _day_or_column(text: str) -> date | str:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)

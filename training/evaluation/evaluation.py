@@ -11,13 +11,13 @@ import pandas as pd
 
 from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
-from training.data.customers import CustomersOfRows
+from training.data.customers import CustomersOfRows, Rows
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
 from training.evaluation.metrics import Labels, RankedScores, base_rate_log_loss, skill
 from training.fitting.baselines import baselines
 from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
-from training.fitting.splits import Period, Rows, Splits
+from training.fitting.splits import Period, Splits
 from training.fitting.threads import limited_threads
 
 SCORECARD = "scorecard"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from churn_model.arrays import Floats, Mask
+from training.data.customers import Rows
 from training.evaluation.intervals import resamples
 from training.evaluation.thresholds import threshold_below
-from training.fitting.splits import Rows
 
 
 @dataclass(frozen=True)

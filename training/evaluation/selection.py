@@ -10,10 +10,10 @@ from sklearn.model_selection import train_test_split
 
 from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
-from training.data.customers import CustomersOfRows
+from training.data.customers import CustomersOfRows, Rows
 from training.evaluation.metrics import Labels, metrics
 from training.fitting.fit import STANDARD, FitSettings, score_held_out
-from training.fitting.splits import Rows, customer_folds, customer_strata
+from training.fitting.splits import customer_folds, customer_strata
 
 FOLDS = 3
 _MOST_ROWS = 20_000  # more rows do not change the order of the candidates

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from churn_model.errors import TrainingError
-from training.data.customers import CustomersOfRows
+from training.data.customers import CustomersOfRows, Rows
 from training.data.observations import Days
 from training.fitting.splits import (
     FOLDED_UP_TO,
     Period,
-    Rows,
     Split,
     Splits,
     customer_folds,
@@ -22,7 +21,8 @@ from training.fitting.splits import (
 )
 
 FEWEST = 10
-"""Fewest churners, and fewest customers who stayed, to train on."""
+"""Fewest churners, and fewest customers who stayed, to train on: with fewer, boosting does not know
+when to stop."""
 
 _SHARES = (0.2, 0.1, 0.05)
 """Shares of the rows that a held-out period may have; the largest that gives three periods."""
@@ -145,9 +145,9 @@ def _why_not(rows: DatedRows, window: int) -> str:
     first = next((first for first, _ in _bounds(rows.days, _SHARES[0])), rows.days.min())
     is_early = rows.days + np.timedelta64(max(window, 1), "D") <= first
     early, late = rows.churned[is_early], rows.churned[rows.days >= first]
-    gap = f" and their {window} days of waiting" if window else ""
+    before = f"whose window of {window} days ended before" if window else "before"
     return (
-        f"{rows.column}: cannot be split by date. The {len(early):,} rows before {first}{gap} have "
+        f"{rows.column}: cannot be split by date. The {len(early):,} rows {before} {first} have "
         f"{int(early.sum()):,} churners, and the {len(late):,} rows from then on have "
         f"{int(late.sum()):,}; training needs at least {FEWEST} customers of each class before, "
         "and both classes after. Use cross-validation, or a table that covers a longer time"

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from training.data.customers import CustomersOfRows
+from training.data.customers import CustomersOfRows, Rows
 
-Rows: TypeAlias = npt.NDArray[np.intp]
 Split: TypeAlias = tuple[Rows, Rows]
 
 HELD_OUT = 0.2

@@ -39,6 +39,7 @@ from training.promotion.repeated_examinations import register_examination, requi
 from training.promotion.schema_conflict import schema_conflict
 from training.promotion.tags import BASELINE_SHARE_TAG, RECALIBRATED_TAG
 from training.reporting.mlflow_run import choose_experiment
+from training.reporting.training_rows import read_fingerprints
 from training.terminal import name_flag
 
 ReadTable = Callable[[RecordSchema, TableDescriptor], Table]
@@ -178,7 +179,11 @@ def _fresh_customers(
 ) -> Table | None:
     """The table without the customers that a version was trained on; None if too few remain."""
     with in_progress("looking for training customers"):
-        overlap = find_overlap(versions, table, schema)
+        recorded = {
+            str(version.number): read_fingerprints(str(version.mlflow_model.run_id))
+            for version in versions
+        }
+        overlap = find_overlap(recorded, table, schema)
     examination.known_rows, examination.unknown = overlap.by_version, overlap.unknown
     if reason := overlap.reason(table):
         examination.reasons.append(reason)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from churn_model.arrays import Mask
 from churn_model.schema import RecordSchema
-from pyfunc.loaded_version import LoadedVersion
+from training.data.fingerprints import Fingerprints
 from training.data.table import Table
-from training.reporting.training_rows import read_fingerprints
 
 FEWEST = 30
 """Fewest fresh customers who churned, and fewest who stayed, to judge a version by."""
@@ -51,17 +50,21 @@ class Overlap:
         )
 
 
-def find_overlap(versions: Sequence[LoadedVersion], table: Table, schema: RecordSchema) -> Overlap:
-    """Search the table, whose records have this schema, for the versions' training customers."""
+def find_overlap(
+    recorded: Mapping[str, Fingerprints | None], table: Table, schema: RecordSchema
+) -> Overlap:
+    """Search the table, whose records have this schema, for the versions' training customers.
+
+    ``recorded``: the hashes of each version's training rows, by its number; None without any.
+    """
     known = np.zeros(len(table.churned), dtype=bool)
     by_version: dict[str, int] = {}
     unknown: list[str] = []
-    for version in versions:
-        recorded = read_fingerprints(str(version.mlflow_model.run_id))
-        if recorded is None:
-            unknown.append(str(version.number))
+    for version, hashes in recorded.items():
+        if hashes is None:
+            unknown.append(version)
             continue
-        contained = recorded.contain(table, schema)
-        by_version[str(version.number)] = int(contained.sum())
+        contained = hashes.contain(table, schema)
+        by_version[version] = int(contained.sum())
         known |= contained
     return Overlap(known, by_version, unknown)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
+from mlflow.models.model import ModelInfo
 
+from churn_model.arrays import Floats
 from churn_model.errors import TrainingError
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, DATA_TAG, SIMULATED
@@ -21,7 +23,7 @@ from training.evaluation.comparison import score_table
 from training.evaluation.metrics import metrics
 from training.fitting.recalibration import Recalibration, fit_recalibration
 from training.progress import in_progress
-from training.promotion.overlap import FEWEST, find_overlap
+from training.promotion.overlap import FEWEST, Overlap, find_overlap
 from training.promotion.tags import INHERITED_TAGS, RECALIBRATED_TAG
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
 from training.reporting.mlflow_run import training_run
@@ -32,19 +34,26 @@ _EXAMPLE_ROWS = 3
 
 
 @dataclass(frozen=True)
-class Recalibrated:
-    """A registered challenger.
+class Fit:
+    """A recalibration, the table it was fitted on, and the metrics there before and after it."""
 
-    ``champion``: the version that was recalibrated. ``before``, ``after``: metrics on the
-    ``customers`` that the two parameters were fitted on.
+    recalibration: Recalibration
+    table: Table
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Recalibrated:
+    """A registered challenger: ``version`` is ``champion``, recalibrated by ``fit``.
+
+    ``overlap``: the customers of the fresh table that the champion was trained on.
     """
 
     version: str
     champion: str
-    recalibration: Recalibration
-    customers: int
-    before: dict[str, float]
-    after: dict[str, float]
+    fit: Fit
+    overlap: Overlap
 
 
 def recalibrate(name: str, champion: LoadedVersion, table: Table, command: str) -> Recalibrated:
@@ -53,40 +62,43 @@ def recalibrate(name: str, champion: LoadedVersion, table: Table, command: str) 
     Raises TrainingError if these are too few, or do not agree with the champion at all;
     RegistryError if MLflow fails.
     """
-    schema = champion.scorer.schema
-    overlap = find_overlap([champion], table, schema)
+    schema, number = champion.scorer.schema, str(champion.number)
+    trained_on = read_fingerprints(str(champion.mlflow_model.run_id))
+    overlap = find_overlap({number: trained_on}, table, schema)
     if reason := overlap.reason(table):
         raise TrainingError(f"{table.name}: {reason}")
-    fresh = table.take(np.flatnonzero(~overlap.known))
-    feature_schema = fresh.features(schema)
-    scorer = Scorer(champion.scorer.scorecard, feature_schema)
-    probability = score_table(scorer, fresh)
-    fresh, probability = _accepted(fresh, probability)
-    recalibration = fit_recalibration(fresh.churned, probability, fresh.weights)
-    scorecard = recalibration.apply(champion.scorer.scorecard)
-    after = score_table(Scorer(scorecard, feature_schema), fresh)
-    found = Recalibrated(
-        "",
-        str(champion.number),
-        recalibration,
-        fresh.customers_of_rows.n,
-        metrics(fresh.churned, probability, fresh.weights),
-        metrics(fresh.churned, after, fresh.weights),
-    )
+    found = _fit(champion.scorer, table.take(np.flatnonzero(~overlap.known)))
+    fresh = found.table
     with in_progress("registering the challenger"), training_run(f"recalibrate {name}"):
         with readable_errors():
-            _log(found, champion, fresh, command)
+            _log(found, number, command)
+            if trained_on is not None:  # an incomplete record would look complete
+                log_fingerprints(trained_on.with_others(fingerprints(fresh, schema)))
         info = log_model(
-            scorecard,
+            found.recalibration.apply(champion.scorer.scorecard),
             schema,
             fresh.as_sent(_EXAMPLE_ROWS, schema),
             simulated=fresh.source is None,
             descriptor=champion.table(),
         )
-        return replace(found, version=_register(name, info, champion, fresh, found))
+        return Recalibrated(_register(name, info, number, found), number, found, overlap)
 
 
-def _accepted(table: Table, probability: np.ndarray) -> tuple[Table, np.ndarray]:
+def _fit(champion: Scorer, table: Table) -> Fit:
+    """Fit on the customers that the champion accepts. Raises TrainingError if they are too few."""
+    schema = table.features(champion.schema)
+    table, before = _accepted(table, score_table(Scorer(champion.scorecard, schema), table))
+    recalibration = fit_recalibration(table.churned, before, table.weights)
+    after = score_table(Scorer(recalibration.apply(champion.scorecard), schema), table)
+    return Fit(
+        recalibration,
+        table,
+        metrics(table.churned, before, table.weights),
+        metrics(table.churned, after, table.weights),
+    )
+
+
+def _accepted(table: Table, probability: Floats) -> tuple[Table, Floats]:
     """The customers that the champion accepts. Raises TrainingError if these are too few."""
     accepted = np.flatnonzero(np.isfinite(probability))
     usable = table.take(accepted)
@@ -99,49 +111,37 @@ def _accepted(table: Table, probability: np.ndarray) -> tuple[Table, np.ndarray]
     return usable, probability[accepted]
 
 
-def _log(found: Recalibrated, champion: LoadedVersion, table: Table, command: str) -> None:
-    mlflow.set_tag(RECALIBRATED_TAG, found.champion)
+def _log(found: Fit, champion: str, command: str) -> None:
+    mlflow.set_tag(RECALIBRATED_TAG, champion)
     mlflow.log_params(
         {
-            "recalibrated_version": found.champion,
+            RECALIBRATED_TAG: champion,
             "command": command[:500],
-            "rows_used": found.customers,
+            "rows_used": len(found.table.churned),
             "intercept": found.recalibration.intercept,
             "slope": found.recalibration.slope,
         }
     )
     mlflow.log_metrics({f"before/{metric}": value for metric, value in found.before.items()})
     mlflow.log_metrics({f"after/{metric}": value for metric, value in found.after.items()})
-    log_dataset(mlflow_dataset(table))
-    hashes = fingerprints(table, champion.scorer.schema)
-    trained_on = read_fingerprints(str(champion.mlflow_model.run_id))
-    if trained_on is not None:  # an incomplete record would look complete
-        log_fingerprints(trained_on.with_others(hashes))
+    log_dataset(mlflow_dataset(found.table))
 
 
-def _register(
-    name: str,
-    info: mlflow.models.model.ModelInfo,
-    champion: LoadedVersion,
-    table: Table,
-    found: Recalibrated,
-) -> str:
+def _register(name: str, info: ModelInfo, champion: str, found: Fit) -> str:
     """Register as challenger; returns the version."""
     with readable_errors():
-        version = MlflowClient().get_model_version(name, found.champion)
-    inherited = {tag: value for tag, value in version.tags.items() if tag in INHERITED_TAGS}
-    if table.source is None:
-        inherited[DATA_TAG] = SIMULATED
+        version = MlflowClient().get_model_version(name, champion)
+    tags = {tag: value for tag, value in version.tags.items() if tag in INHERITED_TAGS}
+    tags[RECALIBRATED_TAG] = champion
+    if found.table.source is None:
+        tags[DATA_TAG] = SIMULATED
+    customers = found.table.customers_of_rows.n
     description = (
-        f"Version {found.champion}, recalibrated on {found.customers:,} customers of {table.name}: "
+        f"Version {champion}, recalibrated on {customers:,} customers of {found.table.name}: "
         f"intercept {found.recalibration.intercept:+.3f}, slope {found.recalibration.slope:.3f}."
         f"\n\n{version.description or ''}"
     )
     registered = register(
-        info,
-        name=name,
-        alias=CHALLENGER,
-        description=description[:MOST],
-        tags={**inherited, RECALIBRATED_TAG: found.champion},
+        info, name=name, alias=CHALLENGER, description=description[:MOST], tags=tags
     )
     return str(registered.version)

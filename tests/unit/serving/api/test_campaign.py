@@ -8,15 +8,9 @@ import pytest
 
 from serving.api.openapi import document
 from serving.served_model import ServedModel
+from tests.customers import CUSTOMER
 from tests.unit.serving.conftest import Application
 
-CUSTOMER = {
-    "customer_id": "C1",
-    "age": 42,
-    "tenure": 12,
-    "monthly_charges": 70.5,
-    "total_charges": 846.0,
-}
 UNKNOWN = {**CUSTOMER, "total_charges": None}
 BOTH = [CUSTOMER, UNKNOWN]
 
