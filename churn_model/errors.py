@@ -5,6 +5,7 @@
     ChurnError
     ├── SchemaError             a record class or JSON Schema that cannot be used as columns
     ├── ScorecardError          a scorecard file that is missing, damaged or of another version
+    ├── ProfileError            a monitoring profile that is missing, damaged or of another version
     ├── InvalidJson             a string or file that is not valid JSON, or not a JSON object
     ├── InvalidParameter        an option of scoring or serving is not valid
     ├── MissingExtra            an optional dependency that a command needs is not installed
@@ -14,6 +15,8 @@
     │   └── InvalidToml         a TOML file: a descriptor, gates or API keys
     ├── TrainingError           the data or options cannot be used for training (training)
     ├── BatchError              a batch could not be scored; no output was written (batch)
+    ├── InferenceLogError       an inference log cannot be written or read
+    ├── MonitoringError         the model in production cannot be monitored (monitoring)
     └── ClientError             a scoring server did not return scores
         ├── RequestRejected     400, 404, 413, 415: the request itself was wrong
         ├── KeyRejected         401, 403: the API key is missing or wrong
@@ -109,6 +112,10 @@ class ScorecardError(ChurnError):
     """A scorecard file cannot be used."""
 
 
+class ProfileError(ChurnError):
+    """A monitoring profile cannot be used."""
+
+
 class InvalidJson(ChurnError):
     """A string or file is not valid JSON, or not a JSON object."""
 
@@ -160,6 +167,14 @@ class InvalidToml(TableError):
 
 class BatchError(ChurnError):
     """A batch could not be scored completely; no output was written."""
+
+
+class InferenceLogError(ChurnError):
+    """An inference log cannot be written or read."""
+
+
+class MonitoringError(ChurnError):
+    """The log, the labels or the version do not allow monitoring."""
 
 
 class TrainingError(ChurnError):

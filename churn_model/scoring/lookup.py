@@ -120,6 +120,7 @@ class Lookup:
         position = {name: i for i, name in enumerate(self.features)}
         self._main: list[tuple[int, Floats]] = []
         self._pairs: list[tuple[int, int, Bins, Bins, Floats]] = []
+        self._cells: list[tuple[tuple[int, Bins], ...]] = []
         for term in scorecard.terms:
             table = np.array(term.scores, dtype=np.float64)
             maps = [
@@ -130,8 +131,12 @@ class Lookup:
                 self._main.append((position[term.features[0]], table[maps[0]]))
             else:
                 first, second = (position[name] for name in term.features)
-                width = np.int32(term_shape(scorecard, term)[1])
-                self._pairs.append((first, second, maps[0] * width, maps[1], table))
+                maps[0] = maps[0] * np.int32(term_shape(scorecard, term)[1])
+                self._pairs.append((first, second, maps[0], maps[1], table))
+            self._cells.append(
+                tuple((position[n], m) for n, m in zip(term.features, maps, strict=True))
+            )
+        self.cell_numbers = tuple(len(term.scores) for term in scorecard.terms)
         # the same tables as Python lists: a single row is faster without numpy
         self._main_lists = [(i, table.tolist()) for i, table in self._main]
         self._pair_lists = [
@@ -177,6 +182,14 @@ class Lookup:
             result[:, j] += half
         return result
 
+    def cells(self, values: Mapping[str, npt.NDArray[Any]]) -> list[Bins]:
+        """The table cell of each row (n,) for each term of the scorecard, in its order.
+
+        A cell is an index into ``Term.scores``; ``cell_numbers`` has the cells per term.
+        """
+        bins = self._bins([values[name] for name in self.features])
+        return [_cell(bins, maps) for maps in self._cells]
+
     def log_odds_one(self, values: Sequence[float | None]) -> float:
         """Log-odds of one row, with its values in the order of ``features``."""
         bins = self._bins_of_one(values)
@@ -210,3 +223,11 @@ class Lookup:
 
     def _bins(self, columns: Sequence[npt.NDArray[Any]]) -> list[Bins]:
         return [axis.bins(column) for axis, column in zip(self._axes, columns, strict=True)]
+
+
+def _cell(bins: Sequence[Bins], maps: Sequence[tuple[int, Bins]]) -> Bins:
+    (i, rows), *second = maps
+    cells: Bins = rows[bins[i]]
+    for j, columns in second:
+        cells = cells + columns[bins[j]]
+    return cells

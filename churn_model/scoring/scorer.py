@@ -258,7 +258,7 @@ class Scorer:
     ) -> Scores:
         """Score n checked rows; invalid rows keep their position without a score."""
         decision_threshold = self._threshold(threshold)
-        values = self._inputs(checked, as_of)
+        values = self.inputs(checked, as_of)
         probability = _sigmoids(self.lookup.log_odds(values))
         prediction = (probability >= decision_threshold).astype(np.int64)
         profit = self._expected_profits(probability, values)
@@ -296,7 +296,7 @@ class Scorer:
         checked = self._check(customers)
         checked.raise_if_invalid()
         index = customers.index if isinstance(customers, pd.DataFrame) else None
-        effects = self.lookup.effects(self._inputs(checked, as_of))
+        effects = self.lookup.effects(self.inputs(checked, as_of))
         return pd.DataFrame(effects, index=index, columns=list(self.lookup.features))
 
     def _check(self, customers: ScoringInput) -> Checked:
@@ -307,8 +307,8 @@ class Scorer:
             return check_columns(customers, n, self.schema)
         return check_records(customers, self.schema)
 
-    def _inputs(self, checked: Checked, as_of: AsOf) -> Mapping[str, Any]:
-        """The columns (n,) that the scorecard looks up, with dates as ages in days."""
+    def inputs(self, checked: Checked, as_of: AsOf = None) -> Mapping[str, Any]:
+        """The columns (n,) that ``lookup`` takes, with dates as ages in days."""
         if not self._dates:
             return checked.values
         today = scoring_day(as_of)
