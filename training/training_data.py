@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.missing_values import MISSING
@@ -25,7 +26,6 @@ from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
 from training.data.target import read_target
 from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
-from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import propose

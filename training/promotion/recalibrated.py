@@ -11,6 +11,7 @@ from mlflow.models.model import ModelInfo
 
 from churn_model.arrays import Floats
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, DATA_TAG, SIMULATED
 from pyfunc.loaded_version import LoadedVersion
@@ -22,7 +23,6 @@ from training.data.table import Table
 from training.evaluation.comparison import score_table
 from training.evaluation.metrics import metrics
 from training.fitting.recalibration import Recalibration, fit_recalibration
-from training.progress import in_progress
 from training.promotion.overlap import FEWEST, Overlap, find_overlap
 from training.promotion.tags import INHERITED_TAGS, RECALIBRATED_TAG
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
