@@ -10,20 +10,20 @@ from typing import Any
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.column_names import require_column
+from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.files import read_file
 from churn_model.tables.missing_values import MISSING
+from churn_model.tables.observations import ObservationOptions
+from churn_model.tables.target import read_target
 from training.data.cell_options import CellOptions
-from training.data.column_names import require_column
-from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
-from training.data.files import read_file
 from training.data.found_cells import find_cells
-from training.data.observations import ObservationOptions
 from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
-from training.data.target import read_target
 from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
 from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
