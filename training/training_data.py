@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.column_names import require_column
 from churn_model.tables.csv_format import detect_csv_format
@@ -25,7 +26,6 @@ from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
 from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
-from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import propose
