@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -
 
 def _propose(options: InferOptions) -> Proposal:
     with in_progress(f"reading {options.table}"):
-        from training.data.csv_format import detect_csv_format
-        from training.data.files import read_file
+        from churn_model.tables.csv_format import detect_csv_format
+        from churn_model.tables.files import read_file
         from training.schema_inference.proposal import propose
         from training.training_data import named_columns
 
