@@ -19,7 +19,7 @@ class Findings:
     ``model_uri``: as it was given. ``version``: the version that it names; its populations are
     the current ones. ``now``: when the run began (UTC). ``every``: the length of a window.
     ``limits``: of the alarms, as name and meaning. ``notes``: what was left out, one sentence each.
-    ``labelled``: the table for training that was written; empty if none.
+    ``labelled``: the command that trains on the labelled table; empty if none was written.
     """
 
     model_uri: str

@@ -1,4 +1,4 @@
-"""What to do after a run of ``churn monitor``."""
+"""The verdict in words, and what to do after a run of ``churn monitor``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ import shlex
 from monitoring.findings import Findings
 from pyfunc import CHAMPION, MODEL_NAME
 
+HEADLINES = {
+    "fine": "fine, nothing calls for action",
+    "watch": "watch; something has changed, and labels do not show worse predictions",
+    "recalibrate": "recalibrate; the probabilities are off, the order of the customers is not",
+    "retrain": "retrain; predictions have become worse, and recalibration does not repair that",
+}
+
+
+def headline(findings: Findings) -> str:
+    """The verdict and what it means."""
+    if not findings.current:
+        return "nothing to judge, no customers were scored yet"
+    return HEADLINES[findings.verdict]
+
 
 def next_step(findings: Findings) -> str:
     """One or two sentences: what to do, with the command if there is one."""
     if not findings.current:
         return (
-            f"version {findings.version} of {findings.model_name}, which {findings.model_uri} "
-            "names, has scored no customers here yet"
+            f"run this again when version {findings.version} of {findings.model_name} has scored "
+            "customers; the log has none of it yet"
         )
     if findings.verdict == "retrain":
         return f"train a challenger on fresh labels: {_command(findings, 'train')}"
@@ -24,16 +38,16 @@ def next_step(findings: Findings) -> str:
             "look for the cause of what has changed, in the feed of the feature first; drift alone "
             "is no reason to retrain, labels decide that (--labels)"
         )
-    return (
-        f"nothing; {findings.model_uri.removeprefix('models:/')} stays {CHAMPION}"
-        if (findings.model_uri.endswith(f"@{CHAMPION}"))
-        else "nothing"
-    )
+    alias = findings.model_uri.removeprefix("models:/")
+    return f"nothing; {alias} stays" if alias.endswith(f"@{CHAMPION}") else "nothing"
 
 
 def _command(findings: Findings, command: str) -> str:
-    """``churn train --data FILE``; its other flags are those with which the champion was trained."""
-    words = ["churn", command]
+    """``churn train --data FILE``, with the flags that describe the table if it was written."""
+    if findings.labelled:  # it begins with "churn train"
+        words = ["churn", command, *shlex.split(findings.labelled)[2:]]
+    else:
+        words = ["churn", command, "--data", "FRESH.csv"]
     if findings.model_name != MODEL_NAME:
         words += ["--name", findings.model_name]
-    return shlex.join([*words, "--data", findings.labelled or "FRESH.csv"])
+    return shlex.join(words)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from churn_model.reports.figure_style import plain_text
 from churn_model.reports.page import page_environment
 from churn_model.reports.svg import svg_element
+from monitoring.drift.distances import customary_band
 from monitoring.findings import Findings
 from monitoring.outputs.figures import (
     MOST_TERMS,
@@ -20,13 +21,12 @@ from monitoring.outputs.figures import (
     performance_figure,
     timeline_figure,
 )
-from monitoring.outputs.next_step import next_step
+from monitoring.outputs.next_step import headline, next_step
 from monitoring.outputs.series import last_with_rows, mean_score, strongest_terms
 from monitoring.outputs.words import (
     METRIC_NAMES,
     interval_words,
     length_name,
-    metric_value,
     population_name,
     since,
     window_name,
@@ -34,13 +34,6 @@ from monitoring.outputs.words import (
 from monitoring.results import Cohort, PopulationResult, TermDrift, WindowResult
 
 _MOST_BINS, _MOST_COHORTS = 6, 12
-
-HEADLINES = {
-    "fine": "Fine: there is nothing to do",
-    "watch": "Watch: something has changed, and labels do not confirm a decline",
-    "recalibrate": "Recalibrate: the probabilities are off, the ranking is as good as before",
-    "retrain": "Retrain: the model has become worse, and recalibration does not repair it",
-}
 
 
 class Tile(NamedTuple):
@@ -76,7 +69,7 @@ def page(findings: Findings) -> str:
         .get_template("monitoring.html.j2")
         .render(
             f=findings,
-            headline=HEADLINES[findings.verdict],
+            headline=headline(findings),
             current=current,
             others=others,
             every=length_name(findings.every),
@@ -93,14 +86,12 @@ def _environment() -> Environment:
     environment = page_environment("monitoring.outputs")
     environment.filters |= {
         "since": since,
-        "population": population_name,
         "p_value": _p_value,
-        "probability": lambda value: f"{value:.3f}",
     }
     environment.globals |= {
         "window_name": window_name,
-        "metric": metric_value,
         "interval": interval_words,
+        "band": customary_band,
     }
     return environment
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from monitoring.results import Estimate, PopulationResult
 
 DAY = timedelta(days=1)
+MISSING = "\N{EN DASH}"
 
 METRIC_NAMES = {
     "auc": "AUC",
@@ -53,7 +54,7 @@ def length_name(length: timedelta) -> str:
 def metric_value(name: str, value: float) -> str:
     """A metric with the digits that matter."""
     if value != value:
-        return "\N{EN DASH}"
+        return MISSING
     if name == "churn_rate":
         return f"{value:.1%}"
     return f"{value:.2f}" if name in ("calibration", "profit") else f"{value:.3f}"

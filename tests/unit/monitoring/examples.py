@@ -22,6 +22,7 @@ from monitoring.windows import Population, Window
 
 START = datetime(2026, 5, 1, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
+SERVE = Population("churn", "3", "serve")
 
 
 def estimate(value: float, width: float) -> Estimate:
@@ -62,7 +63,7 @@ def population_result(
     cohorts: int = 4,
     drifts: bool = True,
     every: timedelta = DAY,
-    population: Population = Population("churn", "3", "serve"),
+    population: Population = SERVE,
 ) -> PopulationResult:
     """A population whose first feature drifts in the second half of its windows."""
     names = ["tenure", "monthly_charges", "age & tenure", "<b>Offer & Co</b>", "age"]
