@@ -13,7 +13,7 @@ from churn_model.schema import RecordSchema
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.scoring.campaign import Campaign, DecideBy, expected_profits
 from churn_model.scoring.scorecard import Scorecard
-from training.data.column_names import suggest
+from churn_model.tables.column_names import suggest
 from training.data.table import Table
 from training.evaluation.economics import Economics, economics
 from training.evaluation.evaluation import HeldOut
@@ -117,6 +117,11 @@ def revenue_field(schema: RecordSchema, plan: DecisionPlan) -> str | None:
         if plan.decide_by == "profit":
             raise TrainingError(
                 "--decide-by profit needs a campaign; describe it with --offer-cost "
+                "--offer-success --horizon --margin"
+            )
+        if plan.revenue is not None:
+            raise TrainingError(
+                "--revenue is used by a campaign only; describe it with --offer-cost "
                 "--offer-success --horizon --margin"
             )
         return None

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.column_names import require_column
+from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.files import read_file
 from churn_model.tables.missing_values import MISSING
+from churn_model.tables.observations import ObservationOptions
+from churn_model.tables.target import read_target
 from training.data.cell_options import CellOptions
-from training.data.column_names import require_column
-from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
-from training.data.files import read_file
 from training.data.found_cells import find_cells
-from training.data.observations import ObservationOptions
 from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
-from training.data.target import read_target
 from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
-from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import propose
@@ -72,6 +72,7 @@ def _infer_training_data(
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
+        table = replace(table, notes=_cells(options).unused_missing(raw))
     return TrainingData(schema, _with_prior(table, options), proposal.summary())
 
 
@@ -136,7 +137,7 @@ def matched_table(
     )
     dataset = cells.added_to(dataset)
     table = check_table(raw, path, dataset, schema, max_rejected, **options)
-    return replace(table, notes=found.notes)
+    return replace(table, notes=(*found.notes, *named.cells.unused_missing(raw)))
 
 
 def named_columns(options: ColumnOptions) -> NamedColumns:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from churn_model.tables.observations import ObservationOptions
 from training.data.cell_options import CellOptions
-from training.data.observations import ObservationOptions
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import pandas as pd
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
+from churn_model.tables.column_names import require_column
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.observations import Days, read_observations
+from churn_model.tables.target import Target, describe_target, label, read_target
 from training.data.cell_options import CellOptionsOfColumn
-from training.data.column_names import require_column
-from training.data.dataset import Dataset, Target
-from training.data.observations import Days, read_observations
-from training.data.target import describe_target, label, read_target
+from training.data.dataset import Dataset
 from training.schema_inference.dates import from_the_future
 from training.schema_inference.identifiers import (
     describe_identifier,

@@ -12,11 +12,11 @@ from churn_model.schema.column import Column
 from churn_model.tables.cell_format import as_dates, as_numbers
 from churn_model.tables.date_format import DATE_FORMATS
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.formats import READABLE, Distinct, Reading, read_dates, read_numbers
 from churn_model.tables.missing_values import MISSING
 from churn_model.tables.number_format import NUMBER_FORMATS
 from training.data.categories import RARE
 from training.data.cell_options import CellOptionsOfColumn
-from training.data.formats import READABLE, Distinct, Reading, read_dates, read_numbers
 from training.data.missing_cells import Missing, missing_cells
 from training.data.special_columns import DISTINCT, MOST_LEVELS
 from training.schema_inference.dates import infer_date

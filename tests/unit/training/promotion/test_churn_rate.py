@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.data.observations import ObservationOptions
+from churn_model.tables.observations import ObservationOptions
 from training.data.simulator import simulate
 from training.data.table import simulated_table
 from training.promotion.churn_rate import Expected, implausible_churn_rate

@@ -8,10 +8,10 @@ import pytest
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX
+from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import CsvFormat
-from training.data.csv_format import detect_csv_format
-from training.data.files import read_file
-from training.data.observations import ObservationOptions
+from churn_model.tables.files import read_file
+from churn_model.tables.observations import ObservationOptions
 from training.data.table_reader import check_table
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
