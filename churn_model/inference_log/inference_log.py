@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -26,6 +26,7 @@ from churn_model.inference_log.retention import Retention
 from churn_model.inference_log.scored_rows import Single
 from churn_model.inference_log.storage import check_writable, open_storage
 from churn_model.scoring import Score, Scorer, Scores
+from churn_model.validation.field_errors import FieldErrors
 
 _logger = logging.getLogger("churn_model.inference_log")
 
@@ -42,7 +43,7 @@ class InferenceLog:
 
     ``on_drop``: is called with the number of rows that were dropped. ``on_failure``: is called for
     each failed attempt to write. ``on_counts``: see ``Collector``. Raises InferenceLogError if the
-    folder cannot be written.
+    folder's file system is unknown.
     """
 
     def __init__(
@@ -55,10 +56,14 @@ class InferenceLog:
     ) -> None:
         self.options = options
         self._storage = open_storage(options.folder)
+        self._at_stop_seconds = _AT_STOP_SECONDS
         self._callbacks = on_drop, on_failure, on_counts
         self._reset()
-        check_writable(self._storage, options.folder, self._collector.worker)
         _open_logs.add(self)
+
+    def check(self) -> None:
+        """Raise InferenceLogError if the folder cannot be written."""
+        check_writable(self._storage, self.options.folder, self._collector.worker)
 
     def _reset(self) -> None:
         """Start with nothing collected, and without threads."""
@@ -137,8 +142,8 @@ class InferenceLog:
         self._stopping.set()
         self._woken.set()
         for thread in self._threads:
-            thread.join(_AT_STOP_SECONDS)
-        self._writer.write_all(_AT_STOP_SECONDS)
+            thread.join(self._at_stop_seconds)
+        self._writer.write_all(self._at_stop_seconds)
         atexit.unregister(self.close)
 
 
@@ -179,9 +184,9 @@ class VersionLog:
 
     def rejected(self, error: InvalidRecords) -> None:
         """Record a call that failed because customers are invalid."""
-        rows = len({own.row for own in error.errors})
-        self.rejected_rows(rows, error.counts)
-
-    def rejected_rows(self, rows: int, rules: Mapping[tuple[str, str], int]) -> None:
-        """Record rejected rows and their errors by field and rule."""
-        self._add(self._version, Rejected(time.time(), rows, rules))
+        errors = error.errors
+        if isinstance(errors, FieldErrors):
+            rows = errors.row_count()
+        else:
+            rows = len({own.row for own in errors})
+        self._add(self._version, Rejected(time.time(), rows, error.counts))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
 from churn_model.scoring import Score, Scorer, Scores
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class Single(NamedTuple):
@@ -111,23 +108,3 @@ def _taken(cells: Any, rows: npt.NDArray[np.intp]) -> list[Any]:
     if len(rows) == len(cells):
         return list(cells)
     return [cells[row] for row in rows.tolist()]
-
-
-def text_array(cells: Sequence[Any]) -> pa.Array:
-    """Texts, bytes in ASCII, and None as an Arrow column (n,) of strings.
-
-    Half a surrogate pair, which UTF-8 cannot express, is written as its escape sequence.
-    """
-    import pyarrow as pa
-
-    try:
-        if cells and isinstance(cells[0], bytes):
-            return pa.array(cells, pa.binary()).cast(pa.string())
-        return pa.array(cells, pa.string())
-    except (UnicodeEncodeError, pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if cell is None else _as_text(cell) for cell in cells], pa.string())
-
-
-def _as_text(cell: Any) -> str:
-    text = cell.decode("ascii", "backslashreplace") if isinstance(cell, bytes) else str(cell)
-    return text.encode("utf-8", "backslashreplace").decode()
