@@ -31,8 +31,8 @@ def _typical_value(column: Column, scorecard: Scorecard) -> Any:
         return _weakest(_effects(scorecard, column.name), 2) == 1
     cuts = _cuts(scorecard, column.name)
     if column.kind == "date":
-        age = cuts[len(cuts) // 2] if cuts else 1.0
-        return iso_dates(np.array([scoring_day(None) - round(age)]))[0]
+        days = cuts[len(cuts) // 2] if cuts else 1.0
+        return iso_dates(np.array([scoring_day(None) - round(days)]))[0]
     return _typical_number(column, cuts)
 
 
