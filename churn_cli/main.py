@@ -66,7 +66,7 @@ def _help() -> str:
         [
             "usage: churn COMMAND [options]",
             "",
-            "An explainable customer-churn model for MLflow: train, register, serve, score, monitor.",
+            "An explainable customer-churn model for MLflow: train, serve, score and monitor.",
             "",
             "commands:",
             *commands,

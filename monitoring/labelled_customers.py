@@ -68,7 +68,8 @@ def read_labelled_customers(
 
 
 def _label_options(options: MonitorOptions) -> LabelOptions:
-    assert options.labels is not None and options.as_of is not None  # as MonitorOptions checks
+    assert options.labels is not None  # as MonitorOptions checks
+    assert options.as_of is not None
     return LabelOptions(
         table=options.labels,
         id=options.id,

@@ -40,7 +40,7 @@ def _lines(findings: Findings, output: Path) -> Iterator[str]:
         yield from _population(result)
     for result in findings.others:
         alarms = f", {len(result.alarms)} alarms" if result.alarms else ""
-        yield f"\n{population_name(result)}: {result.verdict}{alarms} (does not count: no longer monitored)"
+        yield f"{population_name(result)}: {result.verdict}{alarms}; it is another version"
     yield from (f"note: {note}" for note in findings.notes)
     yield ""
     yield f"page: {output / PAGE}"
