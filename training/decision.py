@@ -119,6 +119,11 @@ def revenue_field(schema: RecordSchema, plan: DecisionPlan) -> str | None:
                 "--decide-by profit needs a campaign; describe it with --offer-cost "
                 "--offer-success --horizon --margin"
             )
+        if plan.revenue is not None:
+            raise TrainingError(
+                "--revenue is used by a campaign only; describe it with --offer-cost "
+                "--offer-success --horizon --margin"
+            )
         return None
     if EXPECTED_PROFIT in {column.name for column in schema}:
         raise TrainingError(

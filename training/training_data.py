@@ -72,6 +72,7 @@ def _infer_training_data(
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
+        table = replace(table, notes=_cells(options).unused_missing(raw))
     return TrainingData(schema, _with_prior(table, options), proposal.summary())
 
 
@@ -136,7 +137,7 @@ def matched_table(
     )
     dataset = cells.added_to(dataset)
     table = check_table(raw, path, dataset, schema, max_rejected, **options)
-    return replace(table, notes=found.notes)
+    return replace(table, notes=(*found.notes, *named.cells.unused_missing(raw)))
 
 
 def named_columns(options: ColumnOptions) -> NamedColumns:
