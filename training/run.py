@@ -10,6 +10,7 @@ import numpy as np
 
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
+from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Scorecard
 from pyfunc import MODEL_NAME
 from pyfunc.registry import check_reachable
@@ -30,6 +31,7 @@ from training.evaluation.gates import (
 )
 from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.importance import importances
+from training.evaluation.monitoring_profile import monitoring_profile
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
 from training.fitting.date_splits import FEWEST, DatedRows, by_date
@@ -233,6 +235,9 @@ class _TrainingRun:
             ),
             scorecard=scorecard,
             standard_deviations=self.fitted.standard_deviations,
+            profile=monitoring_profile(
+                Scorer(scorecard, self.feature_schema), table, evaluation.held_out
+            ),
             converged=self.fitted.converged,
             importance=importances(scorecard, self.feature_schema, table.customers),
             candidates=self.compared,
