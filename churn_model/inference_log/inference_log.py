@@ -1,0 +1,187 @@
+"""``InferenceLog``: records what versions score, off the path of the calls that score.
+
+Callers append to a queue. One thread turns the queue into rows and counts; another writes files,
+so that a slow or full disk delays only the writing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import multiprocessing.util
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
+
+from churn_model.errors import InvalidRecords
+from churn_model.inference_log.collector import Collector, Rejected, Table
+from churn_model.inference_log.log_writer import LogWriter
+from churn_model.inference_log.logged_version import LoggedVersion
+from churn_model.inference_log.options import LogOptions
+from churn_model.inference_log.retention import Retention
+from churn_model.inference_log.scored_rows import Single
+from churn_model.inference_log.storage import check_writable, open_storage
+from churn_model.scoring import Score, Scorer, Scores
+
+_logger = logging.getLogger("churn_model.inference_log")
+
+_DRAIN_SECONDS = 0.25
+_HURRIED_SECONDS = 0.02
+_AT_STOP_SECONDS = 5.0
+"""How long a stop tries to write what waits."""
+
+_open_logs: weakref.WeakSet[InferenceLog] = weakref.WeakSet()
+
+
+class InferenceLog:
+    """A log of inferences.
+
+    ``on_drop``: is called with the number of rows that were dropped. ``on_failure``: is called for
+    each failed attempt to write. ``on_counts``: see ``Collector``. Raises InferenceLogError if the
+    folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        options: LogOptions,
+        *,
+        on_drop: Callable[[int], None] = lambda rows: None,
+        on_failure: Callable[[], None] = lambda: None,
+        on_counts: Callable[[int, LoggedVersion, Any], None] | None = None,
+    ) -> None:
+        self.options = options
+        self._storage = open_storage(options.folder)
+        self._callbacks = on_drop, on_failure, on_counts
+        self._reset()
+        check_writable(self._storage, options.folder, self._collector.worker)
+        _open_logs.add(self)
+
+    def _reset(self) -> None:
+        """Start with nothing collected, and without threads."""
+        on_drop, on_failure, on_counts = self._callbacks
+        self._collector = Collector(self.options.most_bytes, on_drop, on_counts)
+        self._writer = LogWriter(
+            self.options, self._storage, self._collector, count(), on_drop, on_failure
+        )
+        self._retention = Retention(self.options, self._storage)
+        self._starting = threading.Lock()
+        self._stopping = threading.Event()
+        self._hurried = threading.Event()
+        self._woken = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def version(self, scorer: Scorer, name: str | None, version: str | None) -> VersionLog:
+        """What records the scores of a version.
+
+        Raises InferenceLogError if a field has the name of a column of the log.
+        """
+        return VersionLog(self, LoggedVersion(self.options, scorer, name, version))
+
+    def add(self, version: LoggedVersion, entry: Single | Table | Rejected) -> None:
+        """Add what was scored; it never waits."""
+        self._collector.add(version, entry)
+        if not self._threads:
+            self._start()
+
+    def _start(self) -> None:
+        """Start the threads; not at once, because a process may fork before it scores."""
+        with self._starting:
+            if self._threads or self._stopping.is_set():
+                return
+            self._threads = [
+                threading.Thread(target=target, name=f"inference log: {name}", daemon=True)
+                for name, target in (("collect", self._collect), ("write", self._write))
+            ]
+            for thread in self._threads:
+                thread.start()
+        atexit.register(self.close)
+        # processes of multiprocessing that were forked end without running atexit's functions
+        multiprocessing.util.Finalize(self, _close, (weakref.ref(self),), exitpriority=10)
+
+    def _collect(self) -> None:
+        while not self._stopping.is_set():
+            self._sleep(_DRAIN_SECONDS)
+            self._collector.drain()
+
+    def _write(self) -> None:
+        self._retention.apply_if_due()
+        while not self._stopping.is_set():
+            self._sleep(self.options.flush_seconds)
+            self._writer.write()
+            self._retention.apply_if_due()
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until there is a hurry or the log is closed."""
+        if self._hurried.is_set():
+            self._stopping.wait(_HURRIED_SECONDS)
+        else:
+            self._woken.wait(seconds)
+
+    def hurry(self) -> None:
+        """Write at once and all the time from now on, because the process may end at any moment."""
+        self._hurried.set()
+        self._woken.set()
+
+    def flush(self) -> bool:
+        """Write everything that was added; returns whether that succeeded."""
+        return self._writer.write()
+
+    def close(self) -> None:
+        """Write everything that was added, and end the threads."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._woken.set()
+        for thread in self._threads:
+            thread.join(_AT_STOP_SECONDS)
+        self._writer.write_all(_AT_STOP_SECONDS)
+        atexit.unregister(self.close)
+
+
+def _close(reference: weakref.ref[InferenceLog]) -> None:
+    log = reference()
+    if log is not None:
+        log.close()
+
+
+def _forget_in_child() -> None:
+    """A forked process has no threads, and its parent writes what was collected so far."""
+    for log in _open_logs:
+        log._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+class VersionLog:
+    """Records the scores of one version."""
+
+    def __init__(self, log: InferenceLog, version: LoggedVersion) -> None:
+        self._add = log.add
+        self._version = version
+
+    def single(
+        self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
+    ) -> None:
+        """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
+        self._add(self._version, Single(time.time(), request_id, threshold, score))
+
+    def table(
+        self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
+    ) -> None:
+        """Record the customers of a table, and which were rejected."""
+        self._add(self._version, Table(time.time(), request_id, threshold, scores))
+
+    def rejected(self, error: InvalidRecords) -> None:
+        """Record a call that failed because customers are invalid."""
+        rows = len({own.row for own in error.errors})
+        self.rejected_rows(rows, error.counts)
+
+    def rejected_rows(self, rows: int, rules: Mapping[tuple[str, str], int]) -> None:
+        """Record rejected rows and their errors by field and rule."""
+        self._add(self._version, Rejected(time.time(), rows, rules))
