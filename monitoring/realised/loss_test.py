@@ -86,16 +86,21 @@ def _reference_error(
 def _test(excess: Floats, matched: Matched, limit: float, error: float) -> LossTest:
     """Compare the bounds of the excess (k,) in -1..1 with the limit, from each month on."""
     values = (np.clip(excess, -1.0, 1.0) + 1.0) / 2.0
-    best, since, start = -1.0, None, 0
-    for number, (first, rows) in enumerate(_months(matched)):
+    bound = -1.0
+    for number, (_, rows) in enumerate(_months(matched)):
         share = 0.5 * error / ((number + 1) * (number + 2))
-        bound = float(2.0 * lower_bounds(values[rows.start :], share).max() - 1.0)
-        if bound > best:
-            best, since, start = bound, first, rows.start
-    is_worse = best > limit
-    start = start if is_worse else 0
-    mean = float(excess[start:].mean()) if len(excess) else 0.0
-    return LossTest(is_worse, since if is_worse else None, mean, best, limit)
+        bound = max(bound, float(2.0 * lower_bounds(values[rows.start :], share).max() - 1.0))
+    is_worse = bound > limit
+    since, rows = _change(excess - limit, matched) if is_worse else (None, slice(0, len(excess)))
+    return LossTest(is_worse, since, float(excess[rows].mean()), bound, limit)
+
+
+def _change(excess: Floats, matched: Matched) -> tuple[date, slice]:
+    """The month from which on the sum of the excess is the highest: where it began (CUSUM)."""
+    starts = list(_months(matched))
+    total = [float(excess[rows.start :].sum()) for _, rows in starts]
+    first, rows = starts[int(np.argmax(total))]
+    return first, slice(rows.start, len(excess))
 
 
 def _months(matched: Matched) -> Iterator[tuple[date, slice]]:
