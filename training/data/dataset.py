@@ -86,6 +86,7 @@ def match(
         elif field.required and field.name not in matches:
             raise TableError(
                 f"{path}: no column matches the required field {field.name!r}."
-                f"{suggest(field.name, columns)}. Describe the columns in a --dataset FILE.toml"
+                f"{suggest(field.name, columns)}. Describe the columns in a --dataset FILE.toml, "
+                "or remove the field from the schema if --exclude or --audit leaves it out"
             )
     return matches
