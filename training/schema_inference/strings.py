@@ -141,7 +141,8 @@ def _wrong_format(
         read_dates(cells, options.format) if is_date else read_numbers(cells, csv, options.format)
     )
     return InferredColumn(
-        reason=f"has only {reading.readable:.0%} cells of the format {options.format} (--format)"
+        reason=f"has the format {options.format} (--format) in only {reading.readable:.0%} of its "
+        "cells"
     )
 
 
