@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
-from churn_model.scoring import Score, Scorer, Scores
-
-
-class Single(NamedTuple):
-    """One score with what is logged besides: time (seconds since 1970), request and threshold."""
-
-    when: float
-    request_id: bytes | str | None
-    threshold: float | None
-    score: Score
+from churn_model.scoring import Scorer, Scores
 
 
 @dataclass(frozen=True)
@@ -45,9 +36,14 @@ class ScoredRows:
     values: Mapping[str, Sequence[Any]]
 
 
-def rows_of_singles(scorer: Scorer, singles: Sequence[Single], with_values: bool) -> ScoredRows:
-    """Customers who were scored alone."""
-    when, request_ids, thresholds, scores = zip(*singles, strict=True)
+def rows_of_singles(
+    scorer: Scorer, singles: Sequence[tuple[Any, ...]], with_values: bool
+) -> ScoredRows:
+    """Customers who were scored alone.
+
+    ``singles``: version, time, request id, threshold and ``Score`` of each.
+    """
+    _, when, request_ids, thresholds, scores = zip(*singles, strict=True)
     names = scorer.lookup.features
     inputs = zip(names, zip(*(score.inputs for score in scores), strict=True), strict=True)
     values = zip(*(score.values for score in scores), strict=True) if with_values else ()
