@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from batch.row_checker import RowChecker
 from mlflow.models import Model
 
 from batch import local
 from batch.job import Job
 from batch.options import Format
-from batch.row_checker import RowChecker
 from churn_model.scoring import Scorer
 from churn_model.tables.descriptor import TableDescriptor
 from pyfunc.loaded_version import LoadedVersion
