@@ -14,6 +14,7 @@ from batch.job import Job
 from batch.options import Format
 from churn_model.scoring import Scorer
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.reading.row_checker import RowChecker
 from pyfunc.loaded_version import LoadedVersion
 
 _RUNS = count()
