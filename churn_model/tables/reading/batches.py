@@ -193,7 +193,9 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 def _batches(fragment: ds.Fragment, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with _parquet_errors(fragment):
-        yield from fragment.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
+        # one row group after another, because Arrow otherwise reads up to a gigabyte in advance
+        for group in fragment.split_by_row_group():
+            yield from group.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
 
 
 @contextmanager
