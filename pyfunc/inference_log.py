@@ -7,7 +7,6 @@ the model.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -35,7 +34,8 @@ SOURCE = "mlflow"
 _REGISTERED_MODEL = "registered_model_meta"
 """The file in which MLflow records name and version of a downloaded model."""
 
-_logger = logging.getLogger(__name__)
+_SECONDS_AT_END = 10.0
+
 _logs: dict[LogOptions, InferenceLog] = {}
 
 
@@ -107,20 +107,29 @@ def not_recorded() -> Iterator[None]:
 
 
 def _write_before_termination(log: InferenceLog) -> None:
-    """Write all the time once SIGTERM has arrived.
+    """Write what was recorded before SIGTERM ends the process.
 
-    uvicorn, under ``mlflow models serve``, finishes its requests and then ends the process by the
-    same signal, so that functions that are registered for the exit do not run.
+    Functions that are registered for the exit do not run then. uvicorn, under ``mlflow models
+    serve``, sends itself the signal again after it has finished its requests.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     before = signal.getsignal(signal.SIGTERM)
-    if not callable(before) or hasattr(before, "inference_log"):
+    if getattr(before, "inference_log", None) is log:
         return
 
     def handle(number: int, frame: Any) -> None:
-        log.hurry()
-        before(number, frame)
+        if callable(before):  # which may end the process at any moment, or never
+            log.hurry()
+            before(number, frame)
+            return
+        # in a thread, because this one may have been interrupted while it had a lock of the log
+        closing = threading.Thread(target=log.close, daemon=True)
+        closing.start()
+        closing.join(_SECONDS_AT_END)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
 
-    handle.inference_log = log  # type: ignore[attr-defined]
-    signal.signal(signal.SIGTERM, handle)
+    if callable(before) or before is signal.SIG_DFL:
+        handle.inference_log = log  # type: ignore[attr-defined]
+        signal.signal(signal.SIGTERM, handle)

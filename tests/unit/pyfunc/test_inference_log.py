@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -127,6 +128,23 @@ def test_a_folder_that_cannot_be_written_fails_the_load(artifacts, folder):
     folder.write_text("a file")
     with pytest.raises(MlflowException, match="the inference log cannot be written"):
         loaded(artifacts)
+
+
+def test_a_process_that_ends_by_sigterm_writes_what_was_scored(artifacts, folder):
+    lines = [
+        "import json, os, signal, sys, pandas",
+        "from types import SimpleNamespace",
+        "from pyfunc.model import ChurnPyfunc",
+        "model = ChurnPyfunc()",
+        "model.load_context(SimpleNamespace(artifacts=json.loads(sys.argv[1])))",
+        "model.predict(None, pandas.DataFrame(json.loads(sys.argv[2])))",
+        "os.kill(os.getpid(), signal.SIGTERM)",
+        "signal.pause()",
+    ]
+    arguments = [json.dumps(artifacts), json.dumps([CUSTOMER] * 3)]
+    command = [sys.executable, "-c", "\n".join(lines), *arguments]
+    assert subprocess.run(command, timeout=60).returncode == -signal.SIGTERM
+    assert assert_adds_up(folder) == {"scored": 3, "logged": 3}
 
 
 def test_sigterm_still_reaches_the_server_and_hurries_the_log(artifacts, folder, monkeypatch):
