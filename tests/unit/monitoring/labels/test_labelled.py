@@ -136,6 +136,14 @@ def test_without_features_anywhere_it_says_what_to_do(tmp_path, scorer, customer
         labelled(tmp_path / "t.csv", None, given, runs=find_runs(str(out))[0])
 
 
+def test_no_empty_table_is_written_if_all_customers_were_treated(tmp_path, scorer, customers):
+    log = tmp_path / "log"
+    write_log(log, scorer, customers[:3], day("2026-03-01"), level="values")
+    file = write_labels(tmp_path, rows_of(customers[:3], contacted=1))
+    with pytest.raises(MonitoringError, match="all labelled customers were treated"):
+        labelled(tmp_path / "t.csv", log, options(file, treatment="contacted=1"))
+
+
 def test_an_existing_file_is_never_replaced(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("mine")
