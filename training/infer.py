@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn_model.errors import ChurnError
 from churn_model.extras import require_extra
+from churn_model.progress import in_progress
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN
 from training.arguments.infer import infer_options
 from training.options import InferOptions
-from training.progress import in_progress
 
 if TYPE_CHECKING:
     from training.schema_inference.proposal import Proposal

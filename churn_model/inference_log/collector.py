@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
+from itertools import count, groupby
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -25,53 +25,57 @@ from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.pending import MINUTE, Pending
 from churn_model.inference_log.scored_rows import (
     ScoredRows,
-    Single,
     rows_of_singles,
     rows_of_table,
 )
 from churn_model.profile.score_bins import score_bins
-from churn_model.scoring import Scores
+from churn_model.scoring import Score, Scores
 
 _logger = logging.getLogger("churn_model.inference_log")
 
-_CHUNK = 512
-"""Entries that are counted in one step: about 2 ms, for which other threads wait."""
+_CHUNK = 1024
+"""Entries that are counted in one step: about 3 ms, for which other threads wait."""
 
 _PAUSE = 0.0005
 """Seconds between two steps, in which the other threads run."""
 
 MOST_WAITING = 20_000
-"""Entries of the queue; a caller who finds more of them helps to drain it."""
-
-
-class Table(NamedTuple):
-    """The scores of a table with what is logged besides."""
-
-    when: float
-    request_id: bytes | str | None
-    threshold: float | None
-    scores: Scores
+"""Entries of the queue; a caller who finds more of them does a part of the work."""
 
 
 class Rejected(NamedTuple):
     """Rows that were not scored, because they are invalid, and their errors by field and rule."""
 
-    when: float
     rows: int
     rules: Mapping[tuple[str, str], int]
+
+
+class Entry(NamedTuple):
+    """What was scored in one call, with what is logged besides.
+
+    ``when``: in seconds since 1970. ``threshold``: what the caller asked for.
+    """
+
+    version: LoggedVersion
+    when: float
+    request_id: bytes | str | None
+    threshold: float | None
+    scores: Score | Scores | Rejected
 
 
 class Collector:
     """Turns scores into rows and counts.
 
-    ``add`` is what callers wait for: it appends to a queue. ``drain`` does the work, in one thread
-    at a time. Rows that do not fit into ``options.most_bytes`` are dropped; all rows are counted.
-    ``on_drop``: is called with the number of dropped rows. ``on_counts``: is called with the
-    minute, the version and the counts of each group of scored rows.
+    ``queue``: callers append to it, as tuples like ``Entry``, which is all that they wait for.
+    ``drain`` does the work, in one thread at a time. Rows that do not fit into ``most_bytes`` are
+    dropped; all rows are counted. ``on_drop``: is called with the number of dropped rows.
+    ``on_counts``: is called with the minute, the version and the counts of each group of scored
+    rows.
     """
 
     def __init__(
         self,
+        queue: deque[tuple[Any, ...]],
         most_bytes: int,
         on_drop: Callable[[int], None],
         on_counts: Callable[[int, LoggedVersion, Any], None] | None = None,
@@ -82,16 +86,15 @@ class Collector:
         self._most_bytes = most_bytes
         self._on_drop = on_drop
         self._on_counts = on_counts
-        self._queue: deque[tuple[LoggedVersion, Single | Table | Rejected]] = deque()
+        self.queue = queue
         self._draining = Lock()
         self._pending = Pending()
         self._numbers = count()
         self._is_failing = False
 
-    def add(self, version: LoggedVersion, entry: Single | Table | Rejected) -> None:
-        """Add what was scored."""
-        self._queue.append((version, entry))
-        if len(self._queue) > MOST_WAITING and self._draining.acquire(blocking=False):
+    def help(self) -> None:
+        """Do a part of the work, if no other thread is at it."""
+        if self._draining.acquire(blocking=False):
             try:
                 self._drain(_CHUNK)
             finally:
@@ -100,51 +103,45 @@ class Collector:
     def drain(self) -> None:
         """Turn everything in the queue into rows and counts."""
         with self._draining:
-            while self._queue:
+            for _ in range(0, len(self.queue), _CHUNK):  # not what is added meanwhile
                 self._drain(_CHUNK)
                 time.sleep(_PAUSE)
 
     def take(self) -> Pending:
         """Everything since the last call."""
         with self._draining:
-            self._drain(len(self._queue))
+            self._drain(len(self.queue))
             taken, self._pending = self._pending, Pending()
             self.bytes_elsewhere = taken.bytes
         return taken
 
     def _drain(self, entries: int) -> None:
         """Collect the first entries of the queue."""
-        singles: list[Single] = []
-        current: LoggedVersion | None = None
-        for _ in range(min(entries, len(self._queue))):
-            version, entry = self._queue.popleft()
-            is_single = isinstance(entry, Single)
-            if singles and (not is_single or version is not current):
-                self._collect_singles(current, singles)
-                singles = []
-            if isinstance(entry, Single):
-                current = version
-                singles.append(entry)
+        pop = self.queue.popleft
+        taken = [pop() for _ in range(min(entries, len(self.queue)))]
+        for (version, kind), group in groupby(taken, _version_and_kind):
+            if kind is Score:
+                self._collect_singles(version, list(group))
             else:
-                self._collect(version, entry)
-        if singles:
-            self._collect_singles(current, singles)
+                for entry in group:
+                    self._collect(Entry(*entry))
 
-    def _collect_singles(self, version: LoggedVersion | None, singles: Sequence[Single]) -> None:
-        assert version is not None  # it belongs to the first of them
-        with _Guard(self, version, [single.when for single in singles]):
+    def _collect_singles(self, version: LoggedVersion, singles: list[tuple[Any, ...]]) -> None:
+        with _Guard(self, version, [single[1] for single in singles]):
             self._record(version, rows_of_singles(version.scorer, singles, version.has_values))
 
-    def _collect(self, version: LoggedVersion, entry: Table | Rejected) -> None:
-        if isinstance(entry, Rejected):
-            self._reject(version, entry.when, entry.rows, entry.rules)
-            return
-        scores = entry.scores
-        with _Guard(self, version, [entry.when] * int(scores.valid.sum())):
-            self._record(version, rows_of_table(version.scorer, *entry, version.has_values))
-        if scores.errors:
-            rejected = len(scores.valid) - int(scores.valid.sum())
-            self._reject(version, entry.when, rejected, scores.errors.counts())
+    def _collect(self, entry: Entry) -> None:
+        version, when, _, _, scores = entry
+        if isinstance(scores, Rejected):
+            self._reject(version, when, *scores)
+        elif isinstance(scores, Scores):
+            with _Guard(self, version, [when] * int(scores.valid.sum())):
+                self._record(
+                    version, rows_of_table(version.scorer, *entry[1:4], scores, version.has_values)
+                )
+            if scores.errors:
+                rejected = len(scores.valid) - int(scores.valid.sum())
+                self._reject(version, when, rejected, scores.errors.counts())
 
     def _reject(
         self, version: LoggedVersion, when: float, rows: int, rules: Mapping[tuple[str, str], int]
@@ -214,6 +211,10 @@ class _Guard:
             vector[[SCORED, DROPPED if dropped else NOT_SAMPLED]] = n
             collector._pending.add_counts(minute, self._version, vector)
         return True
+
+
+def _version_and_kind(entry: tuple[Any, ...]) -> tuple[LoggedVersion, type]:
+    return entry[0], type(entry[4])
 
 
 def _minute(when: float) -> int:

@@ -24,20 +24,21 @@ _KEY = re.compile(r"\s*([0-9a-fA-F]{64})\s*")
 
 def hash_identifier(text: str, key: bytes) -> str:
     """The keyed hash of an identifier, 32 hexadecimal digits."""
-    return hashlib.blake2b(_encoded(text), key=key, digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
 
 
 def hash_identifiers(texts: Iterable[str | None], key: bytes) -> list[str | None]:
     """The keyed hash of each identifier; None where it is missing."""
-    blake2b = hashlib.blake2b
-    return [
-        None if text is None else blake2b(_encoded(text), key=key, digest_size=16).hexdigest()
-        for text in texts
-    ]
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    keyed = hashlib.blake2b(key=key, digest_size=16).copy  # faster than to read the key each time
+    hashes: list[str | None] = []
+    for text in texts:
+        if text is None:
+            hashes.append(None)
+            continue
+        own = keyed()
+        own.update(text.encode())
+        hashes.append(own.hexdigest())
+    return hashes
 
 
 def describe_identifiers(key: bytes | None) -> str:

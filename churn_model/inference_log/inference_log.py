@@ -13,24 +13,28 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from churn_model.errors import InvalidRecords
-from churn_model.inference_log.collector import Collector, Rejected, Table
+from churn_model.inference_log.collector import MOST_WAITING, Collector, Rejected
 from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.retention import Retention
-from churn_model.inference_log.scored_rows import Single
 from churn_model.inference_log.storage import check_writable, open_storage
 from churn_model.scoring import Score, Scorer, Scores
+from churn_model.validation.field_errors import FieldErrors
 
 _logger = logging.getLogger("churn_model.inference_log")
 
-_DRAIN_SECONDS = 0.25
+_DRAIN_SECONDS = 0.5
 _HURRIED_SECONDS = 0.02
+_LARGE = 1000
+"""Rows of a table that is collected at once, so that large tables do not stay in memory."""
+
 _AT_STOP_SECONDS = 5.0
 """How long a stop tries to write what waits."""
 
@@ -42,7 +46,7 @@ class InferenceLog:
 
     ``on_drop``: is called with the number of rows that were dropped. ``on_failure``: is called for
     each failed attempt to write. ``on_counts``: see ``Collector``. Raises InferenceLogError if the
-    folder cannot be written.
+    folder's file system is unknown.
     """
 
     def __init__(
@@ -55,15 +59,22 @@ class InferenceLog:
     ) -> None:
         self.options = options
         self._storage = open_storage(options.folder)
+        self._at_stop_seconds = _AT_STOP_SECONDS
+        self.queue: deque[tuple[Any, ...]] = deque()
         self._callbacks = on_drop, on_failure, on_counts
         self._reset()
-        check_writable(self._storage, options.folder, self._collector.worker)
         _open_logs.add(self)
+
+    def check(self) -> None:
+        """Raise InferenceLogError if the folder cannot be written."""
+        check_writable(self._storage, self.options.folder, self._collector.worker)
 
     def _reset(self) -> None:
         """Start with nothing collected, and without threads."""
+        self.is_started = False
+        self.queue.clear()
         on_drop, on_failure, on_counts = self._callbacks
-        self._collector = Collector(self.options.most_bytes, on_drop, on_counts)
+        self._collector = Collector(self.queue, self.options.most_bytes, on_drop, on_counts)
         self._writer = LogWriter(
             self.options, self._storage, self._collector, count(), on_drop, on_failure
         )
@@ -72,6 +83,7 @@ class InferenceLog:
         self._stopping = threading.Event()
         self._hurried = threading.Event()
         self._woken = threading.Event()
+        self._waiting = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def version(self, scorer: Scorer, name: str | None, version: str | None) -> VersionLog:
@@ -81,14 +93,16 @@ class InferenceLog:
         """
         return VersionLog(self, LoggedVersion(self.options, scorer, name, version))
 
-    def add(self, version: LoggedVersion, entry: Single | Table | Rejected) -> None:
-        """Add what was scored; it never waits."""
-        self._collector.add(version, entry)
-        if not self._threads:
-            self._start()
+    def attend(self) -> None:
+        """Start the threads, or do a part of their work if they do not keep up.
 
-    def _start(self) -> None:
-        """Start the threads; not at once, because a process may fork before it scores."""
+        They are not started at once, because a process may fork before it scores.
+        """
+        if self.is_started:
+            self._waiting.set()
+            if len(self.queue) > MOST_WAITING:
+                self._collector.help()
+            return
         with self._starting:
             if self._threads or self._stopping.is_set():
                 return
@@ -98,33 +112,36 @@ class InferenceLog:
             ]
             for thread in self._threads:
                 thread.start()
+            self.is_started = True
         atexit.register(self.close)
         # processes of multiprocessing that were forked end without running atexit's functions
         multiprocessing.util.Finalize(self, _close, (weakref.ref(self),), exitpriority=10)
 
     def _collect(self) -> None:
         while not self._stopping.is_set():
-            self._sleep(_DRAIN_SECONDS)
+            self._sleep(_DRAIN_SECONDS, self._waiting)
+            self._waiting.clear()
             self._collector.drain()
 
     def _write(self) -> None:
         self._retention.apply_if_due()
         while not self._stopping.is_set():
-            self._sleep(self.options.flush_seconds)
+            self._sleep(self.options.flush_seconds, self._woken)
             self._writer.write()
             self._retention.apply_if_due()
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float, woken: threading.Event) -> None:
         """Wait, but no longer than until there is a hurry or the log is closed."""
         if self._hurried.is_set():
             self._stopping.wait(_HURRIED_SECONDS)
         else:
-            self._woken.wait(seconds)
+            woken.wait(seconds)
 
     def hurry(self) -> None:
         """Write at once and all the time from now on, because the process may end at any moment."""
         self._hurried.set()
         self._woken.set()
+        self._waiting.set()
 
     def flush(self) -> bool:
         """Write everything that was added; returns whether that succeeded."""
@@ -136,9 +153,10 @@ class InferenceLog:
             return
         self._stopping.set()
         self._woken.set()
+        self._waiting.set()
         for thread in self._threads:
-            thread.join(_AT_STOP_SECONDS)
-        self._writer.write_all(_AT_STOP_SECONDS)
+            thread.join(self._at_stop_seconds)
+        self._writer.write_all(self._at_stop_seconds)
         atexit.unregister(self.close)
 
 
@@ -159,29 +177,40 @@ if hasattr(os, "register_at_fork"):
 
 
 class VersionLog:
-    """Records the scores of one version."""
+    """Records the scores of one version. Its methods only append to a queue; they never wait."""
 
     def __init__(self, log: InferenceLog, version: LoggedVersion) -> None:
-        self._add = log.add
+        self._log = log
+        self._queue = log.queue
         self._version = version
 
     def single(
         self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
-        self._add(self._version, Single(time.time(), request_id, threshold, score))
+        self._queue.append((self._version, time.time(), request_id, threshold, score))
+        if len(self._queue) > MOST_WAITING or not self._log.is_started:
+            self._log.attend()
 
     def table(
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record the customers of a table, and which were rejected."""
-        self._add(self._version, Table(time.time(), request_id, threshold, scores))
+        self._queue.append((self._version, time.time(), request_id, threshold, scores))
+        if len(scores.valid) > _LARGE or self._needs_attention():
+            self._log.attend()
 
     def rejected(self, error: InvalidRecords) -> None:
         """Record a call that failed because customers are invalid."""
-        rows = len({own.row for own in error.errors})
-        self.rejected_rows(rows, error.counts)
+        errors = error.errors
+        if isinstance(errors, FieldErrors):
+            rows = errors.row_count()
+        else:
+            rows = len({own.row for own in errors})
+        entry = Rejected(rows, error.counts)
+        self._queue.append((self._version, time.time(), None, None, entry))
+        if self._needs_attention():
+            self._log.attend()
 
-    def rejected_rows(self, rows: int, rules: Mapping[tuple[str, str], int]) -> None:
-        """Record rejected rows and their errors by field and rule."""
-        self._add(self._version, Rejected(time.time(), rows, rules))
+    def _needs_attention(self) -> bool:
+        return len(self._queue) > MOST_WAITING or not self._log.is_started

@@ -14,7 +14,7 @@ from churn_model.inference_log.count_vector import CountLayout
 from churn_model.inference_log.identifiers import describe_identifiers, hash_identifiers
 from churn_model.inference_log.log_format import row_schema
 from churn_model.inference_log.options import LogOptions
-from churn_model.inference_log.scored_rows import ScoredRows, text_array
+from churn_model.inference_log.scored_rows import ScoredRows
 from churn_model.scoring import Scorer
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class LoggedVersion:
         n = len(rows.when)
         columns: dict[str, Any] = {
             "inference_id": [f"{prefix}-{number:x}" for number in islice(numbers, n)],
-            "request_id": text_array(rows.request_ids),
+            "request_id": rows.request_ids,
             "row": rows.rows,
             **self._identifiers(rows, hashes),
             "scored_at": (rows.when * 1e6).astype(np.int64),
@@ -105,9 +105,7 @@ class LoggedVersion:
         return pa.Table.from_arrays(arrays, schema=self.row_schema)
 
     def _identifiers(self, rows: ScoredRows, hashes: dict[str, list[str | None]]) -> dict[str, Any]:
-        if self.options.key is not None:
-            return dict(hashes)
-        return {name: text_array(cells) for name, cells in rows.identifiers.items()}
+        return dict(rows.identifiers if self.options.key is None else hashes)
 
     def _thresholds(self, rows: ScoredRows) -> npt.NDArray[np.float64]:
         """The thresholds (n,) that decided; NaN where the expected profit did."""
@@ -117,10 +115,7 @@ class LoggedVersion:
         return np.where(np.isnan(rows.thresholds), own, rows.thresholds)
 
     def _values(self, name: str, cells: Sequence[Any]) -> Any:
-        kind = self.scorer.kind(name)
-        if kind == "category":
-            return text_array(cells)
-        if kind == "date":
+        if self.scorer.kind(name) == "date":
             return [date.fromisoformat(c) if isinstance(c, str) else c for c in cells]
         return cells
 

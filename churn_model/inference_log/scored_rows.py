@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
-from churn_model.scoring import Score, Scorer, Scores
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-class Single(NamedTuple):
-    """One score with what is logged besides: time (seconds since 1970), request and threshold."""
-
-    when: float
-    request_id: bytes | str | None
-    threshold: float | None
-    score: Score
+from churn_model.scoring import Scorer, Scores
 
 
 @dataclass(frozen=True)
@@ -48,9 +36,14 @@ class ScoredRows:
     values: Mapping[str, Sequence[Any]]
 
 
-def rows_of_singles(scorer: Scorer, singles: Sequence[Single], with_values: bool) -> ScoredRows:
-    """Customers who were scored alone."""
-    when, request_ids, thresholds, scores = zip(*singles, strict=True)
+def rows_of_singles(
+    scorer: Scorer, singles: Sequence[tuple[Any, ...]], with_values: bool
+) -> ScoredRows:
+    """Customers who were scored alone.
+
+    ``singles``: version, time, request id, threshold and ``Score`` of each.
+    """
+    _, when, request_ids, thresholds, scores = zip(*singles, strict=True)
     names = scorer.lookup.features
     inputs = zip(names, zip(*(score.inputs for score in scores), strict=True), strict=True)
     values = zip(*(score.values for score in scores), strict=True) if with_values else ()
@@ -111,23 +104,3 @@ def _taken(cells: Any, rows: npt.NDArray[np.intp]) -> list[Any]:
     if len(rows) == len(cells):
         return list(cells)
     return [cells[row] for row in rows.tolist()]
-
-
-def text_array(cells: Sequence[Any]) -> pa.Array:
-    """Texts, bytes in ASCII, and None as an Arrow column (n,) of strings.
-
-    Half a surrogate pair, which UTF-8 cannot express, is written as its escape sequence.
-    """
-    import pyarrow as pa
-
-    try:
-        if cells and isinstance(cells[0], bytes):
-            return pa.array(cells, pa.binary()).cast(pa.string())
-        return pa.array(cells, pa.string())
-    except (UnicodeEncodeError, pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if cell is None else _as_text(cell) for cell in cells], pa.string())
-
-
-def _as_text(cell: Any) -> str:
-    text = cell.decode("ascii", "backslashreplace") if isinstance(cell, bytes) else str(cell)
-    return text.encode("utf-8", "backslashreplace").decode()

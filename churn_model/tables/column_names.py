@@ -30,4 +30,6 @@ def require_column(
     known = list(columns)
     if name not in known:
         table = "the table" if path is None else f"{path}:"
-        raise TableError(f"{table} has no column {name!r} ({named_by}).{suggest(name, known)}")
+        is_day = named_by == "--as-of" and name[:1].isdigit()
+        day = " A day is written as 2026-01-31." if is_day else ""
+        raise TableError(f"{table} has no column {name!r} ({named_by}).{day}{suggest(name, known)}")

@@ -11,9 +11,9 @@ from mlflow.models import Model
 from batch import local
 from batch.job import Job
 from batch.options import Format
-from batch.row_checker import RowChecker
 from churn_model.scoring import Scorer
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.reading.row_checker import RowChecker
 from pyfunc.loaded_version import LoadedVersion
 
 _RUNS = count()

@@ -1,5 +1,6 @@
 """Writes inference logs with the log's own collector and writer, at any time in the past."""
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import count
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from churn_model.inference_log.collector import Collector, Table
+from churn_model.inference_log.collector import Collector, Entry
 from churn_model.inference_log.log_format import Level
 from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
@@ -38,9 +39,9 @@ def write_log(
     """Log the scores of customers as of one moment."""
     options = LogOptions(str(folder), level=level, key=key, source=source)
     logged = LoggedVersion(options, scorer, name, version)
-    collector = Collector(most_bytes, on_drop=lambda rows: None)
     scores = scorer.score(customers, on_invalid="report")
-    collector.add(logged, Table(when.timestamp(), None, None, scores))
+    entries = deque([tuple(Entry(logged, when.timestamp(), None, None, scores))])
+    collector = Collector(entries, most_bytes, on_drop=lambda rows: None)
     writer = LogWriter(
         options, LocalStorage(folder), collector, _NUMBERS, lambda rows: None, lambda: None
     )

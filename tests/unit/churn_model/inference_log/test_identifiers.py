@@ -37,10 +37,6 @@ def test_the_description_does_not_contain_the_key():
     assert describe_identifiers(None) == "plain"
 
 
-def test_a_text_with_half_a_surrogate_pair_has_a_hash():
-    assert len(hash_identifier("\ud800", KEY)) == 32
-
-
 def test_a_key_is_made_once_and_only_its_owner_can_read_it(tmp_path):
     file = tmp_path / "log.key"
     key = read_or_make_key(file)

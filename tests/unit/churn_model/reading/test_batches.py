@@ -3,8 +3,9 @@ from collections import deque
 
 import pytest
 
-from batch import csv_files, reading
-from batch.row_checker import LINE
+from churn_model.tables.reading import batches as reading
+from churn_model.tables.reading import csv_files
+from churn_model.tables.reading.row_checker import LINE
 
 
 class Blocks(io.BytesIO):

@@ -175,8 +175,8 @@ class RowChecker:
     def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
         return TableError(
             f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
-            f"{did_you_mean(wanted, names)} Map columns to fields with --columns; the columns are "
-            f"{', '.join(map(repr, names[:50]))}"
+            f"{did_you_mean(wanted, names)} Map columns to fields with --columns"
+            f"{_separator_hint(names)}; the columns are {', '.join(map(repr, names[:50]))}"
         )
 
     def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
@@ -266,6 +266,13 @@ class RowChecker:
             for name, values in checked.identifiers.items()
         }
         return _checked_rows(checked, identifiers, self.schema)
+
+
+def _separator_hint(names: Sequence[str]) -> str:
+    """What else --columns does for a CSV file whose header was read as one name."""
+    if len(names) == 1 and {";", "\t", "|"} & set(names[0]):
+        return ", or name the separator there, as the dataset.toml of the training run does"
+    return ""
 
 
 def _parse_line(line: str | bytes) -> tuple[Any, bool]:
