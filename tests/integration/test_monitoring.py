@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

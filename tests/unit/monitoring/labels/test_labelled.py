@@ -1,5 +1,6 @@
 """The table for training: its rows, where its features come from, and how it is written."""
 
+import json
 import os
 import shlex
 from datetime import timedelta
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from churn_model.errors import MonitoringError
-from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.scoring import Scorer
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from monitoring.inputs.batch_files import find_runs
 from monitoring.inputs.log_files import find_log
 from monitoring.labels.labelled import check_new, labelled_table, write_labelled
@@ -177,3 +180,72 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(MonitoringError, match="exists already"):
         check_new(tmp_path / "link.csv")
     assert os.listdir(tmp_path) == ["link.csv"]
+
+
+ALL_KINDS = RecordSchema.from_json_schema(
+    {
+        "title": "Customer",
+        "type": "object",
+        "properties": {
+            "customer_id": {"type": "string"},
+            "calls": {"type": ["integer", "null"]},
+            "usage": {"type": ["number", "null"]},
+            "autopay": {"type": ["boolean", "null"]},
+            "signed": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
+            "plan": {"anyOf": [{"enum": ["basic", "premium"]}, {"type": "string"}]},
+        },
+        "required": ["customer_id", "plan"],
+    }
+)
+
+
+def all_kinds(n):
+    """n customers with cells of every kind, and some missing."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "customer_id": [f"K{i:04d}" for i in range(n)],
+            "calls": pd.array(rng.integers(0, 9, n), "Int64"),
+            "usage": rng.normal(5, 2, n).round(2),
+            "autopay": pd.array(rng.random(n) < 0.5, "boolean"),
+            "signed": [f"2025-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(n)],
+            "plan": rng.choice(["basic", "premium", "trial"], n),
+        }
+    )
+    for name in ("calls", "usage", "autopay", "signed"):
+        frame.loc[rng.choice(n, n // 10, replace=False), name] = None
+    return frame
+
+
+def all_kinds_scorer():
+    kinds = {"calls": "number", "usage": "number", "autopay": "number", "signed": "number"}
+    features = [Feature(name=name, kind=kind) for name, kind in kinds.items()]
+    features.append(Feature(name="plan", kind="category", categories=["basic", "premium"]))
+    terms = [Term(features=["usage"], cuts=[[4.0]], scores=[0.0, -0.3, 0.3, 0.1])]
+    scorecard = Scorecard(intercept=-1.0, features=features, terms=terms)
+    return Scorer(scorecard, ALL_KINDS)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_values_of_every_kind_come_back_as_they_were_scored(tmp_path, suffix):
+    log, frame = tmp_path / "log", all_kinds(200)
+    write_log(log, all_kinds_scorer(), frame, day("2026-03-01"), level="values")
+    given = options(write_labels(tmp_path, rows_of(frame)))
+    file = tmp_path / f"labelled.{suffix}"
+    files = find_log(str(log))
+    labels, joined, _ = join_labels(given, Scored("churn", ("customer_id",), files))
+    populations = match_populations(labels, joined, "churn", timedelta(days=1), "exclude").values()
+    made = labelled_table(file, given, labels, joined, populations, ALL_KINDS, files)
+    write_labelled(file, made.table)
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps(ALL_KINDS.to_json_schema()))
+    arguments = [*shlex.split(made.command)[2:], "--schema", str(schema), "--name", "other"]
+    table = read_training_data(train_options(arguments, "churn train")).table
+    assert (table.rows, table.rejected_rows) == (200, 0)
+    read = table.customers.set_index("customer_id").loc[frame["customer_id"]]
+    for name in ("calls", "usage", "autopay"):
+        expected = frame[name].astype("Float64").to_numpy(float, na_value=np.nan)
+        np.testing.assert_array_equal(read[name].to_numpy(float, na_value=np.nan), expected)
+    ages = (pd.Timestamp("2026-03-05") - pd.to_datetime(frame["signed"])).dt.days
+    np.testing.assert_array_equal(read["signed"].to_numpy(float), ages.to_numpy(float))
+    assert read["plan"].tolist() == frame["plan"].tolist()
