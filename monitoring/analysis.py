@@ -135,6 +135,11 @@ def _silent_windows(windows: Sequence[Window], every: timedelta, now: datetime) 
 
 
 def _check_cells(window: Window, scorecard: Scorecard) -> None:
+    if any(term.sum() == 0 for term in window.counts.terms) and window.counts.scored:
+        raise MonitoringError(
+            f"the counts of {window.start:%Y-%m-%d} are incomplete: customers were scored, but a "
+            "term has no counts; restore the missing files of the log, or remove that day"
+        )
     cells = [len(term) for term in window.counts.terms]
     expected = [len(term.scores) for term in scorecard.terms]
     if cells and cells != expected:
