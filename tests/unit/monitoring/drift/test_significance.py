@@ -47,7 +47,8 @@ def test_a_rise_of_a_mean_is_significant_and_a_fall_is_not():
     assert mean_rose(values, before, 1000, after) < 1e-6
     assert mean_rose(values, after, 100, before) > 0.999
     assert mean_rose(values, before, 1000, np.zeros(3)) == 1.0
-    assert mean_rose(values, np.array([5.0, 0, 0]), 5, np.array([5.0, 0, 0])) == 1.0
+    assert mean_rose(values, before, 1000, np.array([0.0, 0, 29])) == 1.0
+    assert mean_rose(values, np.array([50.0, 0, 0]), 50, np.array([50.0, 0, 0])) == 1.0
 
 
 def test_holm_multiplies_the_smallest_p_value_by_their_number():
