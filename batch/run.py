@@ -9,11 +9,11 @@ from typing import Any
 from batch.job import Job
 from batch.options import Format, ScoreOptions
 from batch.progress import stage
-from batch.row_checker import CORRUPT, RULES, Form, RowChecker
 from churn_model.errors import BatchError
 from churn_model.schema.column import OUTPUT_COLUMNS
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.descriptor import TableDescriptor, load_descriptor
+from churn_model.tables.reading.row_checker import CORRUPT, RULES, Form, RowChecker
 from pyfunc.environment import quiet_mlflow
 from pyfunc.loaded_version import LoadedVersion, read_version
 

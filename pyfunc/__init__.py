@@ -11,3 +11,6 @@ SIMULATED = "simulated"
 
 CELLS = "cells"
 """The key of a model's metadata that says how the cells of its training table are written."""
+
+MONITORING_PROFILE = "monitoring_profile"
+"""The name of the artifact that monitoring needs and scoring does not."""

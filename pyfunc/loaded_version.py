@@ -13,9 +13,10 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 from pydantic import ValidationError
 
 from churn_model.errors import SchemaError, first_validation_error
+from churn_model.profile import MonitoringProfile
 from churn_model.scoring import Scorer
 from churn_model.tables.descriptor import TableDescriptor
-from pyfunc import CELLS, DATA_TAG, SIMULATED
+from pyfunc import CELLS, DATA_TAG, MONITORING_PROFILE, SIMULATED
 from pyfunc.deadline import with_deadline
 from pyfunc.environment import no_progress_bar
 from pyfunc.model import SCHEMA, SCORECARD
@@ -62,6 +63,19 @@ class LoadedVersion:
             )
             raise SchemaError(f"the model's metadata {CELLS!r} is invalid: {reason}") from None
 
+    def profile(self) -> MonitoringProfile | None:
+        """The counts of its training rows; None for a version that was logged without them.
+
+        They are read from the file at each call. Raises ProfileError for a damaged file, and for
+        the profile of another scorecard.
+        """
+        file = _artifact(self.folder, MONITORING_PROFILE)
+        if not file.exists():
+            return None
+        profile = MonitoringProfile.load(file)
+        profile.check_match(self.scorer.scorecard)
+        return profile
+
 
 def name_and_alias(uri: str) -> tuple[str | None, str | None]:
     """Name and alias in a ``models:/`` URI; None for what it does not have."""
@@ -99,9 +113,12 @@ def read_version(uri: str) -> LoadedVersion:
         mlflow_model = Model.load(str(folder))
     if number is None or not number.isdigit():
         name, number = _registered_as(folder)
-    files = {key: folder / "artifacts" / f"{key}.json" for key in (SCORECARD, SCHEMA)}
-    scorer = Scorer.load(files[SCORECARD], files[SCHEMA])
+    scorer = Scorer.load(_artifact(folder, SCORECARD), _artifact(folder, SCHEMA))
     return LoadedVersion(name, number, alias, folder, mlflow_model, scorer)
+
+
+def _artifact(folder: Path, name: str) -> Path:
+    return folder / "artifacts" / f"{name}.json"
 
 
 def _download(uri: str) -> Path:

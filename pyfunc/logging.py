@@ -1,4 +1,4 @@
-"""Logs the model to MLflow: its two data files, its code, signature and requirements."""
+"""Logs the model to MLflow: its data files, its code, signature and requirements."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from mlflow.models.model import ModelInfo
 
 import pyfunc
 from churn_model.errors import RegistryError
+from churn_model.profile import MonitoringProfile
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from churn_model.tables.descriptor import TableDescriptor
-from pyfunc import CELLS, DATA_TAG, SIMULATED
+from pyfunc import CELLS, DATA_TAG, MONITORING_PROFILE, SIMULATED
 from pyfunc.code_paths import copy_code, package_folder
 from pyfunc.environment import no_progress_bar
 from pyfunc.input_example import cast_to_signature
@@ -39,18 +40,23 @@ def log_model(
     *,
     simulated: bool = False,
     descriptor: TableDescriptor | None = None,
+    profile: MonitoringProfile | None = None,
 ) -> ModelInfo:
     """Log the model to the active run.
 
     ``example``: a few valid customers. ``simulated``: whether the model was trained on simulated
-    customers. ``descriptor``: of the training table; it says how cells are written. Raises
-    RegistryError if MLflow stored no signature, because its server would then accept any input.
+    customers. ``descriptor``: of the training table; it says how cells are written. ``profile``:
+    of the training rows; a model without one cannot be monitored. Raises RegistryError if MLflow
+    stored no signature, because its server would then accept any input, and ProfileError for the
+    profile of another scorecard.
     """
+    if profile is not None:
+        profile.check_match(scorecard)
     with readable_errors(), tempfile.TemporaryDirectory() as folder, _without_noise():
         info: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package_folder(pyfunc) / "model.py"),
-            artifacts=_write_artifacts(scorecard, schema, Path(folder)),
+            artifacts=_write_artifacts(scorecard, schema, profile, Path(folder)),
             code_paths=copy_code(Path(folder, "code")),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             signature=signature(schema, campaign=scorecard.campaign is not None),
@@ -62,11 +68,16 @@ def log_model(
     return info
 
 
-def _write_artifacts(scorecard: Scorecard, schema: RecordSchema, folder: Path) -> dict[str, str]:
-    """Write the model's two data files; return their paths by name."""
+def _write_artifacts(
+    scorecard: Scorecard, schema: RecordSchema, profile: MonitoringProfile | None, folder: Path
+) -> dict[str, str]:
+    """Write the model's data files; return their paths by name."""
     paths = {name: folder / f"{name}.json" for name in (SCORECARD, SCHEMA)}
     scorecard.save(paths[SCORECARD])
     paths[SCHEMA].write_text(json.dumps(schema.to_json_schema(), indent=1), encoding="utf-8")
+    if profile is not None:
+        paths[MONITORING_PROFILE] = folder / f"{MONITORING_PROFILE}.json"
+        profile.save(paths[MONITORING_PROFILE])
     return {name: str(path) for name, path in paths.items()}
 
 

@@ -19,7 +19,7 @@ from churn_model.scoring import EXPECTED_PROFIT, Scorer, Scores
 
 SCORECARD = "scorecard"
 SCHEMA = "schema"
-"""Names of the model's two artifacts."""
+"""Names of the two artifacts that scoring needs."""
 
 _logger = logging.getLogger(__name__)
 

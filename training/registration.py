@@ -76,6 +76,7 @@ def _register(
         examples,
         simulated=simulated,
         descriptor=findings.table.dataset,
+        profile=findings.profile,
     )
     tags = alarm_tags(findings.alarms)
     tags[BASELINE_SHARE_TAG] = f"{findings.evaluation.baseline_share:.6g}"

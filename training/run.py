@@ -9,7 +9,9 @@ from functools import partial
 import numpy as np
 
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.schema import RecordSchema
+from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Scorecard
 from pyfunc import MODEL_NAME
 from pyfunc.registry import check_reachable
@@ -30,12 +32,13 @@ from training.evaluation.gates import (
 )
 from training.evaluation.group_gates import audited_columns, group_values
 from training.evaluation.importance import importances
+from training.evaluation.monitoring_profile import monitoring_profile
 from training.evaluation.selection import Candidate, SettingsComparison, candidates
 from training.evaluation.slices import slices
 from training.fitting.date_splits import FEWEST, DatedRows, by_date
 from training.fitting.fit import FitSettings, Fitted, fit
 from training.fitting.splits import Splits, by_folds
-from training.progress import Stage, in_progress, run_stages
+from training.progress import Stage, run_stages
 from training.registration import Registration, register_trained
 from training.reporting.findings import Findings
 from training.reporting.log_run import log_findings
@@ -233,6 +236,9 @@ class _TrainingRun:
             ),
             scorecard=scorecard,
             standard_deviations=self.fitted.standard_deviations,
+            profile=monitoring_profile(
+                Scorer(scorecard, self.feature_schema), table, evaluation.held_out
+            ),
             converged=self.fitted.converged,
             importance=importances(scorecard, self.feature_schema, table.customers),
             candidates=self.compared,

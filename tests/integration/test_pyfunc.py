@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -12,8 +13,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
+from churn_model.profile.cell_counts import count_cells
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
+from churn_model.validation import check_frame
 from pyfunc import registry as models
 from pyfunc.loaded_version import read_version
 from pyfunc.registry import version_of_alias
@@ -54,6 +57,29 @@ def test_it_keeps_order_and_index_and_leaves_its_argument_alone(model, customers
     assert scored["customer_id"].tolist() == shuffled["customer_id"].tolist()
     assert scored.dtypes["churn_prediction"] == np.int64
     assert scored.dtypes["churn_probability"] == np.float64
+
+
+def test_a_trained_version_has_the_profile_of_its_training_rows(registry):
+    version = read_version("models:/churn@champion")
+    profile = version.profile()
+    assert (profile.rows, profile.customers, profile.rejected) == (ROWS, ROWS, 0.0)
+    assert {sum(term.rows) for term in profile.terms} == {float(ROWS)}
+    assert sum(profile.scores.rows) == pytest.approx(profile.held_out_customers)
+    values = version.scorer.inputs(check_frame(simulate(ROWS, seed=0).customers, CUSTOMER_SCHEMA))
+    counts = count_cells(version.scorer.lookup, values)
+    assert [term.rows for term in profile.terms] == [each.tolist() for each in counts]
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_scoring_needs_no_profile(model, customers, tmp_path, text):
+    folder = tmp_path / "model"
+    shutil.copytree(read_version("models:/churn@champion").folder, folder)
+    profile = folder / "artifacts" / "monitoring_profile.json"
+    profile.unlink()
+    if text is not None:
+        profile.write_text(text)
+    scored = mlflow.pyfunc.load_model(str(folder)).predict(customers)
+    pd.testing.assert_frame_equal(scored, model.predict(customers))
 
 
 def test_an_absent_optional_column_and_extra_ones_are_fine(model, customers):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from churn_model.profile.score_bins import count_scores
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
 from pyfunc.loaded_version import read_version
@@ -45,9 +46,14 @@ def test_the_champion_is_recalibrated_and_promoted_on_other_customers(home):
     assert done.returncode == 0, done.stderr
     assert "version 2 of churn is version 1 with these, and challenger now" in done.stdout
     with working_in(home):
-        before, after = (read_version(f"models:/churn/{version}").scorer for version in (1, 2))
+        versions = [read_version(f"models:/churn/{version}") for version in (1, 2)]
+        profile = versions[1].profile()
         tags = MlflowClient().get_model_version("churn", "2").tags
     assert tags["recalibrated_version"] == "1"
+    before, after = (version.scorer for version in versions)
+    recalibrated_on = after.score(simulate(4000, 2).customers).probability
+    assert profile.scores.rows == count_scores(recalibrated_on).tolist()
+    assert sum(profile.terms[0].expected) == pytest.approx(recalibrated_on.sum())
     fresh = simulate(4000, 3).customers
     old, new = before.score(fresh).probability, after.score(fresh).probability
     assert new.mean() == pytest.approx(0.6 * old.mean(), rel=0.1)

@@ -77,12 +77,13 @@ def train(home, tmp_path, monkeypatch):
             scorecard=scorecard(effect),
             alarms=[],
             passed=passed,
+            profile=None,
             evaluation=SimpleNamespace(baseline_share=baseline_share),
         )
         monkeypatch.setattr(registration, "log_model", partial(log_model, table))
         return register_trained(findings, schema, name, "")
 
-    def log_model(table, scorecard, schema, examples, *, simulated, descriptor=None):
+    def log_model(table, scorecard, schema, examples, *, simulated, descriptor=None, profile):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         artifacts = folder / "artifacts"
         artifacts.mkdir(parents=True)

@@ -11,13 +11,16 @@ import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
+from churn_model.progress import in_progress
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.loaded_version import LoadedVersion, read_version
+from pyfunc.mlflow_run import choose_experiment
 from pyfunc.promotion import is_simulated
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
@@ -31,14 +34,13 @@ from training.evaluation.comparison import (
     score_table,
 )
 from training.evaluation.gates import Gates, Limit, check_gates, failed_gates
-from training.progress import in_progress
 from training.promotion.alarm_tags import accepted_alarms, alarms_of_training
 from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.overlap import find_overlap
 from training.promotion.repeated_examinations import register_examination, required_confidence
 from training.promotion.schema_conflict import schema_conflict
 from training.promotion.tags import BASELINE_SHARE_TAG, RECALIBRATED_TAG
-from training.reporting.mlflow_run import choose_experiment
+from training.reporting.mlflow_run import EXPERIMENT
 from training.reporting.training_rows import read_fingerprints
 from training.terminal import name_flag
 
@@ -167,8 +169,19 @@ def _examine_both(
 
 
 def _expected(version: LoadedVersion, scorer: Scorer, table: Table) -> Expected:
-    rate = scorer.scorecard.profile.churn_rate
-    return Expected(str(version.number), score_table(scorer, table), rate)
+    return Expected(str(version.number), score_table(scorer, table), _trained_on(version))
+
+
+def _trained_on(version: LoadedVersion) -> float | None:
+    """The churn rate (0..1) in the version's training table; None if that is not recorded."""
+    profile = version.profile()
+    if profile is not None:
+        return profile.churn_rate
+    try:  # versions from before profiles have it in their run only
+        rate = MlflowClient().get_run(str(version.mlflow_model.run_id)).data.params["churn_rate"]
+    except (MlflowException, KeyError):
+        return None
+    return float(rate)
 
 
 def _fresh_customers(
@@ -260,7 +273,7 @@ def _version(name: str, version: str) -> ModelVersion:
 def log_examination(name: str, examination: Examination, *, promoted: bool, forced: str) -> None:
     """Log the examination as an MLflow run."""
     with readable_errors():
-        choose_experiment()
+        choose_experiment(EXPERIMENT)
         with mlflow.start_run(run_name=f"promote {name} {examination.challenger}"):
             mlflow.set_tags(
                 {

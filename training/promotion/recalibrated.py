@@ -11,6 +11,8 @@ from mlflow.models.model import ModelInfo
 
 from churn_model.arrays import Floats
 from churn_model.errors import TrainingError
+from churn_model.profile import MonitoringProfile
+from churn_model.progress import in_progress
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, DATA_TAG, SIMULATED
 from pyfunc.loaded_version import LoadedVersion
@@ -20,9 +22,10 @@ from pyfunc.registry_errors import readable_errors
 from training.data.fingerprints import fingerprints
 from training.data.table import Table
 from training.evaluation.comparison import score_table
+from training.evaluation.evaluation import SCORECARD, HeldOut
 from training.evaluation.metrics import metrics
+from training.evaluation.monitoring_profile import monitoring_profile
 from training.fitting.recalibration import Recalibration, fit_recalibration
-from training.progress import in_progress
 from training.promotion.overlap import FEWEST, Overlap, find_overlap
 from training.promotion.tags import INHERITED_TAGS, RECALIBRATED_TAG
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset
@@ -35,12 +38,16 @@ _EXAMPLE_ROWS = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """A recalibration, the table it was fitted on, and the metrics there before and after it."""
+    """A recalibration, the table it was fitted on, and the metrics there before and after it.
+
+    ``profile``: the table's rows by the cells of the recalibrated scorecard.
+    """
 
     recalibration: Recalibration
     table: Table
     before: dict[str, float]
     after: dict[str, float]
+    profile: MonitoringProfile
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ def recalibrate(name: str, champion: LoadedVersion, table: Table, command: str) 
             fresh.as_sent(_EXAMPLE_ROWS, schema),
             simulated=fresh.source is None,
             descriptor=champion.table(),
+            profile=found.profile,
         )
         return Recalibrated(_register(name, info, number, found), number, found, overlap)
 
@@ -89,12 +97,25 @@ def _fit(champion: Scorer, table: Table) -> Fit:
     schema = table.features(champion.schema)
     table, before = _accepted(table, score_table(Scorer(champion.scorecard, schema), table))
     recalibration = fit_recalibration(table.churned, before, table.weights)
-    after = score_table(Scorer(recalibration.apply(champion.scorecard), schema), table)
+    recalibrated = Scorer(recalibration.apply(champion.scorecard), schema)
+    after = score_table(recalibrated, table)
     return Fit(
         recalibration,
         table,
         metrics(table.churned, before, table.weights),
         metrics(table.churned, after, table.weights),
+        monitoring_profile(recalibrated, table, _held_out(table, after)),
+    )
+
+
+def _held_out(table: Table, probability: Floats) -> HeldOut:
+    """The scores of all rows, which the champion was not trained on."""
+    return HeldOut(
+        np.arange(len(table.churned)),
+        table.customers_of_rows.code,
+        table.churned,
+        table.weights,
+        {SCORECARD: probability},
     )
 
 

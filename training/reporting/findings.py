@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from mlflow.data.pandas_dataset import PandasDataset
 
+from churn_model.profile import MonitoringProfile
 from churn_model.schema import RecordSchema
 from churn_model.scoring.scorecard import Scorecard
 from training.data.protected_attributes import protected_attributes
@@ -42,8 +43,9 @@ class Findings:
     slice. ``alarms``: signs of target leakage. ``gate_results``: of the absolute gates.
     ``scorecard``: fitted on all rows. ``standard_deviations``: of its table entries over the bagged
     models, and ``converged``: whether boosting stopped by itself (see
-    ``training.fitting.fit.Fitted``). ``importance``: each feature's mean absolute
-    effect on the log-odds, largest first. ``candidates``: the settings compared, best first.
+    ``training.fitting.fit.Fitted``). ``profile``: the training rows by the scorecard's cells.
+    ``importance``: each feature's mean absolute effect on the log-odds, largest first.
+    ``candidates``: the settings compared, best first.
     ``empc``: expected maximum profit measure, in currency units per customer. ``campaign``: its
     profit, None without an offer. ``decision``: where the threshold comes from, as text; empty for
     the default. ``command``: what the user typed. ``assumed``: what was inferred
@@ -59,6 +61,7 @@ class Findings:
     gate_results: list[GateResult]
     scorecard: Scorecard
     standard_deviations: list[list[float]]
+    profile: MonitoringProfile
     importance: dict[str, float]
     candidates: list[Candidate]
     empc: float

@@ -13,7 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from mlflow.models import Model
 
-from churn_model.errors import RegistryError, SchemaError, ScorecardError
+from churn_model.errors import ProfileError, RegistryError, SchemaError, ScorecardError
+from churn_model.profile import MonitoringProfile, TermProfile
+from churn_model.profile.monitoring_profile import ScoreProfile
+from churn_model.profile.score_bins import BINS
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import DATA_TAG, SIMULATED
 from pyfunc.loaded_version import read_version, resolve
@@ -105,6 +108,52 @@ def test_a_damaged_file_is_reported_in_one_line(model, uri, file, error):
     with pytest.raises(error) as caught:
         read_version(uri)
     assert "\n" not in str(caught.value)
+
+
+def test_a_version_from_before_profiles_has_none(uri):
+    assert read_version(uri).profile() is None
+
+
+def test_the_profile_is_read_when_it_is_asked_for(model, uri, scorecard):
+    profile = empty_profile(scorecard)
+    profile.save(model / "artifacts" / "monitoring_profile.json")
+    assert read_version(uri).profile() == profile
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00\xff", '{"format": "churn-scorecard"}'])
+def test_a_damaged_profile_does_not_affect_scoring(model, uri, text, customer):
+    (model / "artifacts" / "monitoring_profile.json").write_bytes(text.encode("latin-1"))
+    version = read_version(uri)
+    assert 0 < version.scorer.score_one(customer).probability < 1
+    with pytest.raises(ProfileError, match=r"monitoring_profile\.json: ") as caught:
+        version.profile()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_profile_of_another_scorecard_is_reported(model, uri, scorecard):
+    other = scorecard.model_copy(update={"terms": scorecard.terms[:2]})
+    empty_profile(other).save(model / "artifacts" / "monitoring_profile.json")
+    with pytest.raises(ProfileError, match="does not belong to the scorecard"):
+        read_version(uri).profile()
+
+
+def empty_profile(scorecard) -> MonitoringProfile:
+    lists = ("rows", "held_out", "churners", "expected")
+    return MonitoringProfile(
+        rows=1,
+        customers=1.0,
+        held_out_customers=1.0,
+        rejected=0.0,
+        missing={},
+        unlisted={},
+        terms=[
+            TermProfile(
+                features=term.features, **{name: [0.0] * len(term.scores) for name in lists}
+            )
+            for term in scorecard.terms
+        ],
+        scores=ScoreProfile(rows=[0.0] * BINS, churners=[0.0] * BINS),
+    )
 
 
 @pytest.mark.parametrize(

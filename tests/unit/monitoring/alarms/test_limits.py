@@ -26,7 +26,7 @@ def test_false_alarms_per_year_follow_the_width_of_the_windows():
         ("log_odds = 0.1", "log_ods = 0.1", "drift.log_odds: Field required"),
         ("windows = 2", "windows = 0", "drift.windows: "),
         ("missing = 0.02", "missing = nan", "broken_feed.missing: "),
-        ("[volume]", "[volumes]", r"\[volumes\] is not a known setting. Did you mean 'volume'"),
+        ("[volume]", "[volumes]", r"\[volumes\] is not a known setting."),
         ("[drift]", "[drift", "is not valid TOML"),
     ],
 )

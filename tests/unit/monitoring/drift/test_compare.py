@@ -97,18 +97,18 @@ def test_labels_say_which_values_a_bin_has():
 
 
 @pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
-def test_weights_of_the_reference_do_not_change_the_test(weight, profile):
+def test_weights_of_the_reference_do_not_change_the_test(weight, paired_profile):
     rng = np.random.default_rng(5)
     window = counted(rng, 1000, usage=5.5)
-    weighted = profile.model_copy(
+    weighted = paired_profile.model_copy(
         update={
             "terms": [
                 term.model_copy(update={"rows": [weight * count for count in term.rows]})
-                for term in profile.terms
+                for term in paired_profile.terms
             ]
         }
     )
-    expected = compare(window, Reference.of_profile(profile), PAIRED)
+    expected = compare(window, Reference.of_profile(paired_profile), PAIRED)
     found = compare(window, Reference.of_profile(weighted), PAIRED)
     assert found.terms[0].p_value == pytest.approx(expected.terms[0].p_value)
     assert found.terms[0].psi == pytest.approx(expected.terms[0].psi)

@@ -51,55 +51,57 @@ def test_the_calibration_of_the_held_out_scores_is_found(slope):
     assert error < 0.1
 
 
-def test_estimates_are_close_to_the_realised_values_and_within_their_intervals(profile):
+def test_estimates_are_close_to_the_realised_values_and_within_their_intervals(paired_profile):
     rng = np.random.default_rng(4)
     inside = []
     for _ in range(60):
         counts, probability = scored(rng, 1000, usage=7.0)
         churned = (rng.random(1000) < probability).astype(np.int64)
         realised = metrics(churned, probability)
-        found = estimate(counts, profile, PAIRED)
+        found = estimate(counts, paired_profile, PAIRED)
         inside += [found[n].low <= realised[n] <= found[n].high for n in ("auc", "log_loss")]
     assert 0.88 <= np.mean(inside) <= 1.0
 
 
-def test_a_smaller_window_has_wider_intervals(profile):
+def test_a_smaller_window_has_wider_intervals(paired_profile):
     counts = counted(np.random.default_rng(5), 5000)
     few = CellCounts(tuple(cells / 50 for cells in counts.terms), counts.scores / 50)
-    for name, many in estimate(counts, profile, PAIRED).items():
-        assert estimate(few, profile, PAIRED)[name].value == pytest.approx(many.value)
-        assert estimate(few, profile, PAIRED)[name].high > many.high
+    for name, many in estimate(counts, paired_profile, PAIRED).items():
+        assert estimate(few, paired_profile, PAIRED)[name].value == pytest.approx(many.value)
+        assert estimate(few, paired_profile, PAIRED)[name].high > many.high
 
 
-def test_the_reference_has_the_churn_rate_of_its_held_out_customers(profile):
-    found = reference_estimates(profile, PAIRED)
-    observed = sum(profile.scores.churners) / sum(profile.scores.rows)
+def test_the_reference_has_the_churn_rate_of_its_held_out_customers(paired_profile):
+    found = reference_estimates(paired_profile, PAIRED)
+    observed = sum(paired_profile.scores.churners) / sum(paired_profile.scores.rows)
     assert found["churn_rate"].value == pytest.approx(observed, abs=0.002)
-    assert expected_losses(profile) @ np.array(profile.scores.rows) / 4000 == pytest.approx(
-        found["log_loss"].value
-    )
+    assert expected_losses(paired_profile) @ np.array(
+        paired_profile.scores.rows
+    ) / 4000 == pytest.approx(found["log_loss"].value)
 
 
-def test_cells_that_churned_more_than_predicted_count_with_their_weight_in_the_window(profile):
-    plan = profile.terms[2]
+def test_cells_that_churned_more_than_predicted_count_with_their_weight_in_the_window(
+    paired_profile,
+):
+    plan = paired_profile.terms[2]
     worse = [
         churners + (0.2 * held_out if level == 2 else 0.0)  # premium
         for level, (churners, held_out) in enumerate(zip(plan.churners, plan.held_out, strict=True))
     ]
-    changed = profile.model_copy(
-        update={"terms": [*profile.terms[:2], plan.model_copy(update={"churners": worse})]}
+    changed = paired_profile.model_copy(
+        update={"terms": [*paired_profile.terms[:2], plan.model_copy(update={"churners": worse})]}
     )
     cells = counted(np.random.default_rng(6), 2000)
     premium = np.array([0.0, 0, 2000, 0])
     more = CellCounts((*cells.terms[:2], premium), cells.scores)
     rate = estimate(more, changed, PAIRED)["churn_rate"]
-    assert rate.value > estimate(more, profile, PAIRED)["churn_rate"].value + 0.03
+    assert rate.value > estimate(more, paired_profile, PAIRED)["churn_rate"].value + 0.03
     assert estimate(cells, changed, PAIRED)["churn_rate"].value == pytest.approx(
-        estimate(cells, profile, PAIRED)["churn_rate"].value, abs=0.01
+        estimate(cells, paired_profile, PAIRED)["churn_rate"].value, abs=0.01
     )
 
 
-def test_the_profit_of_a_campaign_is_that_of_the_contacted_customers(profile):
+def test_the_profit_of_a_campaign_is_that_of_the_contacted_customers(paired_profile):
     contacted, revenue = np.zeros(BINS), np.zeros(BINS)
     contacted[101], revenue[101] = 50, 50 * 80.0
     counts = CellCounts(
@@ -108,23 +110,25 @@ def test_the_profit_of_a_campaign_is_that_of_the_contacted_customers(profile):
         revenue=revenue,
         with_revenue=contacted,
     )
-    found = estimate(counts, profile, CAMPAIGN)["profit"]
-    rate = 1 / (1 + np.exp(-fit_calibration(profile).log_odds()[101]))
+    found = estimate(counts, paired_profile, CAMPAIGN)["profit"]
+    rate = 1 / (1 + np.exp(-fit_calibration(paired_profile).log_odds()[101]))
     assert found.value == pytest.approx(CAMPAIGN.campaign.offer.expected_profit(rate, 80.0))
     assert found.low < found.value < found.high
-    assert "profit" not in estimate(counts, profile, PAIRED)
-    assert "profit" not in estimate(CellCounts(scores=counts.scores), profile, CAMPAIGN)
+    assert "profit" not in estimate(counts, paired_profile, PAIRED)
+    assert "profit" not in estimate(CellCounts(scores=counts.scores), paired_profile, CAMPAIGN)
 
 
-def test_no_customers_have_no_estimates(profile):
-    assert estimate(CellCounts(), profile, PAIRED) == {}
+def test_no_customers_have_no_estimates(paired_profile):
+    assert estimate(CellCounts(), paired_profile, PAIRED) == {}
 
 
 @pytest.mark.parametrize("churners", [0.0, 1.0])
-def test_a_profile_in_which_nobody_or_everybody_churned_gives_finite_estimates(profile, churners):
-    scores = profile.scores.model_copy(
-        update={"churners": [churners * rows for rows in profile.scores.rows]}
+def test_a_profile_in_which_nobody_or_everybody_churned_gives_finite_estimates(
+    paired_profile, churners
+):
+    scores = paired_profile.scores.model_copy(
+        update={"churners": [churners * rows for rows in paired_profile.scores.rows]}
     )
-    extreme = profile.model_copy(update={"scores": scores})
+    extreme = paired_profile.model_copy(update={"scores": scores})
     found = estimate(counted(np.random.default_rng(7), 100), extreme, PAIRED)
     assert np.isfinite([tuple(each) for each in found.values()]).all()

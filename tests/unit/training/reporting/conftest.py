@@ -8,6 +8,7 @@ import pytest
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
+from churn_model.scoring import Scorer
 from training.data.customers import CustomersOfRows
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation import intervals
@@ -15,6 +16,7 @@ from training.evaluation.alarm import Alarm
 from training.evaluation.evaluation import evaluate
 from training.evaluation.gates import absolute_values, check_gates, load_gates
 from training.evaluation.importance import importances
+from training.evaluation.monitoring_profile import monitoring_profile
 from training.evaluation.selection import Candidate
 from training.evaluation.slices import slices
 from training.fitting.fit import FitSettings, fit
@@ -93,6 +95,7 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         gate_results=check_gates(load_gates().absolute, values),
         scorecard=fitted.scorecard.model_copy(update={"threshold": 0.3}),
         standard_deviations=fitted.standard_deviations,
+        profile=monitoring_profile(Scorer(fitted.scorecard, SCHEMA), table, evaluation.held_out),
         importance=importances(fitted.scorecard, SCHEMA, customers),
         candidates=[Candidate(settings, evaluation.metrics["scorecard"])],
         empc=0.0,

@@ -1,0 +1,370 @@
+"""Checks a batch of rows: the valid ones as the model's columns, and why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from churn_model.dates import iso_dates
+from churn_model.errors import TableError
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
+from churn_model.suggestions import did_you_mean
+from churn_model.tables.cell_format import NUMERICAL, CellFormat
+from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.texts import check_texts, read_numbers
+from churn_model.tables.typed import formatted_texts, plain, to_series
+from churn_model.validation import Checked, check_records
+from churn_model.validation.field_errors import ErrorGroup, FieldErrors
+from churn_model.validation.rules import Rule
+
+Form = Literal["typed", "text", "lines"]
+"""How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
+
+ERROR, RULES = "error", "rules"
+"""Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
+
+LINE = "value"
+"""The only column of a source with JSON lines: their bytes."""
+
+CORRUPT = "corrupt_line"
+"""The column for CSV rows with more or fewer cells than the header: the unchanged row."""
+
+_ARROW: dict[Kind, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.string(),
+    "category": pa.string(),
+    "identifier": pa.string(),
+}
+_INVALID_JSON: Rule = ("json_invalid", "is not valid JSON")
+_NOT_UTF8: Rule = ("string_unicode", "is not valid UTF-8")
+_NOT_UNICODE: Rule = ("string_unicode", "must be valid Unicode")
+_UNEVEN: Rule = ("csv_row", "has more or fewer cells than the header")
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """The result of checking a batch of n rows.
+
+    ``identifiers``: the columns of identifiers (n,), which the results repeat unchanged. ``error``
+    and ``rules`` (n,) are null for a valid row.
+    """
+
+    checked: Checked
+    identifiers: Mapping[str, pa.Array]
+    error: pa.Array
+    rules: pa.Array
+
+    @property
+    def valid(self) -> pa.Array:
+        """Which rows are valid (n,)."""
+        return pa.array(self.checked.valid)
+
+    def accepted(self, schema: RecordSchema) -> pa.RecordBatch:
+        """The valid rows, with the columns and types of the model's signature."""
+        arrays = [self._array(column) for column in schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema)).filter(self.valid)
+
+    def _array(self, column: Column) -> pa.Array:
+        if column.kind == "identifier":
+            return self.identifiers[column.name]
+        values = self.checked.values[column.name]
+        if column.kind == "date":
+            return pa.array(iso_dates(values), pa.string())
+        if column.name in self.checked.texts:
+            texts = self.checked.texts[column.name]
+            return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())
+        if column.kind == "category":
+            missing = values < 0
+            return pa.array(column.levels, pa.string()).take(pa.array(values, mask=missing))
+        return _numbers(values, self.checked.valid, _ARROW[column.kind])
+
+
+def _numbers(values: npt.NDArray[Any], valid: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    if values.dtype.kind != "f":
+        return pa.array(values, kind)
+    missing = np.isnan(values)
+    if kind != pa.float64():
+        # the values of rejected rows are not used and may be out of range
+        values = np.where(missing | ~valid, 0, values)
+        largest = values >= -float(INT64_MIN)  # doubles that stand for integers just below 2**63
+        values = np.where(largest, 0, values).astype(bool if kind == pa.bool_() else np.int64)
+        values[largest] = INT64_MAX
+    return pa.array(values, kind, mask=missing)
+
+
+def arrow_schema(schema: RecordSchema) -> pa.Schema:
+    """The model's input columns as Arrow types."""
+    return pa.schema([(column.name, _ARROW[column.kind]) for column in schema])
+
+
+@dataclass(frozen=True)
+class RowChecker:
+    """Checks the batches of one source. It can be pickled, because Spark sends it to executors.
+
+    ``folders``: the columns whose values are names of folders (``column=value``), and are strings
+    also if the other columns have types.
+    """
+
+    schema: RecordSchema
+    descriptor: TableDescriptor
+    form: Form
+    source: str
+    folders: tuple[str, ...] = ()
+
+    def with_folders(self, names: Sequence[str]) -> RowChecker:
+        """The same for a source with these columns in the names of folders.
+
+        Raises TableError if JSON lines, which have no columns, would need one of them.
+        """
+        fields = sorted({*names} & {*self.descriptor.columns.values()})
+        if fields and self.form == "lines":
+            raise TableError(
+                f"{self.source}: folders are named {fields[0]}=..., but a field of JSON lines must "
+                "be in the lines; add it to them, or rename the folders"
+            )
+        return replace(self, folders=tuple(names))
+
+    def columns(self, names: Sequence[str]) -> dict[str, str]:
+        """The source's columns of the schema's fields: field -> column.
+
+        Blanks and a byte-order mark around the names are ignored. Raises TableError for a required
+        field without a column, for a duplicate column, and for the columns of rejected rows.
+        """
+        if self.form == "lines":
+            return {}
+        self._check_reserved(names)
+        names = [name for name in names if name != CORRUPT]
+        by_plain_name: dict[str, list[str]] = {}
+        for name in names:
+            plain = name.strip().removeprefix("\ufeff").strip()
+            by_plain_name.setdefault(plain, []).append(name)
+        columns: dict[str, str] = {}
+        for column in self.schema:
+            if column.name not in self.descriptor.columns:
+                continue  # an optional field that the descriptor omits
+            wanted = self.descriptor.columns[column.name].strip()
+            matches = by_plain_name.get(wanted, [])
+            if len(matches) > 1:
+                raise TableError(
+                    f"{self.source}: column {wanted!r} occurs {len(matches)} times; keep one"
+                )
+            if matches:
+                columns[column.name] = matches[0]
+            elif column.required:
+                raise self._missing_column(column, wanted, names)
+        return columns
+
+    def _check_reserved(self, names: Sequence[str]) -> None:
+        for name in (ERROR, RULES):
+            if name in names:
+                raise TableError(
+                    f"{self.source}: column {name!r} is reserved for the reasons of rejected rows; "
+                    "rename it"
+                )
+
+    def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
+        return TableError(
+            f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
+            f"{did_you_mean(wanted, names)} Map columns to fields with --columns"
+            f"{_separator_hint(names)}; the columns are {', '.join(map(repr, names[:50]))}"
+        )
+
+    def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
+        """Check a batch (n rows)."""
+        if self.form == "lines":
+            return self._check_lines(batch.column(LINE).to_pylist())
+        names = self.columns(batch.schema.names)
+        arrays = {field: plain_strings(batch.column(name)) for field, name in names.items()}
+        typed: dict[str, pd.Series[Any]] = {}
+        if self.form == "typed":
+            fields = [field for field, name in names.items() if name not in self.folders]
+            typed = {field: to_series(arrays[field]) for field in fields}
+        cells = {
+            column.name: self._cells(column, arrays[column.name])
+            for column in self.schema
+            if column.name in arrays and column.name not in typed
+        }
+        texts = formatted_texts(typed, self.schema, self.descriptor)
+        typed = {field: values for field, values in typed.items() if field not in texts}
+        checked, _ = check_texts({**cells, **texts}, self.schema, self.descriptor, typed)
+        checked = self._reject_undecoded(checked, batch, names)
+        if CORRUPT in batch.schema.names and self.form == "text":
+            uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
+            checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
+        identifiers = {
+            column.name: as_text(arrays[column.name])
+            for column in self.schema.identifiers
+            if column.name in arrays
+        }
+        return _checked_rows(checked, identifiers, self.schema)
+
+    def _reject_undecoded(
+        self, checked: Checked, batch: pa.RecordBatch, names: Mapping[str, str]
+    ) -> Checked:
+        """Reject the rows whose identifier is not valid UTF-8: two of them could look equal."""
+        for column in self.schema.identifiers:
+            array = batch.column(names[column.name]) if column.name in names else pa.nulls(0)
+            rows = _undecoded_rows(array)
+            rejected = np.array(rows, dtype=np.intp)
+            checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
+        return checked
+
+    def _cells(self, column: Column, array: pa.Array) -> pd.Series[Any]:
+        """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
+        texts = as_text(array)
+        if column.kind in NUMERICAL:
+            numbers = read_numbers(texts, CellFormat.of(column, self.descriptor))
+            if numbers is not None:
+                return pd.Series(numbers)
+        return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
+
+    def _check_lines(self, lines: Sequence[str | bytes | None]) -> CheckedRows:
+        records: list[Any] = []
+        broken: list[int] = []
+        undecoded: list[int] = []
+        for row, line in enumerate(lines):
+            try:
+                record, decoded = _parse_line(line or b"")
+            except orjson.JSONDecodeError:
+                record, decoded = {}, True
+                broken.append(row)
+            records.append(record)
+            if not decoded:
+                undecoded.append(row)
+        columns = self.descriptor.columns
+        if any(field != name for field, name in columns.items()):
+            records = [
+                {field: record.get(name) for field, name in columns.items()}
+                if isinstance(record, Mapping)
+                else record
+                for record in records
+            ]
+        checked = check_records(records, self.schema)
+        if broken:
+            checked = _reject_rows(checked, np.array(broken), _INVALID_JSON)
+        accepted = [row for row in undecoded if checked.valid[row]]
+        if accepted:
+            checked = _reject_rows(checked, np.array(accepted), _NOT_UTF8)
+        identifiers = {
+            name: pa.array(
+                [
+                    value if ok else None
+                    for value, ok in zip(values, checked.valid.tolist(), strict=True)
+                ],
+                pa.string(),
+            )
+            for name, values in checked.identifiers.items()
+        }
+        return _checked_rows(checked, identifiers, self.schema)
+
+
+def _separator_hint(names: Sequence[str]) -> str:
+    """What else --columns does for a CSV file whose header was read as one name."""
+    if len(names) == 1 and {";", "\t", "|"} & set(names[0]):
+        return ", or name the separator there, as the dataset.toml of the training run does"
+    return ""
+
+
+def _parse_line(line: str | bytes) -> tuple[Any, bool]:
+    """The value of a JSON line, and whether the line is valid UTF-8.
+
+    If it is not, the strings at its top level that contain the invalid bytes are not valid Unicode,
+    so that no two of them become equal. Raises orjson.JSONDecodeError.
+    """
+    try:
+        text = line if isinstance(line, str) else line.decode()
+    except UnicodeDecodeError:
+        record = orjson.loads(line.decode(errors="replace"))  # type: ignore[union-attr]
+        if isinstance(record, dict):
+            record = {
+                name: value.replace("\ufffd", "\udcff") if isinstance(value, str) else value
+                for name, value in record.items()
+            }
+        return record, False
+    return orjson.loads(text), True
+
+
+def _reject_rows(
+    checked: Checked, rows: npt.NDArray[Any], reason: Rule, field: str = ""
+) -> Checked:
+    """Reject whole rows: the reason replaces the errors of their cells."""
+    if not len(rows):
+        return checked
+    others = checked.errors.without_rows(rows, checked.n)
+    valid = checked.valid.copy()
+    valid[rows] = False
+    errors = FieldErrors([ErrorGroup(field, *reason, np.sort(rows)), *others.groups])
+    return replace(checked, valid=valid, errors=errors)
+
+
+def _checked_rows(
+    checked: Checked, identifiers: dict[str, pa.Array], schema: RecordSchema
+) -> CheckedRows:
+    n = checked.n
+    for column in schema.identifiers:
+        identifiers.setdefault(column.name, pa.nulls(n, pa.string()))
+    if not checked.errors:
+        nulls = pa.nulls(n, pa.string())
+        return CheckedRows(checked, identifiers, nulls, nulls)
+    messages = pa.array(checked.errors.messages_by_row(n), pa.string())
+    rules = checked.errors.messages_by_row(n, lambda error: f"{error.field}:{error.type}", ";")
+    return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
+
+
+def plain_strings(array: pa.Array) -> pa.Array:
+    """A column (n,) of any type as a plain one, with U+FFFD for invalid UTF-8 in strings."""
+    array = plain(array)
+    return as_text(array.cast(pa.large_binary())) if _is_undecoded(array) else array
+
+
+def _is_undecoded(array: pa.Array) -> bool:
+    """Whether a column of strings contains invalid UTF-8, which Parquet files may do."""
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return False
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return True
+    return False
+
+
+def _undecoded_rows(array: pa.Array) -> list[int]:
+    array = plain(array)
+    if not _is_undecoded(array):
+        return []
+    values = array.cast(pa.large_binary()).to_pylist()
+    return [row for row, value in enumerate(values) if value is not None and not _is_utf8(value)]
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """A column as strings (n,): invalid UTF-8 becomes U+FFFD, values of other types become null."""
+    if array.type == pa.string():
+        return array
+    if pa.types.is_large_string(array.type):
+        return array.cast(pa.string())
+    if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
+        return pa.nulls(len(array), pa.string())
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        cells = array.to_pylist()
+        texts = [None if cell is None else cell.decode(errors="replace") for cell in cells]
+        return pa.array(texts, pa.string())

@@ -1,0 +1,71 @@
+import io
+from collections import deque
+
+import pytest
+
+from churn_model.tables.reading import batches as reading
+from churn_model.tables.reading import csv_files
+from churn_model.tables.reading.row_checker import LINE
+
+
+class Blocks(io.BytesIO):
+    """A stream that gives a few bytes at a time."""
+
+    def read(self, size=-1):
+        return super().read(7)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+def test_lines_are_found_in_blocks_of_any_size(end):
+    lines = [b"a" * n for n in (1, 6, 7, 8, 100, 0, 3)]
+    batches = reading._in_batches(Blocks(b"\n".join(lines) + end))
+    read_lines = [line for batch in batches for line in batch.column(LINE).to_pylist()]
+    assert [bytes(line, "ascii") if isinstance(line, str) else line for line in read_lines] == [
+        line for line in lines if line
+    ]
+
+
+def test_the_blocks_of_a_long_line_are_joined_once():
+    class Block(bytes):
+        """Counts how often it is searched for the end of a line."""
+
+        searched = 0
+
+        def split(self, *arguments):
+            type(self).searched += len(self)
+            return super().split(*arguments)
+
+        def __radd__(self, other):
+            raise AssertionError("joined with the blocks before it, each time one is read")
+
+    class Stream:
+        def __init__(self):
+            self.blocks = [Block(b"x" * 1000) for _ in range(50)]
+
+        def read(self, size):
+            return self.blocks.pop() if self.blocks else b""
+
+    [batch] = reading._in_batches(Stream())
+    assert len(batch.column(LINE)[0].as_py()) == 50_000
+    assert Block.searched == 49_000  # the first block may begin with a byte-order mark
+
+
+def test_rows_that_other_threads_add_meanwhile_are_not_lost():
+    class Added(deque):
+        """Another thread adds a row whenever one is taken or all are copied."""
+
+        def popleft(self):
+            row = super().popleft()
+            if row < 10:
+                self.append(row + 10)
+            return row
+
+        def __iter__(self):
+            raise AssertionError("copied, so that rows are lost when the original is cleared")
+
+    rows = Added([1, 2])
+    assert [csv_files.taken(rows), csv_files.taken(rows), csv_files.taken(rows)] == [
+        [1, 2],
+        [11, 12],
+        [],
+    ]

@@ -1,0 +1,144 @@
+import json
+import pickle
+
+import pyarrow as pa
+import pytest
+
+from churn_model.errors import TableError
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.reading.row_checker import LINE, RowChecker, arrow_schema
+from tests.unit.churn_model.test_schema import Rich
+
+PLAIN = TableDescriptor.plain(CUSTOMER_SCHEMA)
+
+
+def checker(form, descriptor=PLAIN, schema=CUSTOMER_SCHEMA):
+    return RowChecker(schema, descriptor, form, "table")
+
+
+def test_valid_rows_get_the_types_of_the_signature(customer):
+    table = {name: pa.array([value, value]) for name, value in customer.items()}
+    checked_rows = checker("typed")(pa.RecordBatch.from_pydict({**table, "more": pa.array([1, 2])}))
+    accepted = checked_rows.accepted(CUSTOMER_SCHEMA)
+    assert accepted.schema == arrow_schema(CUSTOMER_SCHEMA)
+    assert accepted.to_pylist() == [customer, customer]
+    assert checked_rows.error.null_count == checked_rows.rules.null_count == 2
+
+
+def test_every_kind_of_field_can_come_as_strings_json_lines_or_typed_columns():
+    schema = RecordSchema.from_model(Rich)
+    record = {"key": "k", "visits": 3, "score": 0.5, "active": False, "plan": "basic"}
+    record["region"] = None
+    typed = pa.RecordBatch.from_pylist([record])
+    lines = pa.RecordBatch.from_pydict(
+        {LINE: ['{"key": "k", "visits": 3, "score": 0.5, "active": false, "plan": "basic"}']}
+    )
+    texts = pa.RecordBatch.from_pylist(
+        [{"key": "k", "visits": "3", "score": "0.5", "active": "no", "plan": "basic", "region": ""}]
+    )
+    descriptor = TableDescriptor.plain(schema)
+    for form, batch in (("typed", typed), ("lines", lines), ("text", texts)):
+        checked_rows = checker(form, descriptor, schema)(batch)
+        assert checked_rows.rules.to_pylist() == [None]
+        assert checked_rows.accepted(schema).to_pylist() == [record]
+
+
+def test_a_rejected_row_has_all_its_reasons_in_words_and_as_rules(customer):
+    bad = customer | {"age": 300, "tenure": None}
+    checked_rows = checker("typed")(pa.RecordBatch.from_pylist([customer, bad]))
+    assert checked_rows.valid.to_pylist() == [True, False]
+    assert checked_rows.error.to_pylist() == [None, "age: must be at most 120; tenure: is required"]
+    assert checked_rows.rules.to_pylist() == [None, "age:less_than_equal;tenure:missing"]
+
+
+def test_the_descriptor_names_the_columns_and_blanks_around_names_are_ignored():
+    columns = {"customer_id": "Id", "age": "Age", "tenure": "Months", "monthly_charges": "Charge"}
+    descriptor = TableDescriptor(columns=columns)
+    names = ["\ufeffId", " Age ", "Months", "Charge", "total_charges"]
+    assert checker("text", descriptor).columns(names) == {
+        "customer_id": "\ufeffId",
+        "age": " Age ",
+        "tenure": "Months",
+        "monthly_charges": "Charge",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (
+            ["customer_id", "tenure", "monthly_charges"],
+            "table: has no column 'age' for the required field 'age'",
+        ),
+        (
+            ["customer_id;age;tenure;monthly_charges"],
+            "name the separator there, as the dataset.toml of the training run does",
+        ),
+        (
+            ["customer_id", "age", "age ", "tenure", "monthly_charges"],
+            "column 'age' occurs 2 times",
+        ),
+    ],
+)
+def test_a_missing_or_duplicate_column_is_named(names, complaint):
+    with pytest.raises(TableError, match=complaint):
+        checker("typed").columns(names)
+
+
+def test_a_mistyped_column_gets_a_suggestion():
+    with pytest.raises(TableError, match="Did you mean 'Tenure '"):
+        checker("typed").columns(["customer_id", "age", "Tenure ", "monthly_charges"])
+
+
+def test_only_the_line_that_is_not_valid_json_is_rejected(customer):
+    lines = [json.dumps(customer), "{", "[1]", "null", ""]
+    checked_rows = checker("lines")(pa.RecordBatch.from_pydict({LINE: lines}))
+    rules = checked_rows.rules.to_pylist()
+    assert [rules[i] for i in (0, 1, 4)] == [None, ":json_invalid", ":json_invalid"]
+    assert all(":dict_type" in rule for rule in rules[2:4])
+
+
+def test_a_json_line_that_is_not_valid_utf8_is_rejected(customer):
+    lines = [json.dumps(customer | {"customer_id": "c@"}).encode() for _ in range(4)]
+    lines[0] = lines[0].replace(b"@", b"\xff")
+    lines[1] = lines[1].replace(b"@", b"\xfe")
+    lines[2] = lines[2].replace(b"}", b', "note": "\xff"}')
+    lines[3] = lines[3].replace(b"@", "\ufffd".encode())
+    batch = pa.RecordBatch.from_pydict({LINE: pa.array([*lines, b"\xff{"], pa.binary())})
+    checked_rows = checker("lines")(batch)
+    unicode = "customer_id:string_unicode"
+    rules = [unicode, unicode, ":string_unicode", None, ":json_invalid"]
+    assert checked_rows.rules.to_pylist() == rules
+    identifiers = checked_rows.accepted(CUSTOMER_SCHEMA).column("customer_id").to_pylist()
+    assert identifiers == ["c\ufffd"], "as it is in the line"
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_an_identifier_of_a_typed_column_that_is_not_valid_utf8_is_rejected(customer, kind):
+    binary = pa.binary() if kind == pa.string() else pa.large_binary()
+    identifiers = pa.array([b"c\xff", b"c\xfe", b"c"], binary).view(kind)
+    table = {name: pa.array([value] * 3) for name, value in customer.items()}
+    batch = pa.RecordBatch.from_pydict(table | {"customer_id": identifiers})
+    checked_rows = checker("typed")(batch)
+    assert checked_rows.rules.to_pylist() == ["customer_id:string_unicode"] * 2 + [None]
+    assert checked_rows.accepted(CUSTOMER_SCHEMA).column("customer_id").to_pylist() == ["c"]
+
+
+def test_large_integers_are_not_changed(customer):
+    largest = 2.0**63 - 1024  # the largest double below 2**63
+    rows = [customer | {"tenure": tenure} for tenure in (largest, None, 3.0, 1e300)]
+    checked_rows = checker("typed")(pa.RecordBatch.from_pylist(rows))
+    assert checked_rows.valid.to_pylist() == [True, False, True, False]
+    tenures = checked_rows.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
+    assert tenures == [2**63 - 1024, 3]
+    lines = [json.dumps(customer | {"tenure": tenure}) for tenure in (2**63 - 1, -1, "x")]
+    checked_rows = checker("lines")(pa.RecordBatch.from_pydict({LINE: lines}))
+    tenures = checked_rows.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
+    assert tenures == [2**63 - 1]
+
+
+def test_a_checker_can_be_pickled(customer):
+    assert checker("typed").schema.row_model.model_validate(customer)  # is cached
+    copy = pickle.loads(pickle.dumps(checker("typed")))
+    assert copy(pa.RecordBatch.from_pylist([customer])).rules.to_pylist() == [None]
