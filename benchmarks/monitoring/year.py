@@ -3,8 +3,9 @@
 Each month ``churn serve`` scores all customers over HTTP and logs them. A campaign contacts those
 who are predicted to churn, except for a control group. At the end of the month, ``churn monitor``
 reads the log and the labels, which are final after 60 days, and its verdict decides whether
-``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers. A month
-later ``churn promote`` examines it on customers whose labels have become final since. In month five
+``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers of the last
+three months. Two months later ``churn promote`` examines it on the first customers who were
+observed after the labels that it was made from, because their labels are final then. In month five
 prices rise and matter more. The true probabilities are known, and with them the lost profit.
 
 A server logs the present time. Its log is moved to the simulated time: the same number of minutes
@@ -109,17 +110,18 @@ def simulate_year(business: Business, months: int) -> None:
     call(train, "--data", "first.csv", *_COLUMNS, *_FIT, *_CAMPAIGN, *known_until(0))
     print("| month | champion | alarms | verdict | action at the end of the month | profit lost |")
     print("| --- | --- | --- | --- | --- | --- |")
-    last, total = "", 0.0
+    last, made, total = "", 0, 0.0
     for month in range(months):
         champion = str(version_of_alias("churn"))
         lost = score(business, month)
         business.pass_month(month)
         findings = monitor(business, month)
-        if last.startswith(("trained", "recalibrated")):
-            last = examine(business, month)
+        if last.startswith(("trained", "recalibrated", "waiting")):
+            is_due = month == made + WINDOW // STEP
+            last = examine(business, month) if is_due else "waiting for fresh labels"
         elif findings.verdict in ("retrain", "recalibrate"):
             # if recalibration did not help, the model is trained again
-            last = challenge(findings, month, again="refused" in last)
+            last, made = challenge(findings, month, again="refused" in last), month
         else:
             last = ""
         total += lost

@@ -6,6 +6,7 @@ The workers run in the folder of the project (FOLDER), with ``churn`` on their p
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 from airflow.decorators import dag
 from airflow.operators.bash import BashOperator
@@ -28,7 +29,7 @@ def churn_monthly() -> None:
         )
         for step in STEPS
     ]
-    for earlier, later in zip(tasks, tasks[1:]):
+    for earlier, later in pairwise(tasks):
         earlier >> later
 
 

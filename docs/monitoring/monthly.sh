@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The monthly loop: monitor the champion, examine the challenger of last month, and train if the
+# The monthly loop: monitor the champion, examine the challenger of two months ago, and train if the
 # verdict says so. Usage: LABELS=TABLE monthly.sh [monitor|examine|act]; without a step, all of them.
 #
 # LABELS is a table with one row per customer and observation date: who left within 60 days, and
@@ -18,10 +18,16 @@ monitor() {
         --treatment contacted=yes --labelled "$state/fresh.csv" || [ $? -eq 2 ] # 2: an alarm
 }
 
-# rows that the challenger was trained on are left out of its examination
+# customers are fresh for a challenger if they were observed after the labels that it was made from;
+# with a window of 60 days, the labels of the first ones are final two months later
 examine() {
     [ -e "$state/waiting" ] || return 0
-    local code=0
+    local months code=0
+    months=$(<"$state/waiting")
+    if [ "$months" -gt 1 ]; then
+        echo $((months - 1)) >"$state/waiting"
+        return 0
+    fi
     churn promote --data "$state/fresh.csv" "${columns[@]}" || code=$?
     [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || return "$code"
     rm "$state/waiting"
@@ -31,6 +37,7 @@ examine() {
 # the verdict is about the champion of last month; if recalibration was not enough, train
 act() {
     local verdict
+    if [ -e "$state/waiting" ]; then return 0; fi
     verdict=$(python -c 'import json; print(json.load(open("monitoring/summary.json"))["verdict"])')
     if [ -e "$state/promoted" ]; then verdict=fine; fi
     if [ -e "$state/refused" ] && [ "$verdict" = recalibrate ]; then verdict=retrain; fi
@@ -39,7 +46,7 @@ act() {
         retrain) churn train --data "$state/fresh.csv" "${columns[@]}" ;;
     esac
     rm -f "$state/promoted" "$state/refused"
-    case $verdict in recalibrate | retrain) touch "$state/waiting" ;; esac
+    case $verdict in recalibrate | retrain) echo 2 >"$state/waiting" ;; esac
 }
 
 if [ $# -eq 0 ]; then set -- monitor examine act; fi
