@@ -42,8 +42,8 @@ def folder_columns(source: Source) -> tuple[str, ...]:
     """
     check_names(source.path)
     if not Path(source.path).exists() and "://" not in source.path:
-        raise TableError(f"{source.path}: no such file or folder; check --input")
-    names = {tuple(_folder_values(source.path, file)): file for file in _files(source.path)}
+        raise TableError(f"{source.path}: no such file or folder; check {source.flag}")
+    names = {tuple(_folder_values(source.path, file)): file for file in file_names(source.path)}
     if len(names) > 1:
         (first, file), (second, other) = list(names.items())[:2]
         raise TableError(
@@ -53,7 +53,7 @@ def folder_columns(source: Source) -> tuple[str, ...]:
     return next(iter(names), ())
 
 
-def _files(source: str) -> list[str]:
+def file_names(source: str) -> list[str]:
     """The files of a table that readers do not ignore, in the order of their names."""
     try:
         system, path = _system(source)
@@ -107,7 +107,7 @@ def _csv(source: Source) -> Iterator[pa.RecordBatch]:
     """All columns as strings, because inferred types could change cells."""
     first: CsvFile | None = None
     names: list[str] = []
-    for path in _files(source.path):
+    for path in file_names(source.path):
         file = CsvFile(path, source.csv)
         with _stream(source.path, path, "csv") as stream:
             header = file.header(stream)
@@ -121,7 +121,7 @@ def _csv(source: Source) -> Iterator[pa.RecordBatch]:
             for batch in file.batches(stream, names):
                 yield _with_folders(batch, values)
     if first is None:
-        raise TableError(f"{source.path}: contains no csv file with a header; check --input")
+        raise TableError(f"{source.path}: contains no csv file with a header; check {source.flag}")
 
 
 @contextmanager
@@ -193,7 +193,9 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 def _batches(fragment: ds.Fragment, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with _parquet_errors(fragment):
-        yield from fragment.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
+        # one row group after another, because Arrow otherwise reads up to a gigabyte in advance
+        for group in fragment.split_by_row_group():
+            yield from group.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
 
 
 @contextmanager
@@ -208,9 +210,9 @@ def _parquet_errors(fragment: ds.Fragment) -> Iterator[None]:
 
 def _lines(source: Source) -> Iterator[pa.RecordBatch]:
     """JSON lines, one customer per line; compressed files such as .gz are decompressed."""
-    files = _files(source.path)
+    files = file_names(source.path)
     if not files:
-        raise TableError(f"{source.path}: contains no file; check --input")
+        raise TableError(f"{source.path}: contains no file; check {source.flag}")
     for file in files:
         with _stream(source.path, file, "json") as stream:
             yield from _in_batches(stream)

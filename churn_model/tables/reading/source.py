@@ -24,12 +24,13 @@ class Source:
     """A table in files.
 
     ``path``: a file, a folder, or a URI of one of pyarrow's file systems. ``csv``: how its CSV
-    files are written.
+    files are written. ``flag``: the flag that names the table, for error messages.
     """
 
     path: str
     format: FileFormat
     csv: CsvFormat
+    flag: str = "--input"
 
 
 def format_of(name: str) -> FileFormat:

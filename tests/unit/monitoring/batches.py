@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from batch.row_checker import RowChecker
 from mlflow.models import Model
 
 from batch import local
