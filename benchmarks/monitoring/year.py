@@ -225,7 +225,7 @@ def challenge(findings: Findings, month: int, again: bool) -> str:
     table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
     first = str(day_of(month - 3))
     table[table["seen"] >= first].to_csv("recent.csv", index=False)
-    flags = ("--data", "recent.csv", *_COLUMNS, *known_until(month + 1))
+    flags = ("--data", "recent.csv", *_COLUMNS, "--weight", "weight", *known_until(month + 1))
     if findings.verdict == "recalibrate" and not again:
         call(recalibrate, *flags)
         return f"recalibrated as version {newest()}"
@@ -238,7 +238,8 @@ def examine(business: Business, month: int) -> str:
     table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
     fresh = table[table["seen"] == str(day_of(month - 1))]
     fresh.to_csv("fresh.csv", index=False)
-    code, printed = run(promote, "--data", "fresh.csv", *_COLUMNS, *known_until(month + 1))
+    flags = ("--data", "fresh.csv", *_COLUMNS, "--weight", "weight", *known_until(month + 1))
+    code, printed = run(promote, *flags)
     if code == 0:
         return f"promoted version {version_of_alias('churn')}"
     lines = [each for each in printed.splitlines() if each.startswith(("not promoted", "error"))]

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from monitoring.labels.matched import Matched
 from monitoring.labels.options import LabelOptions
 from monitoring.labels.table import Labels
 from monitoring.plural import plural
+
+WEIGHT: Final = "weight"
+"""The column that says for how many customers a row stands."""
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -62,8 +66,12 @@ def labelled_table(
     """The labelled customers of all populations, each label once.
 
     The features are those of the table of labels if it has the required ones, otherwise those that
-    were logged with the predictions. Raises MonitoringError if neither has them.
+    were logged with the predictions. If untreated customers stand in for treated ones, a column
+    WEIGHT says for how many each one stands: without it, a version that is trained on the table
+    would find all others riskier than its training rows. Raises MonitoringError if neither has the
+    features, or if the table has a column of the name WEIGHT.
     """
+    populations = tuple(populations)
     chosen = np.unique(
         np.concatenate([np.empty(0, dtype=np.intp), *(m.label for m in populations)])
     )
@@ -73,8 +81,9 @@ def labelled_table(
         )
     columns, names = labels.raw.columns, [column.name for column in schema.features]
     if _has_features(columns, schema):
-        table = labels.raw.iloc[labels.rows[chosen]]
-        return Labelled(_plain(table, options), _command(file, options, labels))
+        table = _plain(labels.raw.iloc[labels.rows[chosen]], options)
+        weighted = _with_weights(table, options, populations, chosen)
+        return Labelled(weighted, _command(file, options, labels))
     if log is None:
         raise MonitoringError(
             _without_features(options, columns, schema, "batch results have none")
@@ -87,9 +96,33 @@ def labelled_table(
     own_columns = labels.raw[own].iloc[labels.rows[found]].reset_index(drop=True)
     repeated = [name for name in names if name in own]
     table = pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
+    table = _with_weights(table, options, populations, found)
     left_out = len(chosen) - len(found)
     notes = (f"labelled: left out {plural(left_out, 'customer')} without logged features",)
     return Labelled(table, _command(file, options, labels), notes if left_out else ())
+
+
+def _with_weights(
+    table: pd.DataFrame, options: LabelOptions, populations: Iterable[Matched], labels: Rows
+) -> pd.DataFrame:
+    """The table of these labels (n,) with their weights, if untreated customers stand in.
+
+    A label of several populations has the largest of its weights.
+    """
+    if options.treated != "weight":
+        return table
+    if WEIGHT in table.columns:
+        raise MonitoringError(
+            f"--labelled: the table has a column {WEIGHT!r}, in which --treated weight says "
+            "for how many customers a row stands; rename the column"
+        )
+    weights = np.zeros(len(labels))
+    for matched in populations:
+        position = np.searchsorted(labels, matched.label)
+        inside = np.minimum(position, len(labels) - 1)
+        is_found = labels[inside] == matched.label
+        np.maximum.at(weights, inside[is_found], matched.weights[is_found])
+    return table.assign(**{WEIGHT: weights})
 
 
 def write_labelled(file: Path, table: pd.DataFrame) -> None:
@@ -158,4 +191,6 @@ def _command(file: Path, options: LabelOptions, labels: Labels) -> str:
     if options.window:
         until = labels.observation.known_until
         words += ["--window", f"{options.window}D", "--known-until", str(until)]
+    if options.treated == "weight":
+        words += ["--weight", WEIGHT]
     return shlex.join(words)
