@@ -31,6 +31,23 @@ class AppendToTuple(argparse.Action):
             setattr(namespace, self.dest, (*collected, values))
 
 
+class Once(argparse.Action):
+    """Stores the value of a flag that must not be repeated; empty values are ignored."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Set the value. Exits, as argparse does, if another was given before."""
+        before = vars(namespace)[self.dest]
+        if values and before and values != before:
+            parser.error(f"{option_string} is given twice: {before!r} and {values!r}")
+        setattr(namespace, self.dest, values or before)
+
+
 def path(text: str) -> Path | None:
     """A path; None if empty."""
     return Path(text) if text else None

@@ -18,8 +18,9 @@ from churn_model.errors import InvalidParameter
 
 Amounts = TypeVar("Amounts", float, Floats)
 
-_HIGHEST = {"cost": math.inf, "success": 1.0, "horizon": math.inf, "margin": 1.0}
+_HIGHEST = {"cost": math.inf, "success": 1.0, "horizon": 1200.0, "margin": 1.0}
 _HIGHEST["contact_cost"] = math.inf
+"""A horizon of more than 100 years is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Offer:
             if not 0 <= value <= highest or math.isinf(value):
                 raise InvalidParameter(
                     f"the campaign's {name.replace('_', ' ')} must be a number from 0 "
-                    f"{'on' if math.isinf(highest) else 'to 1'}, not {value:g}"
+                    f"{'on' if math.isinf(highest) else f'to {highest:g}'}, not {value:g}"
                 )
 
     def expected_profit(self, probability: Amounts, revenue: Amounts) -> Amounts:

@@ -56,8 +56,12 @@ class WindowResult:
 
     ``mean_log_odds``, ``shift``: the mean, and its change against the reference; ``terms``: the
     parts of the change, empty if only the scores are known. ``missing``, ``unlisted``: by feature,
-    the share of rows (0..1). ``estimates``: auc, log_loss, churn_rate and, with a campaign, profit
-    (per contacted customer), expected if the relation between features and churn is unchanged.
+    the share of rows (0..1). ``estimates``: auc, log_loss, brier, churn_rate, calibration and, with
+    a campaign, profit (per contacted customer), expected if the relation between features and churn
+    is unchanged. ``score``: the change of the score histogram. ``loss_rise``: the estimated log
+    loss minus that of the reference, and ``loss_p_value`` of that, corrected together with those of
+    ``terms`` and ``score``. A window without customers, or without a reference, has no comparison:
+    its shift is NaN and ``score`` is None.
     """
 
     window: Window
@@ -67,6 +71,9 @@ class WindowResult:
     missing: Mapping[str, float] = field(default_factory=dict)
     unlisted: Mapping[str, float] = field(default_factory=dict)
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    score: TermDrift | None = None
+    loss_rise: float = 0.0
+    loss_p_value: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,13 +83,15 @@ class Alarm:
     ``kind``: ``drift``, ``estimated_loss``, ``rejected``, ``missing``, ``unlisted``, ``volume``,
     ``constant_score`` or ``realised_loss``. ``subject``: the feature, term or rule; empty for the
     window as a whole. ``since``: the start of the first window that shows it. ``message``: one
-    sentence.
+    sentence. ``until``: the start of the first window that no longer shows it; None if it is still
+    the case.
     """
 
     kind: str
     subject: str
     since: datetime
     message: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,8 @@ class PopulationResult:
     """Everything about one population.
 
     ``reference``: what the windows are compared with, in words. ``estimates``: those of the
-    reference. ``false_alarms_per_year``: expected without any change, by the limits.
+    reference. ``false_alarms_per_year``: expected at most without any change, by the limits.
+    ``past_alarms``: those that are over.
     """
 
     population: Population
@@ -118,3 +128,4 @@ class PopulationResult:
     cohorts: tuple[Cohort, ...] = ()
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     false_alarms_per_year: float = 0.0
+    past_alarms: tuple[Alarm, ...] = ()

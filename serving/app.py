@@ -14,9 +14,12 @@ from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 
+from churn_model.errors import InferenceLogError
+from churn_model.inference_log.inference_log import InferenceLog
 from pyfunc.environment import quiet_mlflow
 from serving.api.docs import Docs
 from serving.api.routes import Routes
+from serving.daemon_thread import run_in_daemon_thread
 from serving.http.api_keys import ReloadedKeys
 from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.body_reader import BodyBudget, RequestBodyReader
@@ -31,6 +34,7 @@ from serving.http.middleware import (
 )
 from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
+from serving.inference_log import open_log
 from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 from serving.shared_version import SharedVersion
@@ -57,9 +61,10 @@ def create_app(
 
     ``served`` is the model to start with; without one, the scoring routes reply 503 until one can
     be loaded. ``shared``: the version that several workers have agreed on. Raises InvalidParameter
-    for settings that cannot work.
+    for settings that cannot work, and InferenceLogError if the scores cannot be recorded.
     """
     metrics = Metrics()
+    inference_log = open_log(settings, metrics)
     for writer in (REQUESTS, EVENTS):
         writer.on_drop = metrics.log_lines_dropped.inc
     request_log = RequestLog(metrics)
@@ -68,6 +73,7 @@ def create_app(
         lambda new: metrics.model(new.name, new.version),
         allow_schema_change=settings.allow_schema_change,
         shared=shared,
+        inference_log=inference_log,
     )
     capacity = Capacity(settings.max_concurrency)
     executor = ScoringExecutor(capacity, settings.threads, settings.inline_bytes, settings.timeout)
@@ -101,7 +107,7 @@ def create_app(
         app = RootPathMiddleware(app, settings.root_path)
     if served is not None:
         holder.start(served)
-    return Lifespan(app, settings, holder, executor, request_log, body_reader, keys)
+    return Lifespan(app, settings, holder, executor, request_log, body_reader, keys, inference_log)
 
 
 class Lifespan:
@@ -116,8 +122,10 @@ class Lifespan:
         request_log: RequestLog,
         body_reader: RequestBodyReader,
         keys: ReloadedKeys,
+        inference_log: InferenceLog | None,
     ) -> None:
         self.app = app
+        self.inference_log = inference_log
         self.settings = settings
         self.holder = holder
         self.executor = executor
@@ -144,6 +152,8 @@ class Lifespan:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.executor.close()
+        if self.inference_log is not None:
+            await run_in_daemon_thread(self.inference_log.close)
         self.request_log.flush()
         REQUESTS.flush()
         await send({"type": "lifespan.shutdown.complete"})
@@ -182,7 +192,11 @@ def worker() -> App:
     shared = SharedVersion(Path(os.environ[FOLDER_VARIABLE]))
     with _default_signals():
         served = _load_agreed(settings.model_uri, shared)
-    return create_app(settings, served, shared)
+    try:
+        return create_app(settings, served, shared)
+    except InferenceLogError as error:  # of this version; the next one may do
+        _logger.warning("no model is loaded yet, trying again: %s", error)
+        return create_app(settings, None, shared)
 
 
 def _load_agreed(uri: str, shared: SharedVersion) -> ServedModel | None:

@@ -6,11 +6,12 @@ import logging
 from asyncio import get_running_loop, sleep
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
+from churn_model.inference_log.inference_log import InferenceLog, VersionLog
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
@@ -33,7 +34,8 @@ class ServedModel:
     """A model version that is ready to score.
 
     ``is_simulated``: the version was trained on simulated customers, and is only a placeholder.
-    ``table``: how the cells of CSV and Parquet are written; None for the usual way.
+    ``table``: how the cells of CSV and Parquet are written; None for the usual way. ``log``:
+    records the scores; None without an inference log.
     """
 
     name: str | None
@@ -43,6 +45,16 @@ class ServedModel:
     scorer: Scorer
     is_simulated: bool = False
     table: TableDescriptor | None = None
+    log: VersionLog | None = None
+
+    def logged_in(self, log: InferenceLog | None) -> ServedModel:
+        """The same model, whose scores are recorded.
+
+        Raises InferenceLogError if a field has the name of a column of the log.
+        """
+        if log is None:
+            return self
+        return replace(self, log=log.version(self.scorer, self.name, self.version))
 
     def info(self) -> dict[str, Any]:
         """The model's part of the reply of ``/health``."""
@@ -114,7 +126,7 @@ class ModelHolder:
     rejects inputs that the current one accepts (unless ``allow_schema_change``), does not replace
     it; ``problem`` says why until the next success, and ``failing_since`` since when (UTC).
     ``shared``: what the workers of one server have agreed on; each follows it, and only one version
-    at a time is agreed on.
+    at a time is agreed on. ``inference_log``: records all scores.
     """
 
     def __init__(
@@ -124,8 +136,10 @@ class ModelHolder:
         *,
         allow_schema_change: bool = False,
         shared: SharedVersion | None = None,
+        inference_log: InferenceLog | None = None,
     ) -> None:
         self.uri = uri
+        self._inference_log = inference_log
         self._shared = shared
         self._allow_schema_change = allow_schema_change
         self.current: ServedModel | None = None
@@ -135,8 +149,11 @@ class ModelHolder:
         self._rejected_version: str | None = None
 
     def start(self, served: ServedModel) -> None:
-        """Serve this model from now on."""
-        self.current = served
+        """Serve this model from now on.
+
+        Raises InferenceLogError if its scores cannot be recorded.
+        """
+        self.current = served if served.log else served.logged_in(self._inference_log)
         self._clear_problem()
         self._on_swap(served)
 
@@ -173,18 +190,21 @@ class ModelHolder:
         is_current = self.current is not None and agreed == self.current.version
         return None if is_current else agreed
 
+    def _load(self, version: str | None = None) -> ServedModel:
+        return load_model(self.uri, version).logged_in(self._inference_log)
+
     def _load_newer(self) -> ServedModel | None:
         """The model to serve from now on, or None if it is the current one."""
         agreed = self._agreed()
         if agreed is not None:
-            return load_model(self.uri, agreed)
+            return self._load(agreed)
         newer = self._load_replacement()
         if newer is None or self._shared is None or newer.version is None:
             return newer
         before = self.current.version if self.current is not None else None
         if self._shared.replace(before, newer.version):
             return newer
-        return load_model(self.uri, self._shared.read())
+        return self._load(self._shared.read())
 
     def _load_replacement(self) -> ServedModel | None:
         """The model that the URI points at now, or None if it is the current one."""
@@ -196,7 +216,7 @@ class ModelHolder:
         if self.current is not None and version == self._rejected_version:
             return None
         try:
-            newer = load_model(self.uri)
+            newer = self._load()
             if self.current is not None and not self._allow_schema_change:
                 check_replacement(newer, self.current)
         except ChurnError as error:

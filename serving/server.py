@@ -24,6 +24,7 @@ from serving.http.connections import ConnectionLimits, ConnectionWatch
 from serving.http.metrics import FOLDER_VARIABLE
 from serving.http.protocol import LimitedHttpProtocol
 from serving.http.tls import ServerConfig
+from serving.inference_log import open_log
 from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
 from serving.shared_version import SharedVersion
@@ -63,6 +64,7 @@ def _run_workers(settings: Settings, listener: socket.socket) -> None:
     first = None
     if not settings.wait_for_model:  # a model that cannot be loaded is reported once, here
         first = load_model(settings.model_uri)
+        first.logged_in(open_log(settings))
     os.environ[SETTINGS_VARIABLE] = settings.model_dump_json()
     config = ServerConfig(
         f"{worker.__module__}:{worker.__name__}",

@@ -134,6 +134,34 @@ class Settings(BaseSettings):
         None,
         description="CA certificates file; clients must then present a certificate signed by one",
     )
+    inference_log: str | None = Field(
+        None, description="Folder, or URI of a folder, in which all scores are recorded"
+    )
+    inference_log_level: str = Field(
+        "scores",
+        pattern="^(counts|scores|values)$",
+        description="What is recorded: counts, scores (also a row per customer), or values (also "
+        "the features)",
+    )
+    inference_log_identifiers: str = Field(
+        "hash",
+        pattern="^(hash|plain)$",
+        description="How identifiers are recorded: hash (with a key) or plain",
+    )
+    inference_log_key: Path | None = Field(
+        None, description="File with the key that hashes identifiers; it is made if there is none"
+    )
+    inference_log_sample: float = Field(
+        1.0, gt=0, le=1, description="Share of customers whose rows are recorded"
+    )
+    inference_log_retention: str | None = Field(
+        None,
+        pattern=r"^[1-9]\d{0,4}D$",
+        description="Age from which recorded days are removed, such as 400D",
+    )
+    inference_log_flush: float = Field(
+        10.0, gt=0, le=600, description="Seconds between files of the inference log"
+    )
     reload: bool = Field(False, description="Restart when the code changes, for development")
 
     @field_validator("keys", "public", "cors_origins", mode="before")

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from churn_model.errors import ChurnError
+from churn_model.progress import in_progress
 from pyfunc.loaded_version import LoadedVersion, read_version
 from pyfunc.registry import version_of_alias
 from pyfunc.registry_location import registry_uris
-from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
 
 _SQLITE = "sqlite:///"

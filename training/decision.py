@@ -13,7 +13,7 @@ from churn_model.schema import RecordSchema
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.scoring.campaign import Campaign, DecideBy, expected_profits
 from churn_model.scoring.scorecard import Scorecard
-from training.data.column_names import suggest
+from churn_model.tables.column_names import suggest
 from training.data.table import Table
 from training.evaluation.economics import Economics, economics
 from training.evaluation.evaluation import HeldOut
@@ -95,11 +95,13 @@ class Decision:
     @property
     def reason(self) -> str:
         """Where the threshold comes from; empty for the default."""
-        limit = f"which contacts at most {self.share:.1%} of the customers" if self.share else ""
         if self.plan.offer is not None:
             where = "where the campaign earns the most"
-            return f"{where}, at a threshold {limit}" if limit else where
-        return limit or ("as the champion's" if self.plan.threshold is not None else "")
+            limit = f" if at most {self.share:.1%} of the customers are contacted"
+            return where + limit if self.share else where
+        if self.share:
+            return f"which contacts at most {self.share:.1%} of the customers"
+        return "as the champion's" if self.plan.threshold is not None else ""
 
     def _paid(self) -> Floats:
         """The monthly revenue (n,) of the table's rows, NaN if it is missing."""
@@ -117,6 +119,11 @@ def revenue_field(schema: RecordSchema, plan: DecisionPlan) -> str | None:
         if plan.decide_by == "profit":
             raise TrainingError(
                 "--decide-by profit needs a campaign; describe it with --offer-cost "
+                "--offer-success --horizon --margin"
+            )
+        if plan.revenue is not None:
+            raise TrainingError(
+                "--revenue is used by a campaign only; describe it with --offer-cost "
                 "--offer-success --horizon --margin"
             )
         return None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn_model.errors import ChurnError
 from churn_model.extras import require_extra
+from churn_model.progress import in_progress
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN
 from training.arguments.infer import infer_options
 from training.options import InferOptions
-from training.progress import in_progress
 
 if TYPE_CHECKING:
     from training.schema_inference.proposal import Proposal
@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -
 
 def _propose(options: InferOptions) -> Proposal:
     with in_progress(f"reading {options.table}"):
-        from training.data.csv_format import detect_csv_format
-        from training.data.files import read_file
+        from churn_model.tables.csv_format import detect_csv_format
+        from churn_model.tables.files import read_file
         from training.schema_inference.proposal import propose
         from training.training_data import named_columns
 

@@ -1,10 +1,8 @@
-"""Shows on one line of the terminal what is in progress. Nothing is shown without a terminal."""
+"""Runs the stages of a training run with a progress bar. Nothing is shown without a terminal."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -12,7 +10,6 @@ from tqdm import tqdm
 from training.interrupt import interruptible
 
 _BAR = "{desc:<18} {bar:30} {n_fmt}/{total_fmt} stages, {elapsed}"
-_ERASE_LINE = "\r\x1b[K"
 
 
 class Stage(NamedTuple):
@@ -33,17 +30,3 @@ def run_stages(stages: Sequence[Stage]) -> None:
             bar.set_description_str(stage.name)
             stage.run()
             bar.update()
-
-
-@contextmanager
-def in_progress(text: str) -> Iterator[None]:
-    """Show a text while the block runs, and erase it afterwards."""
-    terminal = sys.stderr
-    if not terminal.isatty():
-        yield
-        return
-    print(f"{text} ...", end="", file=terminal, flush=True)
-    try:
-        yield
-    finally:
-        print(_ERASE_LINE, end="", file=terminal, flush=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError, TrainingError
 from churn_model.extras import require_extra
+from churn_model.progress import in_progress
 from pyfunc import CHAMPION
 from training.arguments.promote import promote_options
 from training.options import PromoteOptions
-from training.progress import in_progress
 from training.terminal import name_flag, print_alarms, print_overlap, table_line
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None, prog: str = "churn promote") -> int
         options = promote_options(arguments, prog)
         require_extra(prog, "train", "sklearn", "interpret")
         with in_progress("starting MLflow"):
-            from training.registry_check import start_mlflow
+            from pyfunc.registry_check import start_mlflow
 
             start_mlflow()
         return _rollback(options.name) if options.rollback else _promote(options)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError, RegistryError, TrainingError
 from churn_model.extras import require_extra
+from churn_model.progress import in_progress
 from training.arguments.recalibrate import recalibrate_options
 from training.options import RecalibrateOptions
-from training.progress import in_progress
 from training.terminal import as_typed, name_flag, print_overlap, promote_command, table_line
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None, prog: str = "churn recalibrate") ->
         options = recalibrate_options(given, prog)
         require_extra(prog, "train", "sklearn", "interpret")
         with in_progress("starting MLflow"):
-            from training.registry_check import start_mlflow
+            from pyfunc.registry_check import start_mlflow
 
             start_mlflow()
         result = _recalibrate(options, as_typed(prog, given))

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Scorecard
@@ -37,7 +38,7 @@ from training.evaluation.slices import slices
 from training.fitting.date_splits import FEWEST, DatedRows, by_date
 from training.fitting.fit import FitSettings, Fitted, fit
 from training.fitting.splits import Splits, by_folds
-from training.progress import Stage, in_progress, run_stages
+from training.progress import Stage, run_stages
 from training.registration import Registration, register_trained
 from training.reporting.findings import Findings
 from training.reporting.log_run import log_findings

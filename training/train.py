@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from churn_model.errors import ChurnError
 from churn_model.extras import require_extra
+from churn_model.progress import in_progress
 from training.arguments.train import train_options
 from training.next_step import next_step
 from training.options import TrainOptions
-from training.progress import in_progress
 from training.terminal import as_typed, print_alarms, table_line
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def main(arguments: list[str] | None = None, prog: str = "churn train") -> int:
 
 def _train(options: TrainOptions, command: str) -> Trained:
     with in_progress("starting MLflow"):
+        from pyfunc.registry_check import start_mlflow
         from training.evaluation.gates import load_gates
-        from training.registry_check import start_mlflow
 
         gates = load_gates(options.gates)
         start_mlflow()  # before the slow imports, so that an unreachable registry is known soon

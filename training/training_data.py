@@ -9,23 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from churn_model.errors import TrainingError
+from churn_model.progress import in_progress
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.suggestions import plain_name
+from churn_model.tables.column_names import require_column
+from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.files import read_file
 from churn_model.tables.missing_values import MISSING
+from churn_model.tables.observations import ObservationOptions
+from churn_model.tables.target import read_target
 from training.data.cell_options import CellOptions
-from training.data.column_names import require_column
-from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, load_dataset, match
-from training.data.files import read_file
 from training.data.found_cells import find_cells
-from training.data.observations import ObservationOptions
 from training.data.protected_attributes import protected_attributes
 from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
 from training.data.table_reader import check_table, read_table
-from training.data.target import read_target
 from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
-from training.progress import in_progress
 from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.proposal import propose
@@ -56,6 +57,8 @@ def read_training_data(
         model = None if options.schema == INFER else earlier()
         return _infer_training_data(options, options.data, model)
     schema = _with_options(load_schema(options.schema), options)
+    if options.dataset is None:
+        schema = _without_excluded(schema, options)
     table = read_labelled_table(options, schema)
     assumed = "" if options.dataset else _renamed_columns(table)
     return TrainingData(schema, table, assumed, _protected_hint(schema, table))
@@ -72,6 +75,7 @@ def _infer_training_data(
     schema = _with_options(proposal.schema, options)
     with in_progress(f"checking {len(raw):,} rows"):
         table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
+        table = replace(table, notes=_cells(options).unused_missing(raw))
     return TrainingData(schema, _with_prior(table, options), proposal.summary())
 
 
@@ -136,15 +140,15 @@ def matched_table(
     )
     dataset = cells.added_to(dataset)
     table = check_table(raw, path, dataset, schema, max_rejected, **options)
-    return replace(table, notes=found.notes)
+    return replace(table, notes=(*found.notes, *named.cells.unused_missing(raw)))
 
 
 def named_columns(options: ColumnOptions) -> NamedColumns:
     """What the user says about a table's columns."""
-    row_columns: dict[str, str] = {}
+    weight = split_by = ""
     audit: list[str] = []
     if isinstance(options, TableOptions):
-        row_columns = {"weight": options.weight.strip(), "split_by": options.split_by.strip()}
+        weight, split_by = options.weight.strip(), options.split_by.strip()
         audit = _stripped(options.audit)
     keep = options.accepted if isinstance(options, ModelOptions) else {}
     return NamedColumns(
@@ -155,7 +159,8 @@ def named_columns(options: ColumnOptions) -> NamedColumns:
         observation=_observation(options),
         cells=_cells(options),
         keep=[*keep],
-        **row_columns,
+        weight=weight,
+        split_by=split_by,
     )
 
 
@@ -168,6 +173,12 @@ def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
     if options.monotone:
         schema = with_monotone(schema, options.monotone)
     return schema.with_unlisted(options.unseen == "unknown") if options.unseen else schema
+
+
+def _without_excluded(schema: RecordSchema, options: TableOptions) -> RecordSchema:
+    """The schema without the features whose columns are not to be features."""
+    excluded = {plain_name(name) for name in (*options.exclude, *options.audit)}
+    return schema.without(c.name for c in schema if plain_name(c.name) in excluded)
 
 
 def _with_prior(table: Table, options: TableOptions) -> Table:

@@ -173,7 +173,8 @@ class ChurnClient:
         positions = [position for position in range(len(rows)) if position not in invalid]
         scores, version = self._score([rows[position] for position in positions], positions, params)
         if on_invalid == "report":
-            scores = self._with_invalid(dict(zip(positions, scores, strict=True)), rows, errors)
+            by_position = dict(zip(positions, scores, strict=True))
+            scores = self._with_invalid(by_position, rows, errors, params["explain"])
         frame = pd.DataFrame(
             scores,
             index=index,
@@ -270,7 +271,11 @@ class ChurnClient:
             raise _version_changed({previous, version})
 
     def _with_invalid(
-        self, scores: Mapping[int, Row], rows: list[Row], errors: Sequence[FieldError]
+        self,
+        scores: Mapping[int, Row],
+        rows: list[Row],
+        errors: Sequence[FieldError],
+        explain: bool,
     ) -> list[Row]:
         """Insert the rows that this client rejected; ``scores`` are keyed by position."""
         messages = messages_by_row(errors, len(rows))
@@ -281,6 +286,7 @@ class ChurnClient:
             if position in scores
             else {name: row.get(name) for name in names}
             | dict.fromkeys(outputs)
+            | ({"reasons": []} if explain else {})
             | {"error": messages[position]}
             for position, row in enumerate(rows)
         ]

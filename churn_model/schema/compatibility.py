@@ -23,7 +23,7 @@ def incompatibilities(new: RecordSchema, old: RecordSchema) -> list[str]:
             changes = _restrictions(column, old_columns[column.name])
             reasons += [f"{column.name}: {change}" for change in changes]
         elif column.required:
-            reasons.append(f"{column.name} is new and required; make it optional")
+            reasons.append(f"{column.name} is new and required (make it optional)")
     reasons += [
         f"{column.name} is no longer returned"
         for column in old.identifiers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +67,12 @@ class RecordSchema:
     def with_ages(self, unit: str = "days ago") -> RecordSchema:
         """A copy in which each date is an integer number of days, as in a scorecard."""
         columns = (replace(c, kind="integer", unit=unit) if c.kind == "date" else c for c in self)
+        return replace(self, columns=tuple(columns))
+
+    def without(self, names: Iterable[str]) -> RecordSchema:
+        """A copy without these features."""
+        left_out = set(names)
+        columns = (c for c in self if c.kind == "identifier" or c.name not in left_out)
         return replace(self, columns=tuple(columns))
 
     def with_unlisted(self, allowed: bool) -> RecordSchema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -21,6 +21,7 @@ from churn_model.errors import (
 )
 from churn_model.json_text import parse_object
 from churn_model.schema import RecordSchema
+from churn_model.schema.column import Kind
 from churn_model.scoring.campaign import expected_profit_of_one, expected_profits
 from churn_model.scoring.lookup import Lookup
 from churn_model.scoring.scorecard import Scorecard
@@ -46,6 +47,9 @@ class Score(NamedTuple):
 
     ``reasons`` is None unless requested. ``expected_profit``: of contacting the customer in the
     campaign of the model; None without a campaign, and NaN if the customer's revenue is missing.
+    Only of a customer who was scored alone: ``values``, the features as sent, in the order of
+    ``Lookup.features``; ``inputs``, the same as the lookup takes them, with codes of levels and
+    ages of dates.
     """
 
     identifiers: dict[str, Any]
@@ -53,6 +57,8 @@ class Score(NamedTuple):
     probability: float
     reasons: list[Reason] | None = None
     expected_profit: float | None = None
+    values: Sequence[Any] = ()
+    inputs: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Scores:
     expected profit is above 0), else 0; -1 for an invalid row. ``reasons``: one list per row, or
     None unless requested. ``errors``: sorted by row. ``expected_profit`` (n,): of contacting each
     customer; None without a campaign, NaN for an invalid row and for a missing revenue.
+    ``inputs``: the features (n,) as the lookup takes them, with codes of levels and ages of dates.
+    ``checked``: the customers that were scored.
     """
 
     identifiers: Mapping[str, Any]
@@ -73,6 +81,8 @@ class Scores:
     errors: FieldErrors
     reasons: list[list[Reason]] | None = None
     expected_profit: npt.NDArray[np.float64] | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    checked: Checked | None = None
 
     def row(self, position: int) -> Score:
         """The score of the customer at a position."""
@@ -115,7 +125,7 @@ class Scorer:
         keys = dict(zip((c.name for c in schema), schema.row_model.model_fields, strict=True))
         self._feature_keys = tuple(keys[name] for name in self.lookup.features)
         self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
-        self._kinds = {column.name: column.kind for column in schema.features}
+        self._kinds: dict[str, Kind] = {column.name: column.kind for column in schema.features}
         self._levels = {
             c.name: {level: code for code, level in enumerate(c.levels)}
             for c in schema.features
@@ -173,8 +183,17 @@ class Scorer:
         except ValidationError:
             # the vectorised checks give this project's error messages, and accept numpy scalars
             scores = self.score([customer], threshold=threshold, explain=explain, as_of=as_of)
-            return scores.row(0)
+            return self._only_row(scores)
         return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
+
+    def _only_row(self, scores: Scores) -> Score:
+        """The score of the only customer of a table."""
+        assert scores.checked is not None  # it is, of all scores that ``score`` returns
+        features = self.lookup.features
+        return scores.row(0)._replace(
+            values=[self.as_sent(name, scores.checked)[0] for name in features],
+            inputs=[scores.inputs[name][0] for name in features],
+        )
 
     def score_json(
         self,
@@ -216,6 +235,9 @@ class Scorer:
             int(probability >= decision_threshold),
             probability,
             self._reasons(_as_json(values), self.lookup.effects_one(inputs)) if explain else None,
+            None,
+            values,
+            inputs,
         )
         if self._offer is None:
             return score
@@ -277,6 +299,8 @@ class Scorer:
             checked.errors,
             self._all_reasons(checked, values) if explain else None,
             profit,
+            values,
+            checked,
         )
 
     def _expected_profits(
@@ -318,7 +342,7 @@ class Scorer:
     def _all_reasons(self, checked: Checked, inputs: Mapping[str, Any]) -> list[list[Reason]]:
         effects = self.lookup.effects(inputs).tolist()
         values = zip(
-            *(self._as_sent(name, checked) for name in self.lookup.features),
+            *(self.as_sent(name, checked) for name in self.lookup.features),
             strict=True,
         )
         return [
@@ -326,7 +350,11 @@ class Scorer:
             for row, row_effects, valid in zip(values, effects, checked.valid, strict=True)
         ]
 
-    def _as_sent(self, name: str, checked: Checked) -> list[Any]:
+    def kind(self, name: str) -> Kind:
+        """The kind of a feature."""
+        return self._kinds[name]
+
+    def as_sent(self, name: str, checked: Checked) -> list[Any]:
         """A column's checked values (n,) as the caller sent them."""
         kind = self._kinds[name]
         values = checked.values[name]

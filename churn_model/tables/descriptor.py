@@ -58,8 +58,8 @@ class TableDescriptor(BaseModel):
 
     ``missing``: strings that mean a missing value in every column. ``missing_in``: more of them, by
     field; a number or a date matches by value, so ``-999`` also matches ``-999.0``, and a typed
-    column. ``formats``: the format of numbers or dates by field, if it is not the usual one. Other
-    settings are ignored.
+    column. ``formats``: the format of numbers or dates by field, if it is not the usual one.
+    ``excluded``: columns that the user left out of the features. Other settings are ignored.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
@@ -68,6 +68,7 @@ class TableDescriptor(BaseModel):
     missing: list[str] = list(MISSING)
     missing_in: dict[str, list[MissingValue]] = {}
     formats: dict[str, FormatName] = {}
+    excluded: list[str] = []
     csv: CsvFormat = CsvFormat()
 
     @classmethod
@@ -76,8 +77,8 @@ class TableDescriptor(BaseModel):
         return cls(columns={column.name: column.name for column in schema})
 
     def cells(self) -> dict[str, Any]:
-        """How cells are written, as a document: all settings except columns and file format."""
-        return self.model_dump(include={"missing", "missing_in", "formats"})
+        """What versions inherit, as a document: all settings except columns and file format."""
+        return self.model_dump(include={"missing", "missing_in", "formats", "excluded"})
 
     def with_cells_of(self: L, other: TableDescriptor) -> L:
         """The same descriptor; what it does not say about cells is as in the other one."""

@@ -94,6 +94,12 @@ class FieldErrors(Sequence[FieldError]):
             counts[group.field, group.type] += len(group.rows)
         return counts
 
+    def row_count(self) -> int:
+        """The number of rows that have an error."""
+        if not self.groups:
+            return 0
+        return len(np.unique(np.concatenate([group.rows for group in self.groups])))
+
     def without_rows(self, rows: npt.NDArray[Any], n: int) -> FieldErrors:
         """The errors of the other ones of n rows."""
         keep = np.ones(n, dtype=bool)

@@ -30,12 +30,12 @@ def single(score: Score) -> dict[str, Any]:
     return content
 
 
-def predictions(served: ServedModel, request: Request) -> tuple[bytes, Any]:
+def predictions(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/predict`` to n customers, and their probabilities: (n,) or a float.
 
     Raises as ``Scorer.score`` does.
     """
-    scores = _score(served, request)
+    scores = _score(served, request, request_id)
     if isinstance(scores, Score):
         columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
         profits: Any = [scores.expected_profit]
@@ -56,14 +56,14 @@ def predictions(served: ServedModel, request: Request) -> tuple[bytes, Any]:
     return orjson.dumps(content), scores.probability
 
 
-def invocation(served: ServedModel, request: Request) -> tuple[bytes, Any]:
+def invocation(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/invocations``; otherwise as ``predictions``."""
-    scores = _score(served, request)
+    scores = _score(served, request, request_id)
     rows = [single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
     return orjson.dumps({"predictions": rows}), scores.probability
 
 
-def table(served: ServedModel, checked: Checked) -> tuple[bytes, Any]:
+def table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/invocations`` to checked customers (n), and their probabilities (n,).
 
     Raises ApiError 400 if any of them is invalid.
@@ -71,12 +71,30 @@ def table(served: ServedModel, checked: Checked) -> tuple[bytes, Any]:
     try:
         checked.raise_if_invalid()
     except InvalidRecords as error:
+        if served.log is not None:
+            served.log.rejected(error)
         raise tabular.invalid_customers(error, served.scorer.schema) from None
     scores = served.scorer.score_columns(checked)
+    if served.log is not None:
+        served.log.table(scores, request_id)
     return orjson.dumps({"predictions": _rows(scores, Params())}), scores.probability
 
 
-def _score(served: ServedModel, request: Request) -> Score | Scores:
+def _score(served: ServedModel, request: Request, request_id: bytes) -> Score | Scores:
+    """The scores of a request, which are also recorded."""
+    try:
+        scores = _compute(served, request)
+    except InvalidRecords as error:
+        if served.log is not None:
+            served.log.rejected(error)
+        raise
+    if served.log is not None:
+        record = served.log.single if isinstance(scores, Score) else served.log.table
+        record(scores, request_id, request.params.threshold)  # type: ignore[arg-type]
+    return scores
+
+
+def _compute(served: ServedModel, request: Request) -> Score | Scores:
     """The score of a single customer by the faster method, or the scores of many."""
     params = request.params
     one = _single_record(request) if params.on_invalid == "raise" else None

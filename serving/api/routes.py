@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import orjson
 from mlflow.version import VERSION
 
+from churn_model.errors import InvalidRecords
 from serving.api import replies, requests, tabular
 from serving.api.docs import Docs
 from serving.http.asgi import Receive, Scope, Send, reply
@@ -86,9 +87,16 @@ class Routes:
         served, body = await self._begin(scope, receive, self.settings.max_body_single)
         with self.executor.capacity:
             await self.rate_limiter.count_rows(scope, 1)
-            score = served.scorer.score_json(body, **params.options)
+            try:
+                score = served.scorer.score_json(body, **params.options)
+            except InvalidRecords as error:
+                if served.log is not None:
+                    served.log.rejected(error)
+                raise
             # pydantic skips ignored fields, so only this finds a number beyond double in them
             requests.read_json(body)
+            if served.log is not None:
+                served.log.single(score, scope["context"].request_id, params.threshold)
         content = orjson.dumps(replies.single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
@@ -99,13 +107,14 @@ class Routes:
         params = requests.read_query(scope["query_string"])
         served, body = await self._begin(scope, receive, self.settings.max_body)
         started, size = scope["context"].started, len(body)
+        request_id = scope["context"].request_id
         with self.executor.capacity:
             request = await self.executor.run(
                 started, size, requests.read_customers, body, params, self.settings.max_rows
             )
             await self._admit(scope, request.n)
             content, probability = await self.executor.run(
-                started, _work(size, request.n), replies.predictions, served, request
+                started, _work(size, request.n), replies.predictions, served, request, request_id
             )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
@@ -123,13 +132,14 @@ class Routes:
             await self._score_table(scope, send, served, body, mime)
             return
         started, size = scope["context"].started, len(body)
+        request_id = scope["context"].request_id
         with self.executor.capacity:
             request = await self.executor.run(
                 started, size, requests.read_invocation, body, self.settings.max_rows
             )
             await self._admit(scope, request.n)
             content, probability = await self.executor.run(
-                started, _work(size, request.n), replies.invocation, served, request
+                started, _work(size, request.n), replies.invocation, served, request, request_id
             )
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, request.n)
@@ -149,7 +159,8 @@ class Routes:
         with self.executor.capacity:
             checked = await run(started, read, body, mime, served.scorer.schema)
             await self._admit(scope, checked.n)
-            content, probability = await run(started, replies.table, served, checked)
+            request_id = scope["context"].request_id
+            content, probability = await run(started, replies.table, served, checked, request_id)
         scope["context"].probability = probability
         await self._scored(scope, send, served, content, checked.n)
 

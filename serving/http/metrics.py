@@ -69,6 +69,14 @@ class Metrics:
         self.log_lines_dropped = Counter(
             "churn_log_lines_dropped", "Log lines that could not be written in time", **shared
         )
+        self.inference_log_dropped = Counter(
+            "churn_inference_log_dropped",
+            "Customers whose rows were not written to the inference log",
+            **shared,
+        )
+        self.inference_log_failures = Counter(
+            "churn_inference_log_failures", "Failed attempts to write the inference log", **shared
+        )
         self.keys_reload_failures = Counter(
             "churn_keys_reload_failures", "Failed attempts to read the API keys again", **shared
         )

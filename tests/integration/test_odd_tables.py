@@ -10,11 +10,11 @@ import pytest
 
 from churn_model.errors import ChurnError
 from churn_model.scoring import Scorer
+from churn_model.tables.csv_format import detect_csv_format
+from churn_model.tables.files import read_file
+from churn_model.tables.observations import ObservationOptions
 from pyfunc.input_example import cast_to_signature
 from tests.unit.training.schema_inference.test_proposal import NAMED, ROWS, base, drawn
-from training.data.csv_format import detect_csv_format
-from training.data.files import read_file
-from training.data.observations import ObservationOptions
 from training.data.table_reader import check_table
 from training.evaluation.alarms import alarms
 from training.fitting.fit import FitSettings, fit

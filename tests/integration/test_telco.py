@@ -201,7 +201,7 @@ def test_all_thirty_columns_train_with_one_command_and_are_served_as_they_are(re
     done = call(main, "--data", data, *columns, *quick, cwd=workplace)
     assert done.returncode == 0, done.stderr
     assert "30 features:" in done.stdout
-    assert "Monthly Charge: 120 are below 0" in done.stdout
+    assert "Monthly Charge: 120 values are below 0" in done.stdout
     for leak in ("Churn Category", "Churn Reason"):
         assert f"{leak!r} is likely a leak" in done.stdout
     assert "ALARM" not in done.stdout

@@ -22,7 +22,7 @@ PAGES = [
 GLOSSARY = (DOCS / "glossary.md").read_text()
 CODE_FOLDERS = (
     *("batch", "benchmarks", "churn_cli", "churn_model", "notebooks", "pyfunc", "scripts"),
-    *("serving", "training"),
+    *("monitoring", "serving", "training"),
 )
 CODE_SUFFIXES = {"", ".ipynb", ".j2", ".json", ".md", ".py", ".toml", ".yaml"}
 

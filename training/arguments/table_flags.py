@@ -6,6 +6,7 @@ import argparse
 
 from churn_model.flag_types import (
     AppendToTuple,
+    Once,
     at_least,
     day,
     day_or_column,
@@ -54,6 +55,7 @@ def add_named_columns(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--id",
+        action=Once,
         type=str.strip,
         default="",
         metavar="COLUMN",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pandas as pd
 
 from churn_model.errors import TrainingError
 from churn_model.tables.descriptor import TableDescriptor, check_format
@@ -45,6 +47,15 @@ class CellOptions:
         """Each named column, with the flag that names it."""
         named = [("--missing", name) for name in self.missing]
         return named + [("--format", name) for name in self.formats]
+
+    def unused_missing(self, raw: pd.DataFrame) -> tuple[str, ...]:
+        """A note for each value of ``--missing`` that no cell of its column (n,) has."""
+        return tuple(
+            f"--missing: no cell of {column!r} is {value!r}; nothing was changed"
+            for column, values in self.missing.items()
+            for value in values
+            if column in raw and not _has(raw[column], value)
+        )
 
     def of(self, column: str) -> CellOptionsOfColumn:
         """What the user says about one column."""
@@ -87,6 +98,15 @@ class CellOptionsOfColumn:
     missing: tuple[str, ...] = ()
     format: str = ""
     likely: str = ""
+
+
+def _has(cells: pd.Series[Any], value: str) -> bool:
+    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype == object:
+        return bool((cells.astype(str).str.strip() == value).any())
+    try:
+        return bool((cells == float(value)).any())
+    except ValueError:
+        return False
 
 
 def _pairs(flag: str, form: str, given: Iterable[str]) -> Iterable[tuple[str, str]]:

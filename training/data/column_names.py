@@ -1,15 +1,8 @@
-"""Column names: the words in a name, and what to say about a name that does not exist."""
+"""The words in a column's name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-from churn_model.errors import TableError
-from churn_model.suggestions import did_you_mean
-
-_LISTED = 20
 
 
 def word_list(name: str) -> list[str]:
@@ -21,25 +14,3 @@ def word_list(name: str) -> list[str]:
 def words_of(name: str) -> set[str]:
     """The words of a column's name, without their order."""
     return set(word_list(name))
-
-
-def suggest(name: str, known: Sequence[str], plural: str = "columns") -> str:
-    """What to say after "... has no column 'Chrun'.": the nearest name, then the known names.
-
-    For example ``" Did you mean 'Churn'? The columns are 'Id', 'Age', ... and 18 more"``.
-    """
-    if not known:
-        return f" There are no {plural}"
-    listed = ", ".join(map(repr, known[:_LISTED]))
-    more = f", ... and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-    return f"{did_you_mean(name, known)} The {plural} are {listed}{more}"
-
-
-def require_column(
-    name: str, columns: Iterable[str], named_by: str, path: str | Path | None = None
-) -> None:
-    """Raise TableError if ``name``, which a flag or a descriptor names, is not a column."""
-    known = list(columns)
-    if name not in known:
-        table = "the table" if path is None else f"{path}:"
-        raise TableError(f"{table} has no column {name!r} ({named_by}).{suggest(name, known)}")

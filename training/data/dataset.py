@@ -4,35 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, Field
 
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.suggestions import plain_name
+from churn_model.tables.column_names import suggest
 from churn_model.tables.descriptor import STRICT, TableDescriptor, load_descriptor
-from training.data.column_names import suggest
-
-
-def _as_string(value: Any) -> Any:
-    """Labels may be numbers in TOML; they are compared with a table's cells as strings."""
-    return str(value) if isinstance(value, int | float) else value
-
-
-Label = Annotated[str, BeforeValidator(_as_string)]
-
-
-class Target(BaseModel):
-    """The target column, and what its values mean."""
-
-    model_config = STRICT
-
-    column: str
-    churned: Annotated[list[Label], Field(min_length=1)]
-    kept: Annotated[list[Label], Field(min_length=1)]
-    unlabelled: list[Label] = []
+from churn_model.tables.target import Target
 
 
 class Dataset(TableDescriptor):

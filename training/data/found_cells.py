@@ -13,8 +13,15 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.tables.cell_format import NUMERICAL
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.formats import (
+    READABLE,
+    Distinct,
+    Reading,
+    read_dates,
+    read_numbers,
+    to_distinct,
+)
 from training.data.cell_options import CellOptions
-from training.data.formats import READABLE, Distinct, Reading, read_dates, read_numbers, to_distinct
 from training.data.missing_cells import Missing, missing_cells
 
 

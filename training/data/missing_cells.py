@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from churn_model.tables.formats import Distinct
 from churn_model.tables.missing_values import DATE_MARKS, NUMERICAL_MARKS
-from training.data.formats import Distinct
 
 _MOST_WORDS = 1000
 """More different words are no mistakes of a few cells."""

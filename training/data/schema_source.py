@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from churn_model.errors import SchemaError, TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import read_hints
-from training.data.column_names import suggest
+from churn_model.tables.column_names import suggest
 
 
 def load_schema(name: str) -> RecordSchema:

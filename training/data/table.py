@@ -12,10 +12,10 @@ import pandas as pd
 from churn_model.dates import day_numbers, iso_dates
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.tables.observations import Days, ObservationOptions
 from churn_model.validation import check_frame
 from training.data.customers import CustomersOfRows
 from training.data.dataset import Dataset
-from training.data.observations import Days, ObservationOptions
 from training.data.simulator import LAST_DAY, simulate
 
 REJECTED_COLUMNS = ("row", "field", "column", "rule", "reason", "cell")

@@ -16,13 +16,10 @@ import pandas as pd
 from churn_model.dates import day_numbers
 from churn_model.errors import FieldError, TableError
 from churn_model.schema import RecordSchema
-from churn_model.tables.texts import check_texts
-from training.data.column_names import require_column
-from training.data.csv_format import detect_csv_format
-from training.data.customers import customers_of_rows
-from training.data.dataset import Dataset
-from training.data.files import read_file
-from training.data.observations import (
+from churn_model.tables.column_names import require_column
+from churn_model.tables.csv_format import detect_csv_format
+from churn_model.tables.files import read_file
+from churn_model.tables.observations import (
     AS_OF,
     Days,
     ObservationOptions,
@@ -30,15 +27,18 @@ from training.data.observations import (
     read_days,
     read_observations,
 )
-from training.data.row_columns import SPLIT_BY, WEIGHT, read_groups, read_weights
-from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
-from training.data.target import (
+from churn_model.tables.target import (
     TARGET,
     UNLABELLED,
     describe_target,
     label_errors,
     read_labels,
 )
+from churn_model.tables.texts import check_texts
+from training.data.customers import customers_of_rows
+from training.data.dataset import Dataset
+from training.data.row_columns import SPLIT_BY, WEIGHT, read_groups, read_weights
+from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
 
 
 def read_table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from churn_model.errors import TrainingError
 from churn_model.schema import RecordSchema
-from training.data.column_names import suggest
+from churn_model.tables.column_names import suggest
 
 WHOLE_MODEL = "whole-model"
 """In place of a feature's name: the alarm is about all features together."""

@@ -18,8 +18,8 @@ DEFAULT = Path(__file__).with_name("gates.toml")
 DISPLAY_NAMES = {
     "auc": "AUC",
     "calibration_error": "calibration error beyond sampling noise",
-    "observed_expected": "factor by which observed and expected churn differ at least",
-    "calibration_slope": "factor by which the calibration slope differs from 1 at least",
+    "observed_expected": "factor between observed and expected churn (nearer end of the interval)",
+    "calibration_slope": "factor between the calibration slope and 1 (nearer end of the interval)",
     "skill": "share of the base rate's log loss removed",
     "baseline_share": "share of the best baseline's skill (upper end of the 95 % interval)",
     "group_calibration": "difference of predicted and observed churn in the worst group",

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from churn_model.errors import TrainingError
+from churn_model.tables.observations import Days
 from training.data.customers import CustomersOfRows, Rows
-from training.data.observations import Days
 from training.fitting.splits import (
     FOLDED_UP_TO,
     Period,

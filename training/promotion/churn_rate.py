@@ -53,11 +53,17 @@ def implausible_churn_rate(table: Table, champion: Expected, challenger: Expecte
     )
     text = f"{fresh.churn_rate:.1%} of the fresh customers churned, but {predicted}. "
     if too_low or gaps[0] < 0:
-        text += (
-            "Check that the labels are final: name the observation date and the time that a label "
-            "covers (--as-of COLUMN --window 60D), so that rows whose churn may still come are "
-            "left out"
-        )
+        text += "Check that the labels are final: "
+        if fresh.observation.window:
+            text += (
+                "churn must be recorded up to --known-until, by default the last observation date, "
+                "and a label may cover no more than --window"
+            )
+        else:
+            text += (
+                "name the observation date and the time that a label covers (--as-of COLUMN "
+                "--window 60D), so that rows whose churn may still come are left out"
+            )
     else:
         text += "Check --target, and whether the table was resampled (--prior RATE)"
     return [text]

@@ -14,11 +14,13 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
+from churn_model.progress import in_progress
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import CHALLENGER, CHAMPION, registry
 from pyfunc.loaded_version import LoadedVersion, read_version
+from pyfunc.mlflow_run import choose_experiment
 from pyfunc.promotion import is_simulated
 from pyfunc.registry import check_reachable
 from pyfunc.registry_errors import readable_errors
@@ -32,14 +34,13 @@ from training.evaluation.comparison import (
     score_table,
 )
 from training.evaluation.gates import Gates, Limit, check_gates, failed_gates
-from training.progress import in_progress
 from training.promotion.alarm_tags import accepted_alarms, alarms_of_training
 from training.promotion.churn_rate import Expected, implausible_churn_rate
 from training.promotion.overlap import find_overlap
 from training.promotion.repeated_examinations import register_examination, required_confidence
 from training.promotion.schema_conflict import schema_conflict
 from training.promotion.tags import BASELINE_SHARE_TAG, RECALIBRATED_TAG
-from training.reporting.mlflow_run import choose_experiment
+from training.reporting.mlflow_run import EXPERIMENT
 from training.reporting.training_rows import read_fingerprints
 from training.terminal import name_flag
 
@@ -272,7 +273,7 @@ def _version(name: str, version: str) -> ModelVersion:
 def log_examination(name: str, examination: Examination, *, promoted: bool, forced: str) -> None:
     """Log the examination as an MLflow run."""
     with readable_errors():
-        choose_experiment()
+        choose_experiment(EXPERIMENT)
         with mlflow.start_run(run_name=f"promote {name} {examination.challenger}"):
             mlflow.set_tags(
                 {

@@ -12,6 +12,7 @@ from mlflow.models.model import ModelInfo
 from churn_model.arrays import Floats
 from churn_model.errors import TrainingError
 from churn_model.profile import MonitoringProfile
+from churn_model.progress import in_progress
 from churn_model.scoring import Scorer
 from pyfunc import CHALLENGER, DATA_TAG, SIMULATED
 from pyfunc.loaded_version import LoadedVersion
@@ -25,7 +26,6 @@ from training.evaluation.evaluation import SCORECARD, HeldOut
 from training.evaluation.metrics import metrics
 from training.evaluation.monitoring_profile import monitoring_profile
 from training.fitting.recalibration import Recalibration, fit_recalibration
-from training.progress import in_progress
 from training.promotion.overlap import FEWEST, Overlap, find_overlap
 from training.promotion.tags import INHERITED_TAGS, RECALIBRATED_TAG
 from training.reporting.mlflow_dataset import log_dataset, mlflow_dataset

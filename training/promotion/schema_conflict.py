@@ -19,5 +19,5 @@ def schema_conflict(challenger: RecordSchema, champion: RecordSchema) -> str:
 
 
 def _listed(reasons: Sequence[str]) -> str:
-    more = f", and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
+    more = f"; and {len(reasons) - _LISTED} more" if len(reasons) > _LISTED else ""
     return "; ".join(reasons[:_LISTED]) + more

@@ -13,12 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from churn_model.arrays import Floats
-from churn_model.schema import RecordSchema
-from churn_model.schema.column import Column
-from churn_model.scoring.scorecard import Scorecard, Term, term_shape
-from training.data.categories import OTHER
-from training.reporting.feature_summary import FeatureSummary, feature_summary
-from training.reporting.figure_style import (
+from churn_model.reports.figure_style import (
     BLUE,
     DARK,
     GREY,
@@ -28,6 +23,11 @@ from training.reporting.figure_style import (
     new_figure,
     style_axes,
 )
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import Column
+from churn_model.scoring.scorecard import Scorecard, Term, term_shape
+from training.data.categories import OTHER
+from training.reporting.feature_summary import FeatureSummary, feature_summary
 
 _EFFECT = "effect on the log-odds"
 _LONGEST_TICK = 18  # characters of a level's name on an axis

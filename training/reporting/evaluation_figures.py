@@ -12,10 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from churn_model.arrays import Floats
-from training.evaluation.economics import BEST, DEFAULT, OWN, Economics
-from training.evaluation.evaluation import Evaluation, PeriodMetrics
-from training.evaluation.metrics import METRICS, RankedScores
-from training.reporting.figure_style import (
+from churn_model.reports.figure_style import (
     BLUE,
     GREEN,
     GREY,
@@ -28,6 +25,9 @@ from training.reporting.figure_style import (
     percent_axes,
     style_axes,
 )
+from training.evaluation.economics import BEST, DEFAULT, OWN, Economics
+from training.evaluation.evaluation import Evaluation, PeriodMetrics
+from training.evaluation.metrics import METRICS, RankedScores
 
 _POINTS = 400  # of a curve; more are invisible, and make the page slow
 _BINS = 10

@@ -11,6 +11,7 @@ from typing import Any
 
 import mlflow
 
+from churn_model.reports.figure_style import plain_text
 from churn_model.schema import RecordSchema
 from training.data.fingerprints import fingerprints
 from training.data.table import Table
@@ -19,7 +20,6 @@ from training.evaluation.calibration import Calibration
 from training.evaluation.evaluation import SCORECARD
 from training.evaluation.selection import Candidate
 from training.fitting.fit import FitSettings
-from training.reporting.figure_style import plain_text
 from training.reporting.findings import Findings
 from training.reporting.mlflow_dataset import log_dataset
 from training.reporting.report import report

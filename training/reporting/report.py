@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from churn_model.reports.figure_style import plain_text
+from churn_model.reports.page import page_environment
+from churn_model.reports.svg import svg_element
 from training.data.table import describe_rejected
 from training.evaluation.metrics import HEADLINES, METRICS
 from training.evaluation.slices import Slice
-from training.reporting.figure_style import plain_text
 from training.reporting.findings import LIMITATIONS, Findings
 from training.reporting.run_figures import RunFigures
-
-_SVG = {
-    "svg.fonttype": "none",  # text stays text: sharp, searchable, in the page's own font
-    "font.family": "sans-serif",
-}
 
 
 class ProtectedFeature(NamedTuple):
@@ -59,17 +54,8 @@ def report(findings: Findings, figures: RunFigures) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("training.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("training.reporting")
     environment.filters["metric"] = _metric
-    environment.filters["percent"] = _percent
-    environment.filters["decimal"] = _decimal
-    environment.filters["words"] = lambda name: name.replace("_", " ")
     return environment
 
 
@@ -77,14 +63,6 @@ def _metric(value: float, name: str) -> str:
     if name == "calibration_error" or name.startswith("recall"):
         return f"{value:.1%}"
     return f"{value:.2f}" if name.startswith("lift") else f"{value:.3f}"
-
-
-def _percent(share: float | None) -> str:
-    return "\N{EN DASH}" if share is None else f"{share:.1%}"
-
-
-def _decimal(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{value:.3f}"
 
 
 def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
@@ -113,8 +91,10 @@ def _svg_figures(findings: Findings, figures: RunFigures) -> dict[str, Any]:
     with plain_text():
         return {
             "evaluation_figures": list(_svgs(figures.evaluation)),
-            "profit_figure": _svg("profit", figures.profit) if figures.profit else None,
-            "over_time_figure": _svg("over_time", figures.over_time) if figures.over_time else None,
+            "profit_figure": svg_element("profit", figures.profit) if figures.profit else None,
+            "over_time_figure": svg_element("over_time", figures.over_time)
+            if figures.over_time
+            else None,
             "effects": _effects(findings, figures),
             "pairs": list(_svgs(figures.pairs)),
         }
@@ -128,14 +108,4 @@ def _effects(findings: Findings, figures: RunFigures) -> list[tuple[str, float, 
 
 def _svgs(figures: Mapping[str, Figure]) -> Iterator[tuple[str, Markup]]:
     for name, figure in figures.items():
-        yield name, _svg(name, figure)
-
-
-def _svg(name: str, figure: Figure) -> Markup:
-    """The figure as an SVG element, with ids that no other figure of the page has."""
-    text = io.StringIO()
-    settings: Any = {**_SVG, "svg.id": None, "svg.hashsalt": f"churn {name}"}
-    with mpl.rc_context({key: value for key, value in settings.items() if key in mpl.rcParams}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    return Markup(svg[svg.index("<svg") :])
+        yield name, svg_element(name, figure)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from churn_model.reports.figure_style import plain_text
 from training.evaluation.evaluation import Evaluation
 from training.reporting.effect_figures import effect_figures, pair_figures
 from training.reporting.evaluation_figures import (
@@ -16,7 +17,6 @@ from training.reporting.evaluation_figures import (
     profit_figure,
 )
 from training.reporting.feature_summary import feature_summary
-from training.reporting.figure_style import plain_text
 from training.reporting.findings import Findings
 
 _MOST_PAIRS = 6

@@ -10,7 +10,7 @@ import pandas as pd
 from churn_model.schema.column import Column
 from churn_model.tables.cell_format import as_dates
 from churn_model.tables.date_format import ISO_TIMESTAMP
-from training.data.observations import Days, read_days
+from churn_model.tables.observations import Days, read_days
 from training.schema_inference.inferred_column import InferredColumn, ValueCounts
 
 _MOST_LATER = 0.01  # share of dates after the observation that may be mistakes

@@ -38,7 +38,12 @@ class EarlierModel:
             identifier = usable[0]
         known = {column.name: column.name for column in self.schema if column.name in columns}
         cells = named.cells.with_trained(self.descriptor, known)
-        return replace(named, identifier=identifier, cells=cells)
+        excluded = {
+            name: f"was excluded from {self.name} (--schema infer starts afresh)"
+            for name in self.descriptor.excluded
+            if name in columns and name not in named.used
+        }
+        return replace(named, identifier=identifier, cells=cells, excluded_before=excluded)
 
 
 def continue_schema(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from churn_model.tables.observations import ObservationOptions
 from training.data.cell_options import CellOptions
-from training.data.observations import ObservationOptions
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class NamedColumns:
     """The columns of a table that have a special use; all others may become features.
 
     ``target``: ``column=value`` for each value that means churned. ``identifier``: the column that
-    identifies a customer. ``exclude``: columns to leave out. ``weight``, ``split_by``: columns that
+    identifies a customer. ``exclude``: columns to leave out. ``excluded_before``: columns that an
+    earlier version left out, with the reason. ``weight``, ``split_by``: columns that
     describe the row. ``audit``: columns whose groups are evaluated. ``observation``: when the rows
     were observed, perhaps by a column of the table. ``cells``: how cells are written. An empty name
     means that there is no such column. ``keep``: features that are kept even if they look like
@@ -24,6 +25,7 @@ class NamedColumns:
     target: Sequence[str]
     identifier: str = ""
     exclude: Sequence[str] = ()
+    excluded_before: Mapping[str, str] = field(default_factory=dict)
     weight: str = ""
     split_by: str = ""
     audit: Sequence[str] = ()
@@ -41,10 +43,21 @@ class NamedColumns:
         return [(flag, name) for flag, name in named if name]
 
     @property
+    def used(self) -> set[str]:
+        """The columns that the user names for another use than as a feature, and the target's."""
+        named = {name for flag, name in self.flags if flag not in ("--missing", "--format")}
+        return named | {text.partition("=")[0].strip() for text in self.target}
+
+    @property
     def left_out(self) -> dict[str, str]:
         """The columns that cannot become features: column -> reason."""
-        reasons = dict.fromkeys(self.exclude, "was excluded")
+        reasons = {**self.excluded_before, **dict.fromkeys(self.exclude, "was excluded")}
         reasons |= dict.fromkeys(self.audit, "is --audit")
         reasons |= {self.weight: "is --weight", self.split_by: "is --split-by"}
         reasons |= {self.observation.column: "is --as-of"}
         return {name: reason for name, reason in reasons.items() if name}
+
+    @property
+    def without_features(self) -> list[str]:
+        """The columns that are no features in later versions either."""
+        return sorted({*self.excluded_before, *self.exclude, *self.audit})

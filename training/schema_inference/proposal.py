@@ -13,12 +13,12 @@ import pandas as pd
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column, describe_column
+from churn_model.tables.column_names import require_column
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.observations import Days, read_observations
+from churn_model.tables.target import Target, describe_target, label, read_target
 from training.data.cell_options import CellOptionsOfColumn
-from training.data.column_names import require_column
-from training.data.dataset import Dataset, Target
-from training.data.observations import Days, read_observations
-from training.data.target import describe_target, label, read_target
+from training.data.dataset import Dataset
 from training.schema_inference.dates import from_the_future
 from training.schema_inference.identifiers import (
     describe_identifier,
@@ -102,7 +102,7 @@ def propose(
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     _require_feature(name, columns, left_out)
-    dataset = _dataset(name, inferred, csv, target)
+    dataset = _dataset(name, inferred, csv, target, named.without_features)
     sample = parse_sample(columns, rows.known, dataset, rows.churned)
     leaking = leaks([each for each in columns if each.name not in named.keep], sample)
     left_out |= {name: f"is likely a leak: {text}" for name, text in leaking.items()}
@@ -191,7 +191,11 @@ def _infer_column(
 
 
 def _dataset(
-    name: str, inferred: Mapping[str, InferredColumn], csv: CsvFormat, target: Target
+    name: str,
+    inferred: Mapping[str, InferredColumn],
+    csv: CsvFormat,
+    target: Target,
+    excluded: Sequence[str],
 ) -> Dataset:
     """The descriptor of the columns that are fields; they have the same names."""
     fields = {source: each for source, each in inferred.items() if each.column is not None}
@@ -200,6 +204,7 @@ def _dataset(
         columns={source: source for source in fields},
         missing_in={source: sorted(each.marks) for source, each in fields.items() if each.marks},
         formats={source: each.format for source, each in fields.items() if each.format},
+        excluded=list(excluded),
         csv=csv,
         target=target,
     )

@@ -76,7 +76,9 @@ def _negatives(column: Column, numbers: pd.Series[Any]) -> Iterator[str]:
     if set(numbers[negative]) <= NEGATIVE_SENTINELS and len(set(numbers[negative])) <= 1:
         return
     if 0 < negative.sum() < _MAX_NEGATIVES * len(numbers):
+        count = int(negative.sum())
+        values = "1 value is" if count == 1 else f"{count:,} values are"
         yield (
-            f"{column.name}: {int(negative.sum()):,} are below 0; if these are mistakes, give the "
-            "field a minimum of 0 in the schema, so that such rows are rejected"
+            f"{column.name}: {values} below 0; if that is a mistake, give the field a minimum of 0 "
+            "in the schema, so that such rows are rejected"
         )

@@ -38,6 +38,7 @@ def test_a_contacted_churner_earns_the_revenue_kept_and_others_cost_the_offer():
     ("name", "value", "allowed"),
     [
         ("success", 30, "from 0 to 1"),
+        ("horizon", 1e308, "from 0 to 1200"),
         ("margin", -0.1, "from 0 to 1"),
         ("cost", math.inf, "from 0 on"),
         ("contact_cost", math.nan, "from 0 on"),

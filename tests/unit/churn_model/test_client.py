@@ -267,6 +267,12 @@ def test_invalid_customers_keep_their_positions_in_a_report(client, server, cust
     assert len(server.requests[0][1]["dataframe_split"]["data"]) == valid.sum()
 
 
+def test_an_invalid_customer_has_an_empty_list_of_reasons_as_everywhere_else(client, customers):
+    customers.loc[3, "age"] = -1
+    scored = client.predict(customers, explain=True, on_invalid="report")
+    assert scored.loc[3, "reasons"] == []
+
+
 def test_a_report_joins_all_errors_of_a_customer(client, customers):
     customers.loc[2, ["age", "tenure"]] = -1
     scored = client.predict(customers, on_invalid="report")

@@ -50,7 +50,7 @@ def test_a_schema_that_accepts_more_is_compatible(fields):
         ({"plan": (Literal["basic"], ...)}, "plan: the category levels ['plus'] were removed"),
         ({"note": (float, ...)}, "note: it was optional and is now required"),
         ({"visits": (float, ...)}, "visits: the type changed from integer to number"),
-        ({"extra": (float, ...)}, "extra is new and required; make it optional"),
+        ({"extra": (float, ...)}, "extra is new and required (make it optional)"),
         ({"count": (int, Field(ge=18))}, "count: a minimum was added: 18"),
         ({"count": (int, Field(lt=18))}, "count: a maximum was added: less than 18"),
     ],

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from churn_model.errors import RegistryError
 from pyfunc import deadline, registry
 from pyfunc.loaded_version import read_version, resolve
-from training.registry_check import check_location
+from pyfunc.registry_check import check_location
 
 READERS = {
     "read an alias": lambda: read_version("models:/churn@champion"),

@@ -86,6 +86,7 @@ def test_a_decision_by_profit_falls_back_to_the_threshold(table, held_out):
     ("plan", "message"),
     [
         (DecisionPlan(decide_by="profit"), "--decide-by profit needs a campaign"),
+        (DecisionPlan(revenue="monthly_charges"), "--revenue is used by a campaign only"),
         (DecisionPlan(OFFER, revenue="customer_id"), "is not a numerical feature"),
         (DecisionPlan(OFFER, revenue="since"), "is not a numerical feature"),
     ],

@@ -38,6 +38,13 @@ def test_options_that_cannot_work_are_rejected_before_anything_is_read(flags, co
     assert complaint in str(caught.value)
 
 
+def test_a_second_identifier_is_not_ignored(capsys):
+    with pytest.raises(SystemExit):
+        train_options([*TABLE, "--id", "Id", "--id", "Account"])
+    assert "--id is given twice: 'Id' and 'Account'" in capsys.readouterr().err
+    assert train_options([*TABLE, "--id", "Id", "--id="]).id == "Id"
+
+
 def test_contradictory_columns_are_rejected_in_inference_and_promotion_too():
     with pytest.raises(TrainingError, match="by --id and by --exclude"):
         InferOptions(table="t.csv", id="Id", target=("Left=1",), exclude=("Id",))

@@ -1,7 +1,8 @@
 import io
 
-from training import progress
-from training.progress import Stage, in_progress, run_stages
+from churn_model import progress
+from churn_model.progress import in_progress
+from training.progress import Stage, run_stages
 
 
 class Terminal(io.StringIO):

@@ -45,6 +45,18 @@ def test_a_column_that_looks_like_a_leak_is_kept_if_its_alarm_is_accepted(table)
     assert "Refund" in [column.name for column in kept.schema]
 
 
+@pytest.mark.parametrize("schema", [[], ["--schema", DEFAULT]])
+def test_a_missing_value_that_no_cell_has_is_reported(table, schema):
+    flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId", *schema]
+    given = read(*flags, "--missing", "Age=-99999", "--missing", "total-charges=-1")
+    assert "--missing: no cell of 'Age' is '-99999'; nothing was changed" in given.table.notes
+    frame = pd.read_csv(table)
+    frame.loc[::50, "Age"] = -99999
+    frame.to_csv(table, index=False)
+    again = read(*flags, "--missing", "Age=-99999", "--max-rejected", "0.1")
+    assert not [note for note in again.table.notes if "'Age'" in note]
+
+
 def test_with_a_schema_columns_are_matched_by_name_and_described(table):
     flags = ["--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId"]
     data = read(*flags)
@@ -52,10 +64,18 @@ def test_with_a_schema_columns_are_matched_by_name_and_described(table):
     drawn = simulate(400, seed=2).customers
     pd.testing.assert_frame_equal(data.table.customers, drawn, check_dtype=False)
     assert "monthly_charges is 'Monthly Charges'" in data.assumed
-    excluded = read(*flags, "--exclude", "total-charges")
-    assert excluded.table.customers["total_charges"].isna().all()
+    pd.read_csv(table).drop(columns="Age").to_csv(table, index=False)
     with pytest.raises(TableError, match=r"no column matches the required field 'age'.*--dataset"):
-        read(*flags, "--exclude", "Age")
+        read(*flags)
+
+
+@pytest.mark.parametrize("flag", ["--exclude", "--audit"])
+@pytest.mark.parametrize(("column", "field"), [("total-charges", "total_charges"), ("Age", "age")])
+def test_an_excluded_field_of_a_declared_schema_is_no_feature(table, flag, column, field):
+    flags = ["--data", table, "--schema", DEFAULT, "--target", "Exited=1", "--id", "CustomerId"]
+    data = read(*flags, flag, column)
+    assert field not in [each.name for each in data.schema]
+    assert field not in data.table.customers
 
 
 def test_a_field_without_a_column_suggests_the_nearest_column(table):

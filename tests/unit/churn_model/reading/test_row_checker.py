@@ -72,6 +72,10 @@ def test_the_descriptor_names_the_columns_and_blanks_around_names_are_ignored():
             "table: has no column 'age' for the required field 'age'",
         ),
         (
+            ["customer_id;age;tenure;monthly_charges"],
+            "name the separator there, as the dataset.toml of the training run does",
+        ),
+        (
             ["customer_id", "age", "age ", "tenure", "monthly_charges"],
             "column 'age' occurs 2 times",
         ),

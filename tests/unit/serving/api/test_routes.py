@@ -217,7 +217,7 @@ def test_a_single_customer_has_a_limit_of_its_own(application, path):
 def test_many_small_customers_are_scored_in_a_thread(application, monkeypatch):
     threads = []
 
-    def predictions(served, request):
+    def predictions(served, request, request_id):
         threads.append(threading.current_thread().name)
         return b"{}", None
 

@@ -10,9 +10,9 @@ import pytest
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import Column
+from churn_model.tables.observations import ObservationOptions
 from training.data.customers import CustomersOfRows
 from training.data.fingerprints import Fingerprints, fingerprints
-from training.data.observations import ObservationOptions
 from training.data.table import Table, simulated_table
 
 NAMELESS = RecordSchema(

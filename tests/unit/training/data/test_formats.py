@@ -9,15 +9,15 @@ import pytest
 from churn_model.errors import TableError, TrainingError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
+from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.files import read_file
+from churn_model.tables.formats import read_dates, read_numbers, to_distinct
+from churn_model.tables.observations import read_days
 from training.data.cell_options import CellOptions
-from training.data.csv_format import detect_csv_format
 from training.data.dataset import Dataset, Target
-from training.data.files import read_file
-from training.data.formats import read_dates, read_numbers, to_distinct
 from training.data.found_cells import find_cells
 from training.data.missing_cells import missing_cells
-from training.data.observations import read_days
 
 COMMAS = CsvFormat()
 SEMICOLONS = CsvFormat(separator=";")

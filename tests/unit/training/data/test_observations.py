@@ -9,8 +9,8 @@ import pytest
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
+from churn_model.tables.observations import ObservationOptions, read_observations
 from training.data.dataset import Dataset, Target
-from training.data.observations import ObservationOptions, read_observations
 from training.data.table_reader import check_table
 
 SCHEMA = RecordSchema("Customer", (Column("Id", "identifier"), Column("signed", "date")))

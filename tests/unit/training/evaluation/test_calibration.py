@@ -48,7 +48,7 @@ def test_a_model_that_predicts_three_times_too_much_fails_even_if_churn_is_rare(
     assert share_passing(3000, 0.02, lambda risk: np.minimum(3 * risk, 0.999)) == 0.0
 
 
-@pytest.mark.parametrize(("factor", "name"), [(3.0, "differs from 1"), (0.3, "differs from 1")])
+@pytest.mark.parametrize(("factor", "name"), [(3.0, "slope and 1"), (0.3, "slope and 1")])
 def test_probabilities_that_are_too_extreme_or_too_similar_fail(factor, name):
     risk = risks(5000, 0.3, np.random.default_rng(0))
     centre = logit(risk).mean()

@@ -113,7 +113,8 @@ def test_ambiguous_columns_are_left_out_with_the_flags_to_choose_by():
 
 def test_a_format_that_does_not_fit_is_a_reason_to_leave_the_column_out():
     named = replace(NAMED, cells=CellOptions.parse([], ["Price=DD/MM/YYYY"]))
-    assert "has only 0% cells of the format DD/MM/YYYY" in proposed(base(), named).left_out["Price"]
+    reason = proposed(base(), named).left_out["Price"]
+    assert reason == "has the format DD/MM/YYYY (--format) in only 0% of its cells"
 
 
 def test_flags_for_columns_that_do_not_exist_are_errors():

@@ -127,6 +127,17 @@ def test_the_identifier_is_inherited_unless_another_is_named():
     assert "Id" not in columns
 
 
+def test_columns_that_the_earlier_version_left_out_do_not_come_back():
+    before = earlier(Column("x", "number"), excluded=["gender", "gone"])
+    found, columns = continued(before, NAMED, x="1", gender="f")
+    assert "gender" not in columns
+    assert found.left_out["gender"].startswith("was excluded from version 3")
+    assert found.dataset.excluded == ["gender"]
+    assert "gender" in continued(before, replace(NAMED, audit=["gender"]), gender="f")[0].left_out
+    named = replace(NAMED, weight="gender")
+    assert continued(before, named, gender="1")[0].left_out["gender"] == "is --weight"
+
+
 def test_excluded_columns_are_left_out():
     found, columns = continued(earlier(Column("x", "number")), replace(NAMED, exclude=["x"]), x="1")
     assert "x" not in columns

@@ -8,10 +8,10 @@ import pytest
 from churn_model.errors import SchemaError, TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX
+from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import CsvFormat
-from training.data.csv_format import detect_csv_format
-from training.data.files import read_file
-from training.data.observations import ObservationOptions
+from churn_model.tables.files import read_file
+from churn_model.tables.observations import ObservationOptions
 from training.data.table_reader import check_table
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
@@ -100,7 +100,11 @@ def test_the_kind_of_a_column_follows_from_its_cells(values, kind, required):
         (drawn([f"shop {i}" for i in range(10_000)], 30_000), "9,5.. levels.* only 0%"),
         (
             drawn([str(i) for i in range(900)] + [f"{i} or so" for i in range(300)], 3000),
-            "mixes numbers with .* strings",
+            "mixes numbers with .* strings such as '.* or so'",
+        ),
+        (
+            drawn([f"{i}" for i in range(4000)] + [f"{i}.03.00" for i in range(4000)], 9000),
+            r"mixes numbers with .* strings such as '\d+.03.00'",
         ),
         (drawn(["2024-01-31", "2020-01-01"]), "add --as-of DAY or --as-of COLUMN to use its age"),
         (drawn(["01/02/2024", "03/04/2024"]), "DD/MM/YYYY or --format x=MM/DD/YYYY"),

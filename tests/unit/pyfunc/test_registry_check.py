@@ -5,7 +5,7 @@ import mlflow
 import pytest
 
 from churn_model.errors import RegistryError
-from training.registry_check import check_location
+from pyfunc.registry_check import check_location
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pandas as pd
 
 from churn_model.dates import parse_date
 from churn_model.errors import FieldError, TableError
-from training.data.formats import read_dates, to_distinct
+from churn_model.tables.formats import read_dates, to_distinct
 
 AS_OF = "--as-of"
 """The flag that names the column, and the column's name in errors of rows."""

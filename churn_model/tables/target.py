@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import BaseModel, BeforeValidator, Field
 
 from churn_model.errors import FieldError, TableError
+from churn_model.tables.column_names import require_column, suggest
+from churn_model.tables.descriptor import STRICT
 from churn_model.tables.missing_values import is_no_label
-from training.data.column_names import require_column, suggest
-from training.data.dataset import Target
 
 TARGET = "target"
 """The field name of the target in errors of rows."""
@@ -22,6 +23,25 @@ _UNKNOWN = -2
 
 _MAX_VALUES = 100
 _SHOWN_VALUES = 10
+
+
+def _as_string(value: Any) -> Any:
+    """Labels may be numbers in TOML; they are compared with a table's cells as strings."""
+    return str(value) if isinstance(value, int | float) else value
+
+
+Label = Annotated[str, BeforeValidator(_as_string)]
+
+
+class Target(BaseModel):
+    """The target column, and what its values mean."""
+
+    model_config = STRICT
+
+    column: str
+    churned: Annotated[list[Label], Field(min_length=1)]
+    kept: Annotated[list[Label], Field(min_length=1)]
+    unlabelled: list[Label] = []
 
 
 def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:

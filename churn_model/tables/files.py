@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from churn_model.errors import TableError, first_line
+from churn_model.tables.csv_format import encoding_error, fitting_separator
 from churn_model.tables.descriptor import CsvFormat
-from training.data.csv_format import encoding_error, fitting_separator
 
 _PARQUET = (".parquet", ".pq")
 _UNEVEN_ROW = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")

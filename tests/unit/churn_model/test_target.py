@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from churn_model.errors import TableError
-from training.data.target import describe_target, read_target
+from churn_model.tables.target import describe_target, read_target
 
 STATUS = pd.DataFrame(
     {"Status": ["Churned", "Stayed", "Joined", "pending", "Unknown", "n/a", "", "Stayed"]}

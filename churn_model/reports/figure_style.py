@@ -1,4 +1,4 @@
-"""The common style of a run's figures."""
+"""The common style of all figures."""
 
 from __future__ import annotations
 

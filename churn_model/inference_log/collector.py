@@ -1,0 +1,236 @@
+"""Collects what was scored: a queue that callers append to, drained into rows and counts."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count, groupby
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from churn_model.inference_log.count_vector import (
+    DROPPED,
+    LOGGED,
+    NOT_SAMPLED,
+    REJECTED,
+    SCORED,
+    count_rows,
+)
+from churn_model.inference_log.logged_version import LoggedVersion
+from churn_model.inference_log.pending import MINUTE, Pending
+from churn_model.inference_log.scored_rows import (
+    ScoredRows,
+    rows_of_singles,
+    rows_of_table,
+)
+from churn_model.profile.score_bins import score_bins
+from churn_model.scoring import Score, Scores
+
+_logger = logging.getLogger("churn_model.inference_log")
+
+_CHUNK = 1024
+"""Entries that are counted in one step: about 3 ms, for which other threads wait."""
+
+_PAUSE = 0.0005
+"""Seconds between two steps, in which the other threads run."""
+
+MOST_WAITING = 20_000
+"""Entries of the queue; a caller who finds more of them does a part of the work."""
+
+
+class Rejected(NamedTuple):
+    """Rows that were not scored, because they are invalid, and their errors by field and rule."""
+
+    rows: int
+    rules: Mapping[tuple[str, str], int]
+
+
+class Entry(NamedTuple):
+    """What was scored in one call, with what is logged besides.
+
+    ``when``: in seconds since 1970. ``threshold``: what the caller asked for.
+    """
+
+    version: LoggedVersion
+    when: float
+    request_id: bytes | str | None
+    threshold: float | None
+    scores: Score | Scores | Rejected
+
+
+class Collector:
+    """Turns scores into rows and counts.
+
+    ``queue``: callers append to it, as tuples like ``Entry``, which is all that they wait for.
+    ``drain`` does the work, in one thread at a time. Rows that do not fit into ``most_bytes`` are
+    dropped; all rows are counted. ``on_drop``: is called with the number of dropped rows.
+    ``on_counts``: is called with the minute, the version and the counts of each group of scored
+    rows.
+    """
+
+    def __init__(
+        self,
+        queue: deque[tuple[Any, ...]],
+        most_bytes: int,
+        on_drop: Callable[[int], None],
+        on_counts: Callable[[int, LoggedVersion, Any], None] | None = None,
+    ) -> None:
+        self.worker = secrets.token_hex(6)
+        self.bytes_elsewhere = 0
+        """Rows that were taken and are not written yet, in bytes."""
+        self._most_bytes = most_bytes
+        self._on_drop = on_drop
+        self._on_counts = on_counts
+        self.queue = queue
+        self._draining = Lock()
+        self._pending = Pending()
+        self._numbers = count()
+        self._is_failing = False
+
+    def help(self) -> None:
+        """Do a part of the work, if no other thread is at it."""
+        if self._draining.acquire(blocking=False):
+            try:
+                self._drain(_CHUNK)
+            finally:
+                self._draining.release()
+
+    def drain(self) -> None:
+        """Turn everything in the queue into rows and counts."""
+        with self._draining:
+            for _ in range(0, len(self.queue), _CHUNK):  # not what is added meanwhile
+                self._drain(_CHUNK)
+                time.sleep(_PAUSE)
+
+    def take(self) -> Pending:
+        """Everything since the last call."""
+        with self._draining:
+            self._drain(len(self.queue))
+            taken, self._pending = self._pending, Pending()
+            self.bytes_elsewhere = taken.bytes
+        return taken
+
+    def _drain(self, entries: int) -> None:
+        """Collect the first entries of the queue."""
+        pop = self.queue.popleft
+        taken = [pop() for _ in range(min(entries, len(self.queue)))]
+        for (version, kind), group in groupby(taken, _version_and_kind):
+            if kind is Score:
+                self._collect_singles(version, list(group))
+            else:
+                for entry in group:
+                    self._collect(Entry(*entry))
+
+    def _collect_singles(self, version: LoggedVersion, singles: list[tuple[Any, ...]]) -> None:
+        with _Guard(self, version, [single[1] for single in singles]):
+            self._record(version, rows_of_singles(version.scorer, singles, version.has_values))
+
+    def _collect(self, entry: Entry) -> None:
+        version, when, _, _, scores = entry
+        if isinstance(scores, Rejected):
+            self._reject(version, when, *scores)
+        elif isinstance(scores, Scores):
+            with _Guard(self, version, [when] * int(scores.valid.sum())):
+                self._record(
+                    version, rows_of_table(version.scorer, *entry[1:4], scores, version.has_values)
+                )
+            if scores.errors:
+                rejected = len(scores.valid) - int(scores.valid.sum())
+                self._reject(version, when, rejected, scores.errors.counts())
+
+    def _reject(
+        self, version: LoggedVersion, when: float, rows: int, rules: Mapping[tuple[str, str], int]
+    ) -> None:
+        vector = np.zeros(version.layout.size)
+        vector[REJECTED] = rows
+        named = Counter({f"{field}:{rule}": n for (field, rule), n in rules.items()})
+        self._pending.add_counts(_minute(when), version, vector, named)
+
+    def _record(self, version: LoggedVersion, rows: ScoredRows) -> None:
+        if not len(rows.when):
+            return
+        vectors = list(_count_by_minute(version, rows))
+        logged, dropped = self._add_rows(version, rows)
+        for minute, vector, members in vectors:
+            vector[LOGGED] = logged[members].sum()
+            vector[DROPPED] = dropped[members].sum()
+            vector[NOT_SAMPLED] = len(members) - vector[LOGGED] - vector[DROPPED]
+            self._pending.add_counts(minute, version, vector)
+            if self._on_counts is not None:
+                self._on_counts(minute, version, vector)
+
+    def _add_rows(self, version: LoggedVersion, rows: ScoredRows) -> tuple[Any, Any]:
+        """Which rows (n,) are logged, and which are dropped."""
+        none = np.zeros(len(rows.when), dtype=bool)
+        if not version.has_rows:
+            return none, none
+        hashes = version.hashes(rows)
+        sampled = version.sampled(rows, hashes)
+        if self._pending.bytes + self.bytes_elsewhere >= self._most_bytes:
+            self._on_drop(int(sampled.sum()))
+            return none, sampled
+        table = version.table(rows, hashes, self.worker, self._numbers)
+        when = rows.when
+        if not sampled.all():
+            table, when = table.filter(sampled), when[sampled]
+        if len(table):
+            self._pending.add_rows(version, when, table)
+        return sampled, none
+
+
+class _Guard:
+    """Counts rows as dropped that could not be collected, because of an error in this program."""
+
+    def __init__(self, collector: Collector, version: LoggedVersion, when: Sequence[float]) -> None:
+        self._collector = collector
+        self._version = version
+        self._when = when
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        collector = self._collector
+        if error is None:
+            collector._is_failing = False
+            return False
+        if not isinstance(error, Exception):
+            return False
+        if not collector._is_failing:
+            _logger.exception("scored rows could not be added to the inference log")
+        collector._is_failing = True
+        dropped = len(self._when) if self._version.has_rows else 0
+        collector._on_drop(dropped)
+        for minute, n in Counter(map(_minute, self._when)).items():
+            vector = np.zeros(self._version.layout.size)
+            vector[[SCORED, DROPPED if dropped else NOT_SAMPLED]] = n
+            collector._pending.add_counts(minute, self._version, vector)
+        return True
+
+
+def _version_and_kind(entry: tuple[Any, ...]) -> tuple[LoggedVersion, type]:
+    return entry[0], type(entry[4])
+
+
+def _minute(when: float) -> int:
+    return int(when) // MINUTE * MINUTE
+
+
+def _count_by_minute(version: LoggedVersion, rows: ScoredRows) -> Any:
+    """The counts of each minute, and the positions of its rows."""
+    minutes = rows.when.astype(np.int64) // MINUTE * MINUTE
+    bins = score_bins(rows.probability)
+    predicted = rows.prediction == 1
+    for minute in np.unique(minutes).tolist():
+        members = np.flatnonzero(minutes == minute)
+        is_all = len(members) == len(minutes)
+        inputs = (
+            rows.inputs if is_all else {name: own[members] for name, own in rows.inputs.items()}
+        )
+        scorer, layout = version.scorer, version.layout
+        yield minute, count_rows(layout, scorer, inputs, bins[members], predicted[members]), members

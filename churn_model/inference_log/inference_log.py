@@ -1,0 +1,216 @@
+"""``InferenceLog``: records what versions score, off the path of the calls that score.
+
+Callers append to a queue. One thread turns the queue into rows and counts; another writes files,
+so that a slow or full disk delays only the writing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import multiprocessing.util
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from churn_model.errors import InvalidRecords
+from churn_model.inference_log.collector import MOST_WAITING, Collector, Rejected
+from churn_model.inference_log.log_writer import LogWriter
+from churn_model.inference_log.logged_version import LoggedVersion
+from churn_model.inference_log.options import LogOptions
+from churn_model.inference_log.retention import Retention
+from churn_model.inference_log.storage import check_writable, open_storage
+from churn_model.scoring import Score, Scorer, Scores
+from churn_model.validation.field_errors import FieldErrors
+
+_logger = logging.getLogger("churn_model.inference_log")
+
+_DRAIN_SECONDS = 0.5
+_HURRIED_SECONDS = 0.02
+_LARGE = 1000
+"""Rows of a table that is collected at once, so that large tables do not stay in memory."""
+
+_AT_STOP_SECONDS = 5.0
+"""How long a stop tries to write what waits."""
+
+_open_logs: weakref.WeakSet[InferenceLog] = weakref.WeakSet()
+
+
+class InferenceLog:
+    """A log of inferences.
+
+    ``on_drop``: is called with the number of rows that were dropped. ``on_failure``: is called for
+    each failed attempt to write. ``on_counts``: see ``Collector``. Raises InferenceLogError if the
+    folder's file system is unknown.
+    """
+
+    def __init__(
+        self,
+        options: LogOptions,
+        *,
+        on_drop: Callable[[int], None] = lambda rows: None,
+        on_failure: Callable[[], None] = lambda: None,
+        on_counts: Callable[[int, LoggedVersion, Any], None] | None = None,
+    ) -> None:
+        self.options = options
+        self._storage = open_storage(options.folder)
+        self._at_stop_seconds = _AT_STOP_SECONDS
+        self.queue: deque[tuple[Any, ...]] = deque()
+        self._callbacks = on_drop, on_failure, on_counts
+        self._reset()
+        _open_logs.add(self)
+
+    def check(self) -> None:
+        """Raise InferenceLogError if the folder cannot be written."""
+        check_writable(self._storage, self.options.folder, self._collector.worker)
+
+    def _reset(self) -> None:
+        """Start with nothing collected, and without threads."""
+        self.is_started = False
+        self.queue.clear()
+        on_drop, on_failure, on_counts = self._callbacks
+        self._collector = Collector(self.queue, self.options.most_bytes, on_drop, on_counts)
+        self._writer = LogWriter(
+            self.options, self._storage, self._collector, count(), on_drop, on_failure
+        )
+        self._retention = Retention(self.options, self._storage)
+        self._starting = threading.Lock()
+        self._stopping = threading.Event()
+        self._hurried = threading.Event()
+        self._woken = threading.Event()
+        self._waiting = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def version(self, scorer: Scorer, name: str | None, version: str | None) -> VersionLog:
+        """What records the scores of a version.
+
+        Raises InferenceLogError if a field has the name of a column of the log.
+        """
+        return VersionLog(self, LoggedVersion(self.options, scorer, name, version))
+
+    def attend(self) -> None:
+        """Start the threads, or do a part of their work if they do not keep up.
+
+        They are not started at once, because a process may fork before it scores.
+        """
+        if self.is_started:
+            self._waiting.set()
+            if len(self.queue) > MOST_WAITING:
+                self._collector.help()
+            return
+        with self._starting:
+            if self._threads or self._stopping.is_set():
+                return
+            self._threads = [
+                threading.Thread(target=target, name=f"inference log: {name}", daemon=True)
+                for name, target in (("collect", self._collect), ("write", self._write))
+            ]
+            for thread in self._threads:
+                thread.start()
+            self.is_started = True
+        atexit.register(self.close)
+        # processes of multiprocessing that were forked end without running atexit's functions
+        multiprocessing.util.Finalize(self, _close, (weakref.ref(self),), exitpriority=10)
+
+    def _collect(self) -> None:
+        while not self._stopping.is_set():
+            self._sleep(_DRAIN_SECONDS, self._waiting)
+            self._waiting.clear()
+            self._collector.drain()
+
+    def _write(self) -> None:
+        self._retention.apply_if_due()
+        while not self._stopping.is_set():
+            self._sleep(self.options.flush_seconds, self._woken)
+            self._writer.write()
+            self._retention.apply_if_due()
+
+    def _sleep(self, seconds: float, woken: threading.Event) -> None:
+        """Wait, but no longer than until there is a hurry or the log is closed."""
+        if self._hurried.is_set():
+            self._stopping.wait(_HURRIED_SECONDS)
+        else:
+            woken.wait(seconds)
+
+    def hurry(self) -> None:
+        """Write at once and all the time from now on, because the process may end at any moment."""
+        self._hurried.set()
+        self._woken.set()
+        self._waiting.set()
+
+    def flush(self) -> bool:
+        """Write everything that was added; returns whether that succeeded."""
+        return self._writer.write()
+
+    def close(self) -> None:
+        """Write everything that was added, and end the threads."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._woken.set()
+        self._waiting.set()
+        for thread in self._threads:
+            thread.join(self._at_stop_seconds)
+        self._writer.write_all(self._at_stop_seconds)
+        atexit.unregister(self.close)
+
+
+def _close(reference: weakref.ref[InferenceLog]) -> None:
+    log = reference()
+    if log is not None:
+        log.close()
+
+
+def _forget_in_child() -> None:
+    """A forked process has no threads, and its parent writes what was collected so far."""
+    for log in _open_logs:
+        log._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+class VersionLog:
+    """Records the scores of one version. Its methods only append to a queue; they never wait."""
+
+    def __init__(self, log: InferenceLog, version: LoggedVersion) -> None:
+        self._log = log
+        self._queue = log.queue
+        self._version = version
+
+    def single(
+        self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
+    ) -> None:
+        """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
+        self._queue.append((self._version, time.time(), request_id, threshold, score))
+        if len(self._queue) > MOST_WAITING or not self._log.is_started:
+            self._log.attend()
+
+    def table(
+        self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
+    ) -> None:
+        """Record the customers of a table, and which were rejected."""
+        self._queue.append((self._version, time.time(), request_id, threshold, scores))
+        if len(scores.valid) > _LARGE or self._needs_attention():
+            self._log.attend()
+
+    def rejected(self, error: InvalidRecords) -> None:
+        """Record a call that failed because customers are invalid."""
+        errors = error.errors
+        if isinstance(errors, FieldErrors):
+            rows = errors.row_count()
+        else:
+            rows = len({own.row for own in errors})
+        entry = Rejected(rows, error.counts)
+        self._queue.append((self._version, time.time(), None, None, entry))
+        if self._needs_attention():
+            self._log.attend()
+
+    def _needs_attention(self) -> bool:
+        return len(self._queue) > MOST_WAITING or not self._log.is_started

@@ -1,0 +1,128 @@
+"""One version as the log sees it: what is prepared once, and its rows as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churn_model.inference_log.count_vector import CountLayout
+from churn_model.inference_log.identifiers import describe_identifiers, hash_identifiers
+from churn_model.inference_log.log_format import row_schema
+from churn_model.inference_log.options import LogOptions
+from churn_model.inference_log.scored_rows import ScoredRows
+from churn_model.scoring import Scorer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HASHED_RANGE = 2.0**64
+
+
+class LoggedVersion:
+    """A version of a model and the source of its customers.
+
+    Raises InferenceLogError if a field has the name of a column of the log.
+    """
+
+    def __init__(
+        self, options: LogOptions, scorer: Scorer, name: str | None, version: str | None
+    ) -> None:
+        self.options = options
+        self.scorer = scorer
+        self.key = (name or "", version or "", options.source)
+        self.layout = CountLayout(scorer)
+        self.has_rows = options.level != "counts"
+        self.has_values = options.level == "values"
+        if self.has_rows:
+            features = scorer.lookup.features if self.has_values else ()
+            identifiers = describe_identifiers(options.key)
+            self.row_schema = row_schema(scorer.schema, features, identifiers)
+        campaign = scorer.scorecard.campaign
+        self._decides_by_profit = campaign is not None and campaign.decides_by_profit
+
+    def sampled(
+        self, rows: ScoredRows, hashes: dict[str, list[str | None]]
+    ) -> npt.NDArray[np.bool_]:
+        """Which rows (n,) are logged: those of a sample of customers.
+
+        A customer is in the sample or not by the hash of the first identifier, so all rows of a
+        customer are logged or none. A row without an identifier is sampled by its time.
+        """
+        n, share = len(rows.when), self.options.sample
+        if share == 1.0:
+            return np.ones(n, dtype=bool)
+        first: Sequence[str | None] = next(iter(hashes.values()), [None] * n)
+        times = hash_identifiers(map(repr, rows.when.tolist()), b"time")
+        texts = [own or other for own, other in zip(first, times, strict=True)]
+        numbers = np.array([int(str(text)[:16], 16) for text in texts], dtype=np.float64)
+        chosen: npt.NDArray[np.bool_] = numbers < share * _HASHED_RANGE
+        return chosen
+
+    def hashes(self, rows: ScoredRows) -> dict[str, list[str | None]]:
+        """The hash of each identifier (n,), where it is logged or sampled by."""
+        if self.options.key is None and self.options.sample == 1.0:
+            return {}
+        key = self.options.key or b""
+        return {
+            name: hash_identifiers([None if c is None else str(c) for c in cells], key)
+            for name, cells in rows.identifiers.items()
+        }
+
+    def table(
+        self,
+        rows: ScoredRows,
+        hashes: dict[str, list[str | None]],
+        prefix: str,
+        numbers: count[int],
+    ) -> pa.Table:
+        """The rows (n,) as a table in the log's format.
+
+        ``prefix`` and the next of ``numbers`` make each inference id.
+        """
+        import pyarrow as pa
+
+        n = len(rows.when)
+        columns: dict[str, Any] = {
+            "inference_id": [f"{prefix}-{number:x}" for number in islice(numbers, n)],
+            "request_id": rows.request_ids,
+            "row": rows.rows,
+            **self._identifiers(rows, hashes),
+            "scored_at": (rows.when * 1e6).astype(np.int64),
+            "churn_prediction": rows.prediction,
+            "churn_probability": rows.probability,
+            "threshold": pa.array(self._thresholds(rows), from_pandas=True),
+            "sampling_fraction": np.full(n, self.options.sample),
+            **{name: self._values(name, cells) for name, cells in rows.values.items()},
+        }
+        for name, text in zip(("model_name", "model_version", "source"), self.key, strict=True):
+            columns[name] = pa.repeat(pa.scalar(text), n)
+        arrays = [_cast(columns[field.name], field.type) for field in self.row_schema]
+        return pa.Table.from_arrays(arrays, schema=self.row_schema)
+
+    def _identifiers(self, rows: ScoredRows, hashes: dict[str, list[str | None]]) -> dict[str, Any]:
+        return dict(rows.identifiers if self.options.key is None else hashes)
+
+    def _thresholds(self, rows: ScoredRows) -> npt.NDArray[np.float64]:
+        """The thresholds (n,) that decided; NaN where the expected profit did."""
+        own = np.full(len(rows.when), self.scorer.scorecard.threshold)
+        if self._decides_by_profit and rows.profit is not None:
+            own[~np.isnan(rows.profit)] = np.nan
+        return np.where(np.isnan(rows.thresholds), own, rows.thresholds)
+
+    def _values(self, name: str, cells: Sequence[Any]) -> Any:
+        if self.scorer.kind(name) == "date":
+            return [date.fromisoformat(c) if isinstance(c, str) else c for c in cells]
+        return cells
+
+
+def _cast(column: Any, type_: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    if isinstance(column, pa.Array | pa.ChunkedArray):
+        return column if column.type == type_ else column.cast(type_)
+    return pa.array(column, type_)

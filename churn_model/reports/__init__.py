@@ -1,0 +1,1 @@
+"""What the HTML reports have in common: style sheet, number formats and figures."""

@@ -1,0 +1,38 @@
+"""Which changes are alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitoring.alarms.drift_findings import drift_findings
+from monitoring.alarms.feed_findings import feed_findings
+from monitoring.alarms.findings import episodes
+from monitoring.alarms.limits import Limits
+from monitoring.alarms.volume import volume_alarms
+from monitoring.drift.reference import Reference
+from monitoring.results import Alarm, WindowResult
+from monitoring.windows import Window
+
+
+def check(
+    results: Sequence[WindowResult],
+    references: Sequence[Reference | None],
+    limits: Limits,
+    complete: Sequence[Window] | None = None,
+) -> tuple[Alarm, ...]:
+    """All alarms of a population, the current ones (without ``until``) and those that are over.
+
+    ``results``: of consecutive windows, earliest first, with the ``references`` of each.
+    ``complete``: the windows that are over, whose volume can be checked; by default all.
+    """
+    windows = [result.window for result in results]
+    drifts = [drift_findings(result, limits.drift) for result in results]
+    feeds = [
+        feed_findings(result, reference, limits.broken_feed)
+        for result, reference in zip(results, references, strict=True)
+    ]
+    return (
+        *episodes(windows, feeds, 1),
+        *volume_alarms(windows if complete is None else complete, limits.volume),
+        *episodes(windows, drifts, limits.drift.windows),
+    )

@@ -1,0 +1,5 @@
+"""The performance to expect before labels, if features and churn still relate as in training."""
+
+from monitoring.estimation.estimate import estimate, expected_losses, reference_estimates
+
+__all__ = ["estimate", "expected_losses", "reference_estimates"]

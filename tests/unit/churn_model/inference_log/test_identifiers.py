@@ -1,0 +1,67 @@
+"""Identifiers in the inference log, and the key that hashes them."""
+
+import hashlib
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from churn_model.errors import InferenceLogError
+from churn_model.inference_log.identifiers import (
+    describe_identifiers,
+    hash_identifier,
+    hash_identifiers,
+    read_key,
+    read_or_make_key,
+)
+
+KEY = bytes(range(32))
+
+
+def test_the_hash_is_blake2b_with_the_key():
+    expected = hashlib.blake2b("Zoë-17".encode(), key=KEY, digest_size=16).hexdigest()
+    assert hash_identifier("Zoë-17", KEY) == expected
+    assert hash_identifiers(["Zoë-17", None], KEY) == [expected, None]
+
+
+def test_another_key_gives_another_hash_and_another_fingerprint():
+    other = bytes(32)
+    assert hash_identifier("C-1", KEY) != hash_identifier("C-1", other)
+    assert describe_identifiers(KEY) != describe_identifiers(other)
+
+
+def test_the_description_does_not_contain_the_key():
+    name, _, digits = describe_identifiers(KEY).partition(":")
+    assert (name, len(digits)) == ("blake2b", 16)
+    assert digits not in KEY.hex()
+    assert describe_identifiers(None) == "plain"
+
+
+def test_a_key_is_made_once_and_only_its_owner_can_read_it(tmp_path):
+    file = tmp_path / "log.key"
+    key = read_or_make_key(file)
+    assert len(key) == 32
+    assert read_or_make_key(file) == read_key(file) == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_processes_that_start_at_once_agree_on_the_key(tmp_path):
+    with ThreadPoolExecutor(16) as pool:
+        keys = set(pool.map(read_or_make_key, [tmp_path / "log.key"] * 64))
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"12", b"x" * 64, b"\xff\xfe", b"0" * 65])
+def test_a_file_that_is_no_key_is_reported_and_left_alone(tmp_path, content):
+    file = tmp_path / "log.key"
+    file.write_bytes(content)
+    with pytest.raises(InferenceLogError, match=r"log\.key") as caught:
+        read_or_make_key(file)
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == content
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(InferenceLogError, match="cannot be made"):
+        read_or_make_key(tmp_path / "none" / "log.key")
