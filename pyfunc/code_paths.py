@@ -15,13 +15,16 @@ CODE: dict[ModuleType, tuple[str, ...]] = {
         "arrays.py",
         "dates.py",
         "errors.py",
+        "inference_log",
         "json_text.py",
         "offer.py",
+        "profile",
+        "redaction.py",
         "schema",
         "scoring",
         "validation",
     ),
-    pyfunc: ("__init__.py", "model.py"),
+    pyfunc: ("__init__.py", "inference_log.py", "model.py"),
 }
 """The files and folders of each package that are logged with the model."""
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import yaml
 from mlflow import MlflowClient
 from mlflow.models import Model
-from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 from pydantic import ValidationError
 
 from churn_model.errors import SchemaError, first_validation_error
@@ -19,6 +17,7 @@ from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import CELLS, DATA_TAG, MONITORING_PROFILE, SIMULATED
 from pyfunc.deadline import with_deadline
 from pyfunc.environment import no_progress_bar
+from pyfunc.inference_log import registered_as
 from pyfunc.model import SCHEMA, SCORECARD
 from pyfunc.registry import check_reachable_for
 from pyfunc.registry_errors import readable_errors
@@ -112,7 +111,7 @@ def read_version(uri: str) -> LoadedVersion:
     with readable_errors(uri):
         mlflow_model = Model.load(str(folder))
     if number is None or not number.isdigit():
-        name, number = _registered_as(folder)
+        name, number = registered_as(folder)
     scorer = Scorer.load(_artifact(folder, SCORECARD), _artifact(folder, SCHEMA))
     return LoadedVersion(name, number, alias, folder, mlflow_model, scorer)
 
@@ -124,10 +123,3 @@ def _artifact(folder: Path, name: str) -> Path:
 def _download(uri: str) -> Path:
     with readable_errors(uri), no_progress_bar():
         return Path(mlflow.artifacts.download_artifacts(uri))
-
-
-def _registered_as(folder: Path) -> tuple[str | None, str | None]:
-    """Name and version of a downloaded model, from the file that MLflow stores beside it."""
-    file = folder / REGISTERED_MODEL_META_FILE_NAME
-    recorded = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return recorded.get("model_name"), str(recorded["model_version"]) if recorded else None

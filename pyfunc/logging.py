@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -24,6 +24,7 @@ from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import CELLS, DATA_TAG, MONITORING_PROFILE, SIMULATED
 from pyfunc.code_paths import copy_code, package_folder
 from pyfunc.environment import no_progress_bar
+from pyfunc.inference_log import not_recorded
 from pyfunc.input_example import cast_to_signature
 from pyfunc.model import SCHEMA, SCORECARD
 from pyfunc.registry_errors import readable_errors
@@ -52,7 +53,7 @@ def log_model(
     """
     if profile is not None:
         profile.check_match(scorecard)
-    with readable_errors(), tempfile.TemporaryDirectory() as folder, _without_noise():
+    with readable_errors(), not_recorded(), TemporaryDirectory() as folder, _without_noise():
         info: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package_folder(pyfunc) / "model.py"),

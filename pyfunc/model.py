@@ -6,6 +6,8 @@ It only adapts ``churn_model``, which is logged with it, to MLflow's interface.
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from typing import Any, cast
 
 import mlflow.models
@@ -15,7 +17,9 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
 from churn_model.errors import LISTED_ERRORS, ChurnError, InvalidRecords
+from churn_model.inference_log.inference_log import VersionLog
 from churn_model.scoring import EXPECTED_PROFIT, Scorer, Scores
+from pyfunc.inference_log import VARIABLE, in_spark_task, log_of_environment
 
 SCORECARD = "scorecard"
 SCHEMA = "schema"
@@ -32,9 +36,20 @@ class ChurnPyfunc(PythonModel):
     column ``error``.
     """
 
+    log: VersionLog | None = None
+
     def load_context(self, context: Any) -> None:
-        """Load the scorecard and the schema that it was logged with."""
+        """Load the scorecard and the schema that it was logged with.
+
+        Raises MlflowException if the environment asks for an inference log that cannot be written.
+        """
         self.scorer = Scorer.load(context.artifacts[SCORECARD], context.artifacts[SCHEMA])
+        if os.environ.get(VARIABLE):
+            folder = Path(context.artifacts[SCORECARD]).parents[1]
+            try:
+                self.log = log_of_environment(self.scorer, folder)
+            except ChurnError as error:
+                raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -65,13 +80,21 @@ class ChurnPyfunc(PythonModel):
 
     def _predict(self, frame: pd.DataFrame, params: dict[str, Any]) -> pd.DataFrame:
         on_invalid = params.get("on_invalid") or "raise"
-        scores = self.scorer.score(
-            frame,
-            threshold=params.get("threshold"),
-            explain=bool(params.get("explain")),
-            on_invalid=cast(Any, on_invalid),
-            as_of=params.get("as_of"),
-        )
+        log = None if self.log is None or in_spark_task() else self.log
+        try:
+            scores = self.scorer.score(
+                frame,
+                threshold=params.get("threshold"),
+                explain=bool(params.get("explain")),
+                on_invalid=cast(Any, on_invalid),
+                as_of=params.get("as_of"),
+            )
+        except InvalidRecords as error:
+            if log is not None:
+                log.rejected(error)
+            raise
+        if log is not None:
+            log.table(scores, threshold=params.get("threshold"))
         result = _without_nan(scores.to_frame(frame.index))
         return _with_errors(result, scores) if on_invalid == "report" else result
 

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ from serving.http.middleware import (
 )
 from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
-from serving.inference_log import open_log
+from serving.inference_log import compare_with_training, measure_last_hour, open_log
+from serving.last_hour import LastHour
 from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 from serving.shared_version import SharedVersion
@@ -64,13 +66,14 @@ def create_app(
     for settings that cannot work, and InferenceLogError if the scores cannot be recorded.
     """
     metrics = Metrics()
-    inference_log = open_log(settings, metrics)
+    last_hour = measure_last_hour(settings, metrics)
+    inference_log = open_log(settings, metrics, last_hour)
     for writer in (REQUESTS, EVENTS):
         writer.on_drop = metrics.log_lines_dropped.inc
     request_log = RequestLog(metrics)
     holder = ModelHolder(
         settings.model_uri,
-        lambda new: metrics.model(new.name, new.version),
+        partial(_on_swap, metrics, last_hour),
         allow_schema_change=settings.allow_schema_change,
         shared=shared,
         inference_log=inference_log,
@@ -108,6 +111,12 @@ def create_app(
     if served is not None:
         holder.start(served)
     return Lifespan(app, settings, holder, executor, request_log, body_reader, keys, inference_log)
+
+
+def _on_swap(metrics: Metrics, last_hour: LastHour | None, served: ServedModel) -> None:
+    metrics.model(served.name, served.version)
+    if last_hour is not None:
+        compare_with_training(last_hour, served)
 
 
 class Lifespan:

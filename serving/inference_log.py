@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from churn_model.errors import InferenceLogError, InvalidParameter
 from churn_model.inference_log.inference_log import InferenceLog
 from churn_model.inference_log.options import (
@@ -10,7 +13,9 @@ from churn_model.inference_log.options import (
     read_level,
     read_retention,
 )
-from serving.http.metrics import Metrics
+from serving.http.metrics import FOLDER_VARIABLE, Metrics
+from serving.last_hour import LastHour, model_key, reference
+from serving.served_model import ServedModel
 from serving.settings import Settings
 
 SOURCE = "serve"
@@ -48,7 +53,9 @@ def check_log(settings: Settings) -> None:
         log.check()
 
 
-def open_log(settings: Settings, metrics: Metrics | None = None) -> InferenceLog | None:
+def open_log(
+    settings: Settings, metrics: Metrics | None = None, last_hour: LastHour | None = None
+) -> InferenceLog | None:
     """The server's log; None if scores are not recorded.
 
     The folder is not checked: a worker that starts while the disk is full scores, and writes later.
@@ -62,4 +69,25 @@ def open_log(settings: Settings, metrics: Metrics | None = None) -> InferenceLog
         options,
         on_drop=metrics.inference_log_dropped.inc,
         on_failure=metrics.inference_log_failures.inc,
+        on_counts=None if last_hour is None else last_hour.add,
     )
+
+
+def measure_last_hour(settings: Settings, metrics: Metrics) -> LastHour | None:
+    """The metrics of the last hour; None without an inference log, whose counts they use."""
+    if not settings.inference_log:
+        return None
+    folder = os.environ.get(FOLDER_VARIABLE)
+    last_hour = LastHour(Path(folder) if folder else None)
+    metrics.add_collector(last_hour)
+    return last_hour
+
+
+def compare_with_training(last_hour: LastHour, served: ServedModel) -> None:
+    """Compare the last hour with the training rows of a version from now on.
+
+    Without a profile of these rows, there are no such metrics.
+    """
+    key, profile = model_key(served.name, served.version), served.profile
+    terms = served.scorer.scorecard.terms
+    last_hour.reference = None if profile is None else reference(key, terms, profile)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from churn_model.errors import ChurnError, InvalidRecords, RegistryError, SchemaError
+from churn_model.errors import ChurnError, InvalidRecords, ProfileError, RegistryError, SchemaError
 from churn_model.inference_log.inference_log import InferenceLog, VersionLog
+from churn_model.profile import MonitoringProfile
 from churn_model.schema.compatibility import incompatibilities
 from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
@@ -35,7 +36,8 @@ class ServedModel:
 
     ``is_simulated``: the version was trained on simulated customers, and is only a placeholder.
     ``table``: how the cells of CSV and Parquet are written; None for the usual way. ``log``:
-    records the scores; None without an inference log.
+    records the scores; None without an inference log. ``profile``: of the training rows; None for
+    a version without one, and without an inference log. ``read_profile`` reads it.
     """
 
     name: str | None
@@ -46,6 +48,8 @@ class ServedModel:
     is_simulated: bool = False
     table: TableDescriptor | None = None
     log: VersionLog | None = None
+    profile: MonitoringProfile | None = None
+    read_profile: Callable[[], MonitoringProfile | None] = lambda: None
 
     def logged_in(self, log: InferenceLog | None) -> ServedModel:
         """The same model, whose scores are recorded.
@@ -54,7 +58,15 @@ class ServedModel:
         """
         if log is None:
             return self
-        return replace(self, log=log.version(self.scorer, self.name, self.version))
+        recorded = log.version(self.scorer, self.name, self.version)
+        return replace(self, log=recorded, profile=self._profile_if_valid())
+
+    def _profile_if_valid(self) -> MonitoringProfile | None:
+        try:
+            return self.read_profile()
+        except ProfileError as error:
+            _logger.warning("customers are not compared with the training rows: %s", error)
+            return None
 
     def info(self) -> dict[str, Any]:
         """The model's part of the reply of ``/health``."""
@@ -83,6 +95,7 @@ def load_model(uri: str, version: str | None = None) -> ServedModel:
         read.scorer,
         read.is_simulated,
         read.table(),
+        read_profile=read.profile,
     )
 
 
@@ -155,7 +168,7 @@ class ModelHolder:
         """
         self.current = served if served.log else served.logged_in(self._inference_log)
         self._clear_problem()
-        self._on_swap(served)
+        self._on_swap(self.current)
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
         """Check the registry every ``interval`` seconds, until cancelled.

@@ -97,4 +97,5 @@ def _make_key(file: Path) -> None:
             "file in a folder that can be written"
         ) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()

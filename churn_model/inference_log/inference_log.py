@@ -15,6 +15,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -58,6 +59,7 @@ class InferenceLog:
         on_counts: Callable[[int, LoggedVersion, Any], None] | None = None,
     ) -> None:
         self.options = options
+        import_module("pyarrow.parquet")  # now, and not when rows wait to be written
         self._storage = open_storage(options.folder)
         self._at_stop_seconds = _AT_STOP_SECONDS
         self.queue: deque[tuple[Any, ...]] = deque()

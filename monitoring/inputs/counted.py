@@ -23,6 +23,7 @@ from monitoring.windows import Population, Window, WindowsByPopulation
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 KEYS: Final = ("model_version", "source", "window", "kind", "name", "cell")
 _PENDING_ROWS = 500_000
+_MOST_WINDOWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,16 @@ def _windows(rows: _Rows, scorecard: Scorecard, every: timedelta, now: datetime)
         int(number): _cell_counts({n: v[a:b] for n, v in sorted_rows.items()}, scorecard)
         for number, a, b in zip(numbers, starts.tolist(), ends, strict=True)
     }
-    filled = range(int(numbers[0]), int(numbers[-1]) + 1)
+    first, end = int(numbers[0]), int(numbers[-1]) + 1
+    if end - first > _MOST_WINDOWS:
+        raise MonitoringError(
+            f"--every {every}: there are {end - first:,} windows from "
+            f"{EPOCH + first * every:%Y-%m-%d} on; choose longer ones"
+        )
+    empty = CellCounts()
     windows = [
-        Window(EPOCH + i * every, EPOCH + (i + 1) * every, counts.get(i, CellCounts()))
-        for i in filled
+        Window(EPOCH + i * every, EPOCH + (i + 1) * every, counts.get(i, empty))
+        for i in range(first, end)
     ]
     complete = [window for window in windows if window.end <= now]
     return complete or windows[:1]

@@ -132,7 +132,7 @@ def _read_footer(filesystem: Any, path: str) -> RowFile | None:
             rows = file.metadata.num_rows
     except (OSError, pa.ArrowException, ValueError):
         return None
-    if not is_own(metadata):
+    if not is_own(metadata) or len(set(names)) < len(names):
         return None
     return RowFile(path, metadata.get(IDENTIFIERS_KEY, b"").decode("ascii", "replace"), names, rows)
 

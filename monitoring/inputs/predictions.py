@@ -19,7 +19,7 @@ from churn_model.inference_log.log_format import day_of_folder
 from monitoring.inputs.batch import BATCH, PROBABILITY, to_numbers
 from monitoring.inputs.batch_files import BatchRun
 from monitoring.inputs.counted import EPOCH
-from monitoring.inputs.log_files import LogFiles, RowFile, unreadable
+from monitoring.inputs.log_files import LogFiles, RowFile
 
 BLOCK_ROWS = 262_144
 
@@ -58,12 +58,18 @@ class Block:
 
 
 def log_blocks(
-    files: LogFiles, model_name: str, identifier: str, first: date, last: date
+    files: LogFiles,
+    model_name: str,
+    identifier: str,
+    first: date,
+    last: date,
+    damaged: list[str] | None = None,
 ) -> Iterator[Block]:
     """The rows that a model logged from ``first`` to ``last`` (UTC days, inclusive).
 
     ``identifier``: the log's column that identifies a customer; files without it are left out.
-    Raises InferenceLogError if a file can no longer be read.
+    ``damaged``: is extended by the files that cannot be read to the end, because they are damaged
+    or were removed in the meantime.
     """
     columns = [
         *("scored_at", "model_name", "model_version", "source", "churn_probability"),
@@ -73,20 +79,21 @@ def log_blocks(
         day = day_of_folder(file.path.split("/")[-2])
         if day is None or not first <= day <= last or identifier not in file.columns:
             continue
-        yield from _file_blocks(files, file, model_name, columns)
+        try:
+            yield from _file_blocks(files, file, model_name, columns)
+        except (OSError, pa.ArrowException, ValueError, KeyError):
+            if damaged is not None:
+                damaged.append(file.path)
 
 
 def _file_blocks(
     files: LogFiles, file: RowFile, model_name: str, columns: list[str]
 ) -> Iterator[Block]:
     start = 0
-    try:
-        with files.open(file.path) as opened:
-            for batch in opened.iter_batches(BLOCK_ROWS, columns=columns):
-                yield _log_block(batch, file, model_name, columns[-1], start)
-                start += batch.num_rows
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise unreadable(file.path, error) from None
+    with files.open(file.path) as opened:
+        for batch in opened.iter_batches(BLOCK_ROWS, columns=columns):
+            yield _log_block(batch, file, model_name, columns[-1], start)
+            start += batch.num_rows
 
 
 def _log_block(
@@ -94,7 +101,9 @@ def _log_block(
 ) -> Block:
     own = pc.fill_null(pc.equal(batch.column("model_name"), model_name), False)
     known = pc.and_(own, pc.is_valid(batch.column(identifier)))
-    known = pc.and_(known, pc.is_valid(batch.column("churn_probability")))
+    probability = batch.column("churn_probability")
+    is_score = pc.and_(pc.greater_equal(probability, 0.0), pc.less_equal(probability, 1.0))
+    known = pc.and_(known, pc.fill_null(is_score, False))
     rows = np.flatnonzero(known.to_numpy(zero_copy_only=False))
     chosen = batch.filter(known)
     return Block(

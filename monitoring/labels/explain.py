@@ -32,7 +32,7 @@ def explain_no_match(
             f"with a window of {window} days, the first labels are mature on "
             f"{logged[0] + timedelta(days=window)} (--known-until)"
         )
-    if window and first - timedelta(days=window) > logged[1]:
+    if window and first > logged[1] + timedelta(days=window):
         return (
             f"{begin}: the log ends on {logged[1]}, and customers were observed from {first} on; "
             "name a newer --log"

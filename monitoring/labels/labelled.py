@@ -67,6 +67,10 @@ def labelled_table(
     chosen = np.unique(
         np.concatenate([np.empty(0, dtype=np.intp), *(m.label for m in populations)])
     )
+    if not len(chosen):
+        raise MonitoringError(
+            f"--labelled {file}: no table to write, because all labelled customers were treated"
+        )
     columns, names = labels.raw.columns, [column.name for column in schema.features]
     if _has_features(columns, schema):
         table = labels.raw.iloc[labels.rows[chosen]]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
+
 from churn_model.errors import MonitoringError
 from churn_model.inference_log.identifiers import PLAIN, describe_identifiers
 from churn_model.inference_log.log_format import day_of_folder
@@ -41,22 +43,29 @@ def join_labels(options: LabelOptions, scored: Scored) -> tuple[Labels, Join, tu
     label has a prediction.
     """
     labels = read_label_table(options)
-    joined = join(labels, _blocks(options, labels, scored), scored.key)
-    found = {label for each in joined.current.values() for label in each.labels.tolist()}
-    if not found:
+    damaged: list[str] = []
+    joined = join(labels, _blocks(options, labels, scored, damaged), scored.key)
+    found = np.zeros(len(labels), dtype=bool)
+    for current in joined.current.values():
+        found[current.labels] = True
+    if not found.any():
         raise MonitoringError(
             f"{options.table}: {explain_no_match(labels, joined, scored.key, _logged(scored))}"
         )
-    return labels, joined, (*labels.notes, *_notes(labels, joined, scored.key, len(found)))
+    notes = _notes(labels, joined, scored.key, int(found.sum()), damaged)
+    return labels, joined, (*labels.notes, *notes)
 
 
-def _blocks(options: LabelOptions, labels: Labels, scored: Scored) -> Iterator[Block]:
+def _blocks(
+    options: LabelOptions, labels: Labels, scored: Scored, damaged: list[str]
+) -> Iterator[Block]:
     column = identifier_column(options.id, scored.identifiers)
     last = date.fromisoformat(str(labels.days.max()))
     first = date.fromisoformat(str(labels.days.min()))
-    first = first - timedelta(days=options.window) if options.window else date.min
+    is_limited = options.window and first - date.min >= timedelta(days=options.window)
+    first = first - timedelta(days=options.window) if is_limited else date.min
     if scored.log is not None:
-        yield from log_blocks(scored.log, scored.model_name, column, first, last)
+        yield from log_blocks(scored.log, scored.model_name, column, first, last, damaged)
     if scored.runs:
         yield from batch_blocks(scored.runs, column, first, last)
 
@@ -71,7 +80,14 @@ def _logged(scored: Scored) -> tuple[date, date] | None:
     return (min(days), max(days)) if days else None
 
 
-def _notes(labels: Labels, joined: Join, key: bytes | None, found: int) -> Iterator[str]:
+def _notes(
+    labels: Labels, joined: Join, key: bytes | None, found: int, damaged: list[str]
+) -> Iterator[str]:
+    if damaged:
+        yield (
+            f"log: {plural(len(damaged), 'file')} of rows damaged or removed in the meantime, for "
+            f"example {damaged[0]}"
+        )
     if found < len(labels):
         yield (
             f"labels: {len(labels) - found:,} of {len(labels):,} mature labels have no prediction "

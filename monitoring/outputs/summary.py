@@ -16,6 +16,7 @@ from monitoring.outputs.words import (
     since,
     window_name,
 )
+from monitoring.plural import plural
 from monitoring.results import PopulationResult, WindowResult
 
 _WINDOWS = 5
@@ -39,7 +40,7 @@ def _lines(findings: Findings, output: Path) -> Iterator[str]:
         yield ""
         yield from _population(result)
     for result in findings.others:
-        alarms = f", {len(result.alarms)} alarms" if result.alarms else ""
+        alarms = f", {plural(len(result.alarms), 'alarm')}" if result.alarms else ""
         yield f"{population_name(result)}: {result.verdict}{alarms}; it is another version"
     yield from (f"note: {note}" for note in findings.notes)
     yield ""

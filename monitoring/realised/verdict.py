@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta, timezone
 from statistics import NormalDist
 
 from monitoring.alarms.limits import LabelLimits
+from monitoring.plural import plural
 from monitoring.realised.cohorts import Realised
 from monitoring.realised.metrics import NORMAL
 from monitoring.results import Alarm, Cohort, Estimate, Verdict
@@ -30,12 +31,12 @@ def verdict(
         worse = _worse(realised, limits)
         miscalibrated = _miscalibrated(realised.recent, limits)
     if worse:
-        return "retrain", (*worse, *miscalibrated)
+        return "retrain", (*worse, *miscalibrated, *_treated(realised))
     if miscalibrated:
-        return "recalibrate", (*miscalibrated, _discrimination(realised))
+        return "recalibrate", (*miscalibrated, _discrimination(realised), *_treated(realised))
     if seen:
-        return "watch", (*seen, _unconfirmed(realised))
-    return "fine", (_no_change(realised),)
+        return "watch", (*seen, _unconfirmed(realised), *_treated(realised))
+    return "fine", (_no_change(realised), *_treated(realised))
 
 
 def realised_alarms(realised: Realised) -> tuple[Alarm, ...]:
@@ -114,6 +115,16 @@ def _no_change(realised: Realised | None) -> str:
     if realised is None:
         return "No alarm; there are no labels that show the realised performance."
     return f"No alarm, and labels up to {_last_day(realised)} show the expected performance."
+
+
+def _treated(realised: Realised | None) -> tuple[str, ...]:
+    """For whom the realised performance stands, if customers were treated."""
+    if realised is None or not realised.treated:
+        return ()
+    return (
+        f"{plural(realised.treated, 'treated customer')} left out; the others stand for "
+        f"{realised.coverage:.0%} of the labelled customers.",
+    )
 
 
 def _last_day(realised: Realised) -> str:

@@ -23,6 +23,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from serving.http.request_context import RequestContext
 
@@ -60,6 +61,7 @@ class Metrics:
             **shared,
         )
         self._served: tuple[str, str] | None = None
+        self._collectors: list[Collector] = []
         self.in_flight = Gauge(
             "churn_requests_in_flight",
             "Requests in progress",
@@ -119,6 +121,11 @@ class Metrics:
         self._served = name or "", version or ""
         self._model.labels(*self._served).set(1)
 
+    def add_collector(self, collector: Collector) -> None:
+        """Add metrics that are computed at each scrape, from what the workers share."""
+        self._collectors.append(collector)
+        self.registry.register(collector)
+
     def exposition(self) -> tuple[bytes, str]:
         """The metrics of all workers, and their content type."""
         folder = os.environ.get(FOLDER_VARIABLE)
@@ -127,6 +134,8 @@ class Metrics:
         _forget_dead_workers(Path(folder))
         registry = CollectorRegistry()
         MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+        for collector in self._collectors:
+            registry.register(collector)
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
 

@@ -194,7 +194,9 @@ def spark(spark_start):
 
 
 @contextmanager
-def serving(registry: Registry, folder: Path, env_manager: str = "local") -> Iterator[str]:
+def serving(
+    registry: Registry, folder: Path, env_manager: str = "local", **environment: str
+) -> Iterator[str]:
     """``mlflow models serve``, started in ``folder``; gives its URL and leaves no process."""
     port = free_port()
     command = ["-m", "mlflow", "models", "serve", "-m", "models:/churn@champion", "--env-manager"]
@@ -207,6 +209,7 @@ def serving(registry: Registry, folder: Path, env_manager: str = "local") -> Ite
                 "MLFLOW_TRACKING_URI": registry.uri,
                 "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
                 "MLFLOW_ENV_ROOT": str(folder / "envs"),
+                **environment,
             },
             stdout=log,
             stderr=subprocess.STDOUT,

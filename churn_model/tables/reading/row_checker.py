@@ -185,12 +185,10 @@ class RowChecker:
         )
 
     def _advice(self, names: Sequence[str]) -> str:
-        is_one_name = len(names) == 1 and bool({";", "\t", "|"} & set(names[0]))
         if self.is_mapped:
-            more = ", or name the separator there, as the dataset.toml of the training run does"
-            return f"Map columns to fields with --columns{more if is_one_name else ''}"
-        more = ", and separate them by commas"
-        return f"Give the columns the names of the fields{more if is_one_name else ''}"
+            return f"Map columns to fields with --columns{_separator_hint(names)}"
+        more = ", and separate them by commas" if _is_one_name(names) else ""
+        return f"Give the columns the names of the fields{more}"
 
     def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
         """Check a batch (n rows)."""
@@ -279,6 +277,21 @@ class RowChecker:
             for name, values in checked.identifiers.items()
         }
         return _checked_rows(checked, identifiers, self.schema)
+
+
+def _is_one_name(names: Sequence[str]) -> bool:
+    """Whether the header of a CSV file was probably read with the wrong separator."""
+    return len(names) == 1 and bool({";", "\t", "|"} & set(names[0]))
+
+
+def _separator_hint(names: Sequence[str]) -> str:
+    """What to do about a CSV file whose header was read as one name."""
+    if _is_one_name(names):
+        return (
+            " (the header was read as one name; if the separator is another one, set it in the "
+            "file for --columns, as the dataset.toml of the training run does)"
+        )
+    return ""
 
 
 def parse_line(line: str | bytes) -> tuple[Any, bool]:

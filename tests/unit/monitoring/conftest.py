@@ -13,6 +13,7 @@ from churn_model.profile.score_bins import count_scores
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from churn_model.validation import check_frame
+from tests.unit.monitoring.customers import profile_of
 from training.data.simulator import simulate
 
 
@@ -54,3 +55,9 @@ def profile(scorer: Scorer) -> MonitoringProfile:
             churners=count_scores(probability, churned).tolist(),
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def paired_profile() -> MonitoringProfile:
+    """The profile of 4,000 customers of the small paired scorecard, well calibrated."""
+    return profile_of(np.random.default_rng(4))

@@ -11,8 +11,26 @@ churn_model/__init__.py
 churn_model/arrays.py
 churn_model/dates.py
 churn_model/errors.py
+churn_model/inference_log/__init__.py
+churn_model/inference_log/collector.py
+churn_model/inference_log/count_vector.py
+churn_model/inference_log/identifiers.py
+churn_model/inference_log/inference_log.py
+churn_model/inference_log/log_format.py
+churn_model/inference_log/log_writer.py
+churn_model/inference_log/logged_version.py
+churn_model/inference_log/options.py
+churn_model/inference_log/pending.py
+churn_model/inference_log/retention.py
+churn_model/inference_log/scored_rows.py
+churn_model/inference_log/storage.py
 churn_model/json_text.py
 churn_model/offer.py
+churn_model/profile/__init__.py
+churn_model/profile/cell_counts.py
+churn_model/profile/monitoring_profile.py
+churn_model/profile/score_bins.py
+churn_model/redaction.py
 churn_model/schema/__init__.py
 churn_model/schema/column.py
 churn_model/schema/compatibility.py
@@ -34,6 +52,7 @@ churn_model/validation/objects.py
 churn_model/validation/rules.py
 churn_model/validation/series.py
 pyfunc/__init__.py
+pyfunc/inference_log.py
 pyfunc/model.py
 """
 

@@ -8,21 +8,27 @@ import yaml
 
 from serving.http.errors import ERROR_CODES
 from serving.http.metrics import Metrics
+from serving.last_hour import SCORE_MEAN, TERM_SHIFT
 from serving.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[3] / "docs"
 GUIDE = (DOCS / "operating.md").read_text()
+OUTPUT_COLUMNS = {"churn_prediction", "churn_probability"}
 HISTOGRAMS = ("churn_request_seconds", "churn_probability")
 
 
 def exposed_names():
     """The names of all metrics that the server can expose."""
     metrics = Metrics()
-    return {
-        name
-        for family in metrics.registry.collect()
-        for name in (family.name, f"{family.name}_total")
-    } | {f"{histogram}_{part}" for histogram in HISTOGRAMS for part in ("bucket", "sum", "count")}
+    return (
+        {
+            name
+            for family in metrics.registry.collect()
+            for name in (family.name, f"{family.name}_total")
+        }
+        | {SCORE_MEAN, TERM_SHIFT}
+        | {f"{histogram}_{part}" for histogram in HISTOGRAMS for part in ("bucket", "sum", "count")}
+    )
 
 
 def test_the_dashboard_and_the_guide_name_only_metrics_that_exist():
@@ -31,12 +37,24 @@ def test_the_dashboard_and_the_guide_name_only_metrics_that_exist():
     for text in (queries, " ".join(re.findall(r"`(churn_[a-z_]+)`", GUIDE))):
         named = set(re.findall(r"\bchurn_[a-z_]+", text))
         assert named
+        assert named - OUTPUT_COLUMNS <= exposed_names()
+
+
+def test_the_alerts_name_only_metrics_that_exist_and_say_what_to_do():
+    rules = yaml.safe_load((DOCS / "operating" / "alerts.yml").read_text())["groups"][0]["rules"]
+    assert {rule["alert"] for rule in rules} == {"ChurnTermShift", "ChurnInferenceLogDropsRows"}
+    for rule in rules:
+        named = set(re.findall(r"\bchurn_[a-z_]+", rule["expr"]))
+        assert named
         assert named <= exposed_names()
+        assert rule["annotations"]["description"]
+    prometheus = yaml.safe_load((DOCS / "operating" / "prometheus.yml").read_text())
+    assert prometheus["rule_files"] == ["alerts.yml"]
 
 
 def test_the_guide_describes_every_metric():
-    for family in Metrics().registry.collect():
-        assert f"`{family.name}" in GUIDE
+    for name in [family.name for family in Metrics().registry.collect()] + [SCORE_MEAN, TERM_SHIFT]:
+        assert f"`{name}" in GUIDE
 
 
 def test_the_guide_describes_every_status():

@@ -62,6 +62,8 @@ def test_a_file_that_is_no_key_is_reported_and_left_alone(tmp_path, content):
     assert file.read_bytes() == content
 
 
-def test_a_folder_that_does_not_exist_is_named(tmp_path):
+@pytest.mark.parametrize("folder", ["none", "file"])
+def test_a_folder_that_cannot_have_a_key_is_named(tmp_path, folder):
+    (tmp_path / "file").write_text("")
     with pytest.raises(InferenceLogError, match="cannot be made"):
-        read_or_make_key(tmp_path / "none" / "log.key")
+        read_or_make_key(tmp_path / folder / "log.key")

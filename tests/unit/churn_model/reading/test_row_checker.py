@@ -73,7 +73,7 @@ def test_the_descriptor_names_the_columns_and_blanks_around_names_are_ignored():
         ),
         (
             ["customer_id;age;tenure;monthly_charges"],
-            "name the separator there, as the dataset.toml of the training run does",
+            "set it in the file for --columns, as the dataset.toml of the training run does",
         ),
         (
             ["customer_id", "age", "age ", "tenure", "monthly_charges"],

@@ -205,6 +205,22 @@ def test_windows_of_seconds_are_rejected(tmp_path):
         read_log(str(tmp_path), "churn", every=timedelta(seconds=90))
 
 
+def test_more_windows_than_can_be_compared_are_rejected(tmp_path, scorer, customers):
+    for text in ("1970-01-02", "2026-01-05"):
+        write_log(tmp_path, scorer, customers[:4], day(text))
+    with pytest.raises(MonitoringError, match="windows from 1970-01-02 on; choose longer ones"):
+        windows(tmp_path, scorer, every=timedelta(hours=1))
+
+
+def test_a_file_that_names_a_column_twice_is_skipped(tmp_path, scorer, customers):
+    write_log(tmp_path, scorer, customers[:4], day("2026-01-05"))
+    (own,) = (tmp_path / "counts" / "date=2026-01-05").iterdir()
+    table = pq.read_table(own)
+    twice = table.append_column(table.schema.field("count"), table.column("count"))
+    pq.write_table(twice, own.with_name("part-dd-1.parquet"))
+    assert windows(tmp_path, scorer)[0][SERVE][0].counts.scored == 4
+
+
 def test_counts_in_many_files_add_up(tmp_path, scorer, customers):
     for hour in range(8):
         write_log(tmp_path, scorer, customers[hour * 10 :], day("2026-01-05", hour))

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn_model.errors import MonitoringError
@@ -155,6 +157,45 @@ def test_the_latest_prediction_counts_whatever_the_order_of_the_files(
         write_log(log, scorer, frame, day("2026-03-10", hour))
     found = matched(log, options(write_labels(tmp_path, [label(customers, "2026-03-10")])))[SERVE]
     assert found.probability.tolist() == probability(scorer, late)
+
+
+def row_files(log):
+    return sorted(log.glob("date=*/*.parquet"))
+
+
+def test_a_file_of_rows_that_is_damaged_or_removed_is_reported(tmp_path, log, scorer, customers):
+    for number in range(3):
+        write_log(log, scorer, customers[number : number + 1], day(f"2026-03-0{number + 1}"))
+    damaged, removed, _ = row_files(log)
+    content = bytearray(damaged.read_bytes())
+    end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")  # where the footer begins
+    content[4:end] = bytes(end - 4)
+    damaged.write_bytes(content)
+    found = find_log(str(log))
+    removed.unlink()
+    rows = [label(customers, "2026-03-05", row=row) for row in range(3)]
+    given = options(write_labels(tmp_path, rows))
+    _, joined, notes = join_labels(given, Scored("churn", ("customer_id",), found))
+    assert joined.current["serve"].labels.tolist() == [2]
+    assert any("2 files of rows damaged or removed" in note for note in notes)
+
+
+def test_scores_that_are_no_probabilities_are_left_out(tmp_path, log, scorer, customers):
+    write_log(log, scorer, customers[:3], day("2026-03-01"))
+    (file,) = row_files(log)
+    table = pq.read_table(file)
+    at = table.schema.get_field_index("churn_probability")
+    table = table.set_column(at, table.schema.field(at), pa.array([float("nan"), 1.5, 0.5]))
+    pq.write_table(table, file)
+    rows = [label(customers, "2026-03-05", row=row) for row in range(3)]
+    found = matched(log, options(write_labels(tmp_path, rows)))[SERVE]
+    assert found.probability.tolist() == [0.5]
+
+
+def test_a_date_long_ago_does_not_break_the_join(tmp_path, log, scorer, customers):
+    write_log(log, scorer, customers[:1], day("2026-03-01"))
+    rows = [label(customers, "2026-03-05"), label(customers, "0001-01-01", row=1)]
+    assert len(matched(log, options(write_labels(tmp_path, rows)))[SERVE]) == 1
 
 
 # --- nothing matches ------------------------------------------------------------------------------

@@ -111,3 +111,11 @@ def test_a_cohort_without_churners_can_be_measured(observe):
     result = observe(lambda x: np.full_like(x, -50.0), cohorts=1)
     assert "auc" not in result.cohorts[0].realised
     assert verdict([], result, LIMITS)[0] in ("recalibrate", "retrain")
+
+
+def test_the_reasons_say_for_whom_they_stand_if_customers_were_treated(observe):
+    found, reasons = verdict([], observe(lambda x: x, treated=12), LIMITS)
+    assert found == "fine"
+    assert reasons[1] == (
+        "12 treated customers left out; the others stand for 100% of the labelled customers."
+    )
