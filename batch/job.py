@@ -10,8 +10,9 @@ from typing import Any
 
 from batch.options import Format
 from batch.output import Destination, discarded_on_error
-from batch.row_checker import RowChecker
 from churn_model.errors import BatchError, TableError
+from churn_model.tables.reading.row_checker import RowChecker
+from churn_model.tables.reading.source import Source
 from pyfunc.loaded_version import LoadedVersion
 
 
@@ -38,6 +39,12 @@ class Job:
     def with_folders(self, names: Sequence[str]) -> Job:
         """The same job, for an input whose folders ``column=value`` name these columns."""
         return replace(self, checker=self.checker.with_folders(names))
+
+    def files(self) -> Source:
+        """The input, which is not a catalog table."""
+        if self.source_format == "table":
+            raise ValueError(f"{self.source} is a table of Spark's catalog")
+        return Source(self.source, self.source_format, self.checker.descriptor.csv)
 
     @property
     def text_partitions(self) -> tuple[str, ...]:

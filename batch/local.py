@@ -19,11 +19,11 @@ from batch.options import Mode
 from batch.output import REJECTED, SCORED, check_separate, not_writable
 from batch.output_folder import OutputFolder
 from batch.progress import row_counter
-from batch.reading import folder_columns, read
-from batch.row_checker import ERROR, LINE, RULES, CheckedRows, as_text
 from batch.stores import LocalStore
 from batch.writing import Writer
 from churn_model.scoring import EXPECTED_PROFIT
+from churn_model.tables.reading.batches import folder_columns, read
+from churn_model.tables.reading.row_checker import ERROR, LINE, RULES, CheckedRows, as_text
 
 _REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])
@@ -53,13 +53,14 @@ def _write_errors(output: str) -> Iterator[None]:
 
 
 def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
-    job = job.with_folders(folder_columns(job))
+    source = job.files()
+    job = job.with_folders(folder_columns(source))
     counts = RowCounts()
     reasons: Counter[str] = Counter()
     scored = Writer(destination.folder(SCORED), job.target_format, job.partition_by)
     rejected = Writer(destination.folder(REJECTED), job.target_format, job.partition_by)
     with scored, rejected, row_counter() as bar:
-        for batch in read(job):
+        for batch in read(source):
             good, bad = score(job, batch)
             scored.write(good)
             rejected.write(bad)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from churn_model.errors import BatchError
+from churn_model.tables.reading.source import FileFormat, format_of
 from pyfunc import CHAMPION_URI
 
 Engine = Literal["spark", "local"]
-Format = Literal["parquet", "csv", "json", "table"]
+Format = Literal[FileFormat, "table"]
 Mode = Literal["error", "overwrite", "append"]
-
-_FORMATS: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 _UNDECODED = re.compile("[\ud800-\udfff]")
 """Stands for bytes of the command line that are not valid UTF-8."""
-
-_COMPRESSIONS = (".gz", ".bz2", ".zst", ".zstd", ".lz4", ".snappy", ".xz", ".deflate", ".br")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +61,9 @@ class ScoreOptions:
     @property
     def source_format(self) -> Format:
         """The format of the input."""
-        return self.format or _format_of(self.input)
+        return self.format or format_of(self.input)
 
     @property
     def target_format(self) -> Format:
         """The format of the results."""
         return self.output_format or self.source_format
-
-
-def _format_of(name: str) -> Format:
-    """The format that the last suffix of a name implies, before that of a compression."""
-    path = PurePosixPath(name.rstrip("/").lower())
-    if path.suffix in _COMPRESSIONS:
-        path = path.with_suffix("")
-    return _FORMATS.get(path.suffix, "parquet")

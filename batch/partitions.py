@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
 
 from churn_model.errors import BatchError
-
-NULL = "__HIVE_DEFAULT_PARTITION__"
-"""The folder's value for null and, as in Hive, for the empty string."""
+from churn_model.tables.reading.folder_values import NULL
 
 _ENCODED = re.compile(r"[\x00-\x1f\x7f\"#%'*/:=?\\{\[\]^]")
 
@@ -20,12 +17,6 @@ _ENCODED = re.compile(r"[\x00-\x1f\x7f\"#%'*/:=?\\{\[\]^]")
 def folder_name(column: str, text: str | None) -> str:
     """The name of a partition's folder."""
     return f"{_encode(column)}={_encode(text) if text else NULL}"
-
-
-def folder_values(path: str) -> dict[str, str | None]:
-    """The partition that a file belongs to, from its path (with /) below the table's folder."""
-    pairs = [part.split("=", 1) for part in path.split("/")[:-1] if "=" in part]
-    return {unquote(name): None if text == NULL else unquote(text) for name, text in pairs}
 
 
 def _encode(text: str) -> str:

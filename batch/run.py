@@ -7,17 +7,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 from batch.job import Job
-from batch.options import Format, ScoreOptions
+from batch.options import ScoreOptions
 from batch.progress import stage
-from batch.row_checker import CORRUPT, RULES, Form, RowChecker
 from churn_model.errors import BatchError
 from churn_model.schema.column import OUTPUT_COLUMNS
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.descriptor import TableDescriptor, load_descriptor
+from churn_model.tables.reading.row_checker import CORRUPT, FORMS, RULES, RowChecker
 from pyfunc.environment import quiet_mlflow
 from pyfunc.loaded_version import LoadedVersion, read_version
-
-_FORMS: dict[Format, Form] = {"parquet": "typed", "table": "typed", "csv": "text", "json": "lines"}
 
 _OTHER_COLUMNS = ("run", "scored_at", RULES, CORRUPT)
 """Columns of results besides identifiers, scores and version; ``run`` is in folder names."""
@@ -51,7 +49,7 @@ def _job(options: ScoreOptions, version: LoadedVersion) -> Job:
     started = datetime.now(timezone.utc)
     return Job(
         version=version,
-        checker=RowChecker(schema, descriptor, _FORMS[options.source_format], options.input),
+        checker=RowChecker(schema, descriptor, FORMS[options.source_format], options.input),
         source=options.input,
         source_format=options.source_format,
         target_format=options.target_format,

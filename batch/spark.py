@@ -18,13 +18,13 @@ from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
 from batch.partitions import as_partition_texts
 from batch.progress import polled
-from batch.row_checker import CORRUPT, ERROR, LINE, RULES, as_text
 from batch.spark_columns import column_of
 from batch.spark_errors import one_line_errors
 from batch.spark_files import read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
 from batch.stores import LocalStore
+from churn_model.tables.reading.row_checker import CORRUPT, ERROR, LINE, RULES, as_text
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
 

@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
-from batch.file_names import check_names
 from batch.job import Job
-from batch.row_checker import LINE, RULES
 from batch.spark_columns import column_of, folder_columns, read_lines
 from batch.spark_csv import QUOTES, read_csv
+from churn_model.tables.reading.file_names import check_names
+from churn_model.tables.reading.row_checker import LINE, RULES
 
 _TIMES = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",

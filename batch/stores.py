@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from batch.file_names import is_utf8_name
 from batch.output_lock import OutputLock
 from churn_model.errors import BatchError
+from churn_model.tables.reading.file_names import is_utf8_name
 
 
 class Store(Protocol):

@@ -31,6 +31,9 @@ COMMANDS = {
     "serve": Command("serving.serve", "serve a registered model over HTTP"),
     "keys": Command("serving.keys", "create an API key for the server"),
     "score": Command("batch.score", "score a whole table, with Spark or on one machine"),
+    "monitor": Command(
+        "monitoring.monitor", "compare what is scored with training, and measure performance"
+    ),
 }
 
 WRONG_USAGE = 2
@@ -63,7 +66,7 @@ def _help() -> str:
         [
             "usage: churn COMMAND [options]",
             "",
-            "An explainable customer-churn model for MLflow: train, register, serve, score.",
+            "An explainable customer-churn model for MLflow: train, serve, score and monitor.",
             "",
             "commands:",
             *commands,

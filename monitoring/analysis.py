@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,12 +11,12 @@ from churn_model.errors import MonitoringError
 from churn_model.profile import CellCounts, MonitoringProfile
 from churn_model.scoring.scorecard import Scorecard
 from monitoring.alarms import Limits, check, false_alarms_per_year
-from monitoring.drift import Reference, compare, references
+from monitoring.drift import Comparer, Reference, references
 from monitoring.drift.compare import mean_log_odds
 from monitoring.drift.feature_shares import missing_shares, unlisted_shares
 from monitoring.drift.reference import reference_name
 from monitoring.drift.significance import holm, mean_rose
-from monitoring.estimation import estimate, expected_losses, reference_estimates
+from monitoring.estimation import Estimator, expected_losses, reference_estimates
 from monitoring.results import Alarm, Estimate, TermDrift, WindowResult
 from monitoring.windows import Window
 
@@ -59,11 +59,7 @@ def analyse(
     for window in windows:
         _check_cells(window, scorecard)
     compared = references(windows, scorecard, profile, reference)
-    losses = expected_losses(profile)
-    results = tuple(
-        analyse_window(window, before, scorecard, profile, losses)
-        for window, before in zip(windows, compared, strict=True)
-    )
+    results = tuple(_results(windows, compared, scorecard, profile))
     complete = [window for window in windows if now is None or window.end <= now]
     alarms = check(results, compared, limits, complete)
     return Analysis(
@@ -76,33 +72,41 @@ def analyse(
     )
 
 
-def analyse_window(
-    window: Window,
-    reference: Reference | None,
+def _results(
+    windows: Sequence[Window],
+    compared: Sequence[Reference | None],
     scorecard: Scorecard,
     profile: MonitoringProfile,
-    losses: Floats,
-) -> WindowResult:
-    """The results of one window. ``losses``: see ``expected_losses``."""
-    counts = window.counts
-    result = WindowResult(
+) -> Iterator[WindowResult]:
+    """The results of each window; successive windows often have the same reference."""
+    estimator, losses = Estimator.of(profile, scorecard), expected_losses(profile)
+    last: Reference | None = None
+    comparer: Comparer | None = None
+    for window, reference in zip(windows, compared, strict=True):
+        result = _without_comparison(window, scorecard, estimator)
+        if reference is not None and window.counts.scored and reference.scores.any():
+            if comparer is None or reference is not last:
+                last, comparer = reference, Comparer.of(reference, scorecard)
+            result = _compared(result, reference, comparer, losses)
+        yield result
+
+
+def _without_comparison(window: Window, scorecard: Scorecard, estimator: Estimator) -> WindowResult:
+    return WindowResult(
         window=window,
-        mean_log_odds=mean_log_odds(counts, scorecard),
+        mean_log_odds=mean_log_odds(window.counts, scorecard),
         shift=float("nan"),
-        missing=missing_shares(counts, scorecard),
-        unlisted=unlisted_shares(counts, scorecard),
-        estimates=estimate(counts, profile, scorecard),
+        missing=missing_shares(window.counts, scorecard),
+        unlisted=unlisted_shares(window.counts, scorecard),
+        estimates=estimator.estimate(window.counts),
     )
-    if reference is None or not counts.scored or not reference.scores.sum():
-        return result
-    return _compared(result, reference, scorecard, losses)
 
 
 def _compared(
-    result: WindowResult, reference: Reference, scorecard: Scorecard, losses: Floats
+    result: WindowResult, reference: Reference, comparer: Comparer, losses: Floats
 ) -> WindowResult:
     counts = result.window.counts
-    comparison = compare(counts, reference, scorecard)
+    comparison = comparer.compare(counts)
     loss_p_value = mean_rose(losses, reference.scores, reference.scored, counts.scores)
     before = float(losses @ reference.scores / reference.scores.sum())
     drifts = [*comparison.terms, comparison.score]
@@ -135,6 +139,11 @@ def _silent_windows(windows: Sequence[Window], every: timedelta, now: datetime) 
 
 
 def _check_cells(window: Window, scorecard: Scorecard) -> None:
+    if any(term.sum() == 0 for term in window.counts.terms) and window.counts.scored:
+        raise MonitoringError(
+            f"the counts of {window.start:%Y-%m-%d} are incomplete: customers were scored, but a "
+            "term has no counts; restore the missing files of the log, or remove that day"
+        )
     cells = [len(term) for term in window.counts.terms]
     expected = [len(term.scores) for term in scorecard.terms]
     if cells and cells != expected:

@@ -133,10 +133,9 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--treatment",
-        action=AppendToTuple,
-        default=(),
+        default="",
         metavar="COLUMN=VALUE",
-        help="the value that means that the customer was in a campaign; may be repeated",
+        help="the value that means that the customer was in a campaign",
     )
     add(
         "--treated",

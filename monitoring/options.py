@@ -12,12 +12,7 @@ from pyfunc import CHAMPION_URI
 
 Treated = Literal["exclude", "weight"]
 
-_NEEDED = {
-    "id": "--id COLUMN",
-    "target": "--target COLUMN=VALUE",
-    "as_of": "--as-of COLUMN|DAY",
-    "window": "--window 60D",
-}
+_NEEDED = {"id": "--id COLUMN", "target": "--target COLUMN=VALUE", "as_of": "--as-of COLUMN|DAY"}
 """The options that say what a table of labels means, and their flags."""
 
 
@@ -52,7 +47,7 @@ class MonitorOptions:
     as_of: date | str | None = None
     window: int = 0
     known_until: date | None = None
-    treatment: tuple[str, ...] = ()
+    treatment: str = ""
     treated: Treated = "exclude"
     labelled: Path | None = None
 
@@ -94,13 +89,4 @@ class MonitorOptions:
         if not (self.log or self.batch):
             raise MonitoringError(
                 "--labels are joined to logged predictions; name them with --log or --batch"
-            )
-        if isinstance(self.as_of, date) and self.known_until is None:
-            raise MonitoringError(
-                f"all customers were observed on {self.as_of}; name the day up to which churn is "
-                "recorded: --known-until DAY"
-            )
-        if self.labelled is not None and self.labelled.exists():
-            raise MonitoringError(
-                f"--labelled {self.labelled}: exists already; remove it or choose another name"
             )

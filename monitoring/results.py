@@ -115,7 +115,8 @@ class PopulationResult:
     """Everything about one population.
 
     ``reference``: what the windows are compared with, in words. ``estimates``: those of the
-    reference. ``false_alarms_per_year``: expected without any change, by the limits.
+    reference. ``false_alarms_per_year``: expected at most without any change, by the limits.
+    ``past_alarms``: those that are over.
     """
 
     population: Population
@@ -127,3 +128,4 @@ class PopulationResult:
     cohorts: tuple[Cohort, ...] = ()
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     false_alarms_per_year: float = 0.0
+    past_alarms: tuple[Alarm, ...] = ()

@@ -97,8 +97,9 @@ class Decision:
         """Where the threshold comes from; empty for the default."""
         if self.plan.offer is not None:
             where = "where the campaign earns the most"
-            limit = f" if at most {self.share:.1%} of the customers are contacted"
-            return where + limit if self.share else where
+            if not self.share:
+                return where
+            return f"{where} if at most {self.share:.1%} of the customers are contacted"
         if self.share:
             return f"which contacts at most {self.share:.1%} of the customers"
         return "as the champion's" if self.plan.threshold is not None else ""

@@ -85,6 +85,12 @@ class MonitoringProfile(BaseModel):
                 raise ValueError(f"term {' & '.join(term.features)!r} has lists of unequal length")
         return self
 
+    @property
+    def churn_rate(self) -> float:
+        """The share of churners (0..1) among the rows with held-out scores; 0 without rows."""
+        rows = sum(self.scores.rows)
+        return sum(self.scores.churners) / rows if rows else 0.0
+
     def counts(self) -> tuple[Floats, ...]:
         """The training rows per table cell, for each term in the scorecard's order."""
         return tuple(np.array(term.rows) for term in self.terms)

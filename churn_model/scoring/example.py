@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,26 +10,71 @@ import numpy as np
 from churn_model.dates import iso_dates, scoring_day
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
-from churn_model.scoring.scorecard import FeatureProfile
+from churn_model.scoring.scorecard import Scorecard
 
 
 def example_customer(scorer: Scorer) -> dict[str, Any]:
-    """A customer with the most typical values of the training table."""
-    profile = scorer.scorecard.profile.features
-    return {
-        column.name: _typical_value(column, profile.get(column.name, FeatureProfile(missing=0.0)))
-        for column in scorer.schema
-    }
+    """A typical customer, as far as the scorecard's tables tell.
+
+    A number is the middle one of its feature's cuts, which training puts at quantiles. A category
+    has the level whose effect is closest to that of the average customer, which is 0.
+    """
+    return {column.name: _typical_value(column, scorer.scorecard) for column in scorer.schema}
 
 
-def _typical_value(column: Column, profile: FeatureProfile) -> Any:
+def _typical_value(column: Column, scorecard: Scorecard) -> Any:
     if column.kind == "identifier":
         return "C-1001"
     if column.kind == "category":
-        return max(column.levels, key=lambda level: profile.shares.get(level, 0.0))
-    value = profile.quantiles[len(profile.quantiles) // 2] if profile.quantiles else 1.0
-    if column.kind == "date":
-        return iso_dates(np.array([scoring_day(None) - round(value)]))[0]
+        return column.levels[_weakest(_effects(scorecard, column.name), len(column.levels))]
     if column.kind == "boolean":
-        return value >= 0.5
-    return round(value) if column.kind == "integer" else round(value, 2)
+        return _weakest(_effects(scorecard, column.name), 2) == 1
+    cuts = _cuts(scorecard, column.name)
+    if column.kind == "date":
+        days = cuts[len(cuts) // 2] if cuts else 1.0
+        return iso_dates(np.array([scoring_day(None) - round(days)]))[0]
+    return _typical_number(column, cuts)
+
+
+def _typical_number(column: Column, cuts: Sequence[float]) -> float:
+    if cuts:
+        middle = cuts[len(cuts) // 2]
+        candidates = [round(middle, 2), middle]
+    else:
+        bounds = [column.minimum, column.maximum]
+        candidates = [1.0, 0.0, *(bound for bound in bounds if bound is not None)]
+    if column.kind == "integer":
+        candidates = [round(number) for number in candidates]
+    return next((number for number in candidates if _allows(column, number)), candidates[0])
+
+
+def _allows(column: Column, number: float) -> bool:
+    """Whether a number is within the column's bounds."""
+    return not (
+        (column.minimum is not None and number < column.minimum)
+        or (column.maximum is not None and number > column.maximum)
+        or (column.exclusive_minimum is not None and number <= column.exclusive_minimum)
+        or (column.exclusive_maximum is not None and number >= column.exclusive_maximum)
+    )
+
+
+def _cuts(scorecard: Scorecard, feature: str) -> list[float]:
+    """The finest cuts of a feature in any term; none if no term uses it."""
+    of_terms: Iterable[list[float]] = (
+        cuts
+        for term in scorecard.terms
+        for name, cuts in zip(term.features, term.cuts, strict=True)
+        if name == feature
+    )
+    return max(of_terms, key=len, default=[])
+
+
+def _effects(scorecard: Scorecard, feature: str) -> list[float]:
+    """The effects of a feature's own term, without its entry for a missing value."""
+    own = (term.scores[1:] for term in scorecard.terms if term.features == [feature])
+    return next(own, [])
+
+
+def _weakest(effects: Sequence[float], n: int) -> int:
+    """Which of the first n effects is closest to 0; the first one if there are none."""
+    return min(range(min(n, len(effects))), key=lambda i: abs(effects[i]), default=0)

@@ -64,30 +64,6 @@ class Term(BaseModel):
         return " & ".join(self.features)
 
 
-class FeatureProfile(BaseModel):
-    """The distribution of a feature in training, for effect plots and example customers.
-
-    ``missing``: the share of rows with a missing value (0..1). ``quantiles``: the 0, 5, ..., 100 %
-    quantiles of a number, without missing values. ``shares``: the share of each category level.
-    """
-
-    model_config = _FILE
-
-    missing: Finite
-    quantiles: list[Finite] = []
-    shares: dict[str, Finite] = {}
-
-
-class Profile(BaseModel):
-    """Summary statistics of the training table."""
-
-    model_config = _FILE
-
-    rows: int = 0
-    churn_rate: Finite = 0.0
-    features: dict[str, FeatureProfile] = {}
-
-
 class Scorecard(BaseModel):
     """A fitted scorecard; the module's docstring has the formula.
 
@@ -103,7 +79,6 @@ class Scorecard(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     features: Annotated[list[Feature], Field(min_length=1)]
     terms: list[Term]
-    profile: Profile = Profile()
     campaign: Campaign | None = None
 
     @model_validator(mode="after")
@@ -147,6 +122,7 @@ class Scorecard(BaseModel):
                 f"reads versions {VERSION} and {CAMPAIGN_VERSION}; train again, or use the "
                 "churn_model that wrote it"
             )
+        document.pop("profile", None)  # older files summarise the training table
         try:
             return cls.model_validate(document)
         except ValidationError as error:

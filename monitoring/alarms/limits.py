@@ -53,14 +53,28 @@ class VolumeLimits(BaseModel):
     low: Share
 
 
+class LabelLimits(BaseModel):
+    """``[labels]``: from which realised performance counts as worse than expected."""
+
+    model_config = _STRICT
+
+    error: Level
+    significance: Level
+    brier: Size
+    auc: Size
+    calibration: Size
+    recent: Annotated[int, Field(ge=1)]
+
+
 class Limits(BaseModel):
-    """The limits of all alarms."""
+    """The limits of all alarms, and of the verdict."""
 
     model_config = _STRICT
 
     drift: DriftLimits
     broken_feed: FeedLimits
     volume: VolumeLimits
+    labels: LabelLimits
 
 
 def load_limits(path: str | Path | None = None) -> Limits:

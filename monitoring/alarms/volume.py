@@ -93,8 +93,8 @@ def _gap_alarm(
     if not is_alarm:
         return []
     count = "one window" if end - start == 1 else f"{end - start} consecutive windows"
-    usual = f"were empty {longest} times in a row at most" if longest else "were never empty"
-    text = f"no customers in {count} of a source whose windows {usual},"
+    usual = f"at most {longest} in a row were empty" if longest else "none was empty"
+    text = f"no customers in {count} (before, {usual})"
     until = windows[end].start if is_over else None
     return [alarm_of(_KEY, text, windows[start].start, until, windows)]
 
@@ -109,7 +109,7 @@ def _low_alarm(
     if not (known and history.is_low(rows, limits)):
         history.rows.append(rows)
         return []
-    text = f"only {rows:,.0f} rows per window, after a median of {median(history.rows):,.0f},"
+    text = f"only {rows:,.0f} rows in a window (before, the median was {median(history.rows):,.0f})"
     until = window.end if i + 1 < len(windows) else None
     return [alarm_of(_KEY, text, window.start, until, windows)]
 

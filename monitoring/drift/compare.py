@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -46,53 +47,77 @@ def mean_log_odds(counts: CellCounts, scorecard: Scorecard) -> float:
 
 def compare(counts: CellCounts, reference: Reference, scorecard: Scorecard) -> Comparison:
     """Compare the customers of a window, at least one, with the reference."""
-    score = _drift(
-        "score",
-        (),
-        LOG_ODDS,
-        merge_scores(reference.scores),
-        reference.scores * (reference.scored / reference.scores.sum()),
-        counts.scores,
-    )
-    if not counts.terms or not reference.terms:
-        return Comparison(score.shift, (), score)
-    terms = tuple(
-        _drift(
-            term.name,
-            tuple(term.features),
-            np.array(term.scores),
-            merge_term(scorecard, term, before),
-            before * (reference.customers / before.sum()),
-            cells,
+    return Comparer.of(reference, scorecard).compare(counts)
+
+
+@dataclass(frozen=True)
+class _Distribution:
+    """Something that is counted: a term, or the score histogram.
+
+    ``scores`` (cells,): the log-odds of its cells. ``reference`` (cells,): the independent
+    observations of the reference in each.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    scores: Floats
+    merged: MergedBins
+    reference: Floats
+
+    def drift(self, window: Floats) -> TermDrift:
+        """The change of a window with these counts (cells,)."""
+        merged, reference = self.merged, self.reference
+        parts = (window / window.sum() - reference / reference.sum()) * self.scores
+        before, after = merged.count(reference), merged.count(window)
+        return TermDrift(
+            term=self.name,
+            features=self.features,
+            shift=float(parts.sum()),
+            movement=float(np.abs(merged.count(parts)).sum()),
+            psi=psi(before, after),
+            js=jensen_shannon(before, after),
+            ks=kolmogorov_smirnov(reference[merged.order], window[merged.order]),
+            p_value=chi_squared(before, after),
+            bins=_changes(merged, before, after),
         )
-        for term, before, cells in zip(scorecard.terms, reference.terms, counts.terms, strict=True)
-    )
-    return Comparison(sum(term.shift for term in terms), terms, score)
 
 
-def _drift(
-    name: str,
-    features: tuple[str, ...],
-    scores: Floats,
-    merged: MergedBins,
-    reference: Floats,
-    window: Floats,
-) -> TermDrift:
-    """``reference``, ``window``: the independent observations per cell (cells,)."""
-    p, q = reference / reference.sum(), window / window.sum()
-    before, after = merged.count(reference), merged.count(window)
-    parts = (q - p) * scores
-    return TermDrift(
-        term=name,
-        features=features,
-        shift=float(parts.sum()),
-        movement=float(np.abs(merged.count(parts)).sum()),
-        psi=psi(before, after),
-        js=jensen_shannon(before, after),
-        ks=kolmogorov_smirnov(reference[merged.order], window[merged.order]),
-        p_value=chi_squared(before, after),
-        bins=_changes(merged, before, after),
-    )
+@dataclass(frozen=True)
+class Comparer:
+    """Compares windows with one reference, whose bins are merged once."""
+
+    terms: tuple[_Distribution, ...]
+    score: _Distribution
+
+    @classmethod
+    def of(cls, reference: Reference, scorecard: Scorecard) -> Comparer:
+        """Of a reference with customers."""
+        scale = reference.scored / reference.scores.sum()
+        merged = merge_scores(reference.scores)
+        score = _Distribution("score", (), LOG_ODDS, merged, reference.scores * scale)
+        if not reference.terms:
+            return cls((), score)
+        terms = tuple(
+            _Distribution(
+                term.name,
+                tuple(term.features),
+                np.array(term.scores),
+                merge_term(scorecard, term, cells),
+                cells * (reference.customers / cells.sum()),
+            )
+            for term, cells in zip(scorecard.terms, reference.terms, strict=True)
+        )
+        return cls(terms, score)
+
+    def compare(self, counts: CellCounts) -> Comparison:
+        """Compare the customers of a window, at least one."""
+        score = self.score.drift(counts.scores)
+        if not counts.terms or not self.terms:
+            return Comparison(score.shift, (), score)
+        terms = tuple(
+            term.drift(cells) for term, cells in zip(self.terms, counts.terms, strict=True)
+        )
+        return Comparison(sum(term.shift for term in terms), terms, score)
 
 
 def _changes(merged: MergedBins, before: Floats, after: Floats) -> tuple[BinChange, ...]:

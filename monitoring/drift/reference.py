@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -106,8 +107,10 @@ def _a_season_earlier(
 ) -> Reference | None:
     width = window.end - window.start
     start, end = window.start - season - width, window.end - season + width
+    first = bisect_right(windows, start, key=lambda other: other.end)
+    last = bisect_left(windows, end, key=lambda other: other.start)
     counts = CellCounts()
-    for other in windows:
-        if other.start < end and other.end > start and other.end <= window.start:
+    for other in windows[first:last]:
+        if other.end <= window.start:  # a window is no part of its own reference
             counts = counts + other.counts
     return Reference.of_counts(counts, scorecard) if counts.scored else None

@@ -13,6 +13,7 @@ from scipy.special import betainc, chdtrc, ndtr
 
 from churn_model.arrays import Floats
 
+_FEWEST = 30
 _SMALLEST_EXPECTED = 5.0  # Cochran 1954, "Some methods for strengthening the common chi-squared"
 
 
@@ -71,16 +72,15 @@ def mean_rose(values: Floats, reference: Floats, customers: float, window: Float
     """The one-sided p-value that the mean of ``values`` (bins,) rose.
 
     ``reference`` (bins,): counts that stand for ``customers`` independent observations. ``window``
-    (bins,): counts.
+    (bins,): counts. 1 if either has fewer than 30 customers, too few for a normal approximation.
     """
     rows = window.sum()
-    if not rows or not reference.sum() or not customers:
+    if min(rows, customers) < _FEWEST or not reference.sum():
         return 1.0
     (before, old_variance), (after, variance) = (
-        _moments(values, reference),
-        _moments(values, window),
+        _moments(values, counts) for counts in (reference, window)
     )
-    error = np.sqrt(old_variance / customers + variance / rows)
+    error = np.sqrt(max(old_variance, variance) * (1.0 / customers + 1.0 / rows))
     return float(ndtr((before - after) / error)) if error else 1.0
 
 

@@ -10,6 +10,7 @@ inference", Journal of the American Statistical Association 78).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -25,34 +26,46 @@ class Offset(NamedTuple):
     variance: float
 
 
-class _Errors(NamedTuple):
-    """The calibration errors of a term's cells (cells,) in log-odds, and their variances."""
+class CellErrors(NamedTuple):
+    """The calibration errors of a term's cells (cells,) in log-odds, and their variances.
+
+    ``shares`` (cells,): of the held-out customers.
+    """
 
     value: Floats
     variance: Floats
+    shares: Floats
 
 
-def window_offset(counts: CellCounts, profile: MonitoringProfile) -> Offset:
+def cell_errors(profile: MonitoringProfile) -> dict[int, CellErrors]:
+    """The errors of each term with one feature, by its position.
+
+    Pairs are left out, because they repeat the errors of their features.
+    """
+    return {
+        position: _errors(term, profile.held_out_customers / sum(term.held_out))
+        for position, term in enumerate(profile.terms)
+        if len(term.features) == 1 and any(term.held_out)
+    }
+
+
+def window_offset(counts: CellCounts, errors: Mapping[int, CellErrors]) -> Offset:
     """The mean calibration error in the window's cells, minus that of the held-out customers.
 
-    Pairs are left out, because they repeat the errors of their features. 0 if only the scores are
-    known.
+    0 if only the scores are known.
     """
     if not counts.terms or not counts.scored:
         return Offset(0.0, 0.0)
     value = variance = 0.0
-    for term, cells in zip(profile.terms, counts.terms, strict=True):
-        held_out = np.array(term.held_out)
-        if len(term.features) > 1 or not held_out.sum():
-            continue
-        change = cells / cells.sum() - held_out / held_out.sum()
-        errors = _errors(term, profile.held_out_customers / held_out.sum())
-        value += float(change @ errors.value)
-        variance += float(change**2 @ errors.variance)
+    for position, error in errors.items():
+        cells = counts.terms[position]
+        change = cells / cells.sum() - error.shares
+        value += float(change @ error.value)
+        variance += float(change**2 @ error.variance)
     return Offset(value, variance)
 
 
-def _errors(term: TermProfile, scale: float) -> _Errors:
+def _errors(term: TermProfile, scale: float) -> CellErrors:
     """``scale``: independent observations per unit of weight."""
     held_out, churners, expected = (
         np.array(counts) * scale for counts in (term.held_out, term.churners, term.expected)
@@ -62,9 +75,10 @@ def _errors(term: TermProfile, scale: float) -> _Errors:
     rate = np.divide(expected, held_out, out=np.zeros_like(expected), where=held_out > 0)
     information = expected * np.clip(1.0 - rate, 0.0, 1.0)
     spread = _variance_between_cells(churners - expected, information)
-    return _Errors(
+    return CellErrors(
         spread * (churners - expected) / (1.0 + spread * information),
         spread / (1.0 + spread * information),
+        held_out / held_out.sum(),
     )
 
 

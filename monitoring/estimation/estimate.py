@@ -9,6 +9,8 @@ only labels show it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from churn_model.offer import Offer
 from churn_model.profile import CellCounts, MonitoringProfile
 from churn_model.scoring.scorecard import Scorecard
 from monitoring.estimation.calibration_map import DESIGN, CalibrationMap, fit_calibration, sigmoid
-from monitoring.estimation.cell_offsets import Offset, window_offset
+from monitoring.estimation.cell_offsets import CellErrors, Offset, cell_errors, window_offset
 from monitoring.estimation.expected_metrics import (
     LOSS_OF_CHURNER,
     LOSS_OF_STAYER,
@@ -30,6 +32,39 @@ _NORMAL = 1.959964  # standard errors of a 95 % interval
 _RANGES = {"auc": (0.0, 1.0), "churn_rate": (0.0, 1.0), "brier": (0.0, 1.0)}
 
 
+@dataclass(frozen=True)
+class Estimator:
+    """Estimates the performance of a version on any customers; its calibration is fitted once."""
+
+    calibration: CalibrationMap
+    errors: Mapping[int, CellErrors]
+    offer: Offer | None
+
+    @classmethod
+    def of(cls, profile: MonitoringProfile, scorecard: Scorecard) -> Estimator:
+        """Of a version."""
+        offer = None if scorecard.campaign is None else scorecard.campaign.offer
+        return cls(fit_calibration(profile), cell_errors(profile), offer)
+
+    def estimate(self, counts: CellCounts) -> dict[str, Estimate]:
+        """The same as ``estimate``."""
+        if not counts.scored:
+            return {}
+        offset = window_offset(counts, self.errors)
+        churn_rate = sigmoid(self.calibration.log_odds() + offset.value)
+        churners = counts.scores * churn_rate
+        estimates = {
+            name: _with_interval(name, metric, counts.scores, churn_rate, self.calibration, offset)
+            for name, metric in expected_metrics(counts.scores, churners).items()
+        }
+        if self.offer is not None and counts.with_revenue.any():
+            profit = _profit(self.offer, counts, churn_rate)
+            estimates["profit"] = _with_interval(
+                "profit", profit, counts.with_revenue, churn_rate, self.calibration, offset
+            )
+        return estimates
+
+
 def estimate(
     counts: CellCounts, profile: MonitoringProfile, scorecard: Scorecard
 ) -> dict[str, Estimate]:
@@ -40,21 +75,7 @@ def estimate(
     uncertainty of the calibration. If the counts have no terms, only the scores are used. Empty
     without customers.
     """
-    if not counts.scored:
-        return {}
-    calibration, offset = fit_calibration(profile), window_offset(counts, profile)
-    churn_rate = sigmoid(calibration.log_odds() + offset.value)
-    churners = counts.scores * churn_rate
-    estimates = {
-        name: _with_interval(name, metric, counts.scores, churn_rate, calibration, offset)
-        for name, metric in expected_metrics(counts.scores, churners).items()
-    }
-    if scorecard.campaign is not None and counts.with_revenue.any():
-        profit = _profit(scorecard.campaign.offer, counts, churn_rate)
-        estimates["profit"] = _with_interval(
-            "profit", profit, counts.with_revenue, churn_rate, calibration, offset
-        )
-    return estimates
+    return Estimator.of(profile, scorecard).estimate(counts)
 
 
 def reference_estimates(profile: MonitoringProfile, scorecard: Scorecard) -> dict[str, Estimate]:

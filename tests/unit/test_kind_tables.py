@@ -33,7 +33,7 @@ def test_a_table_has_an_entry_for_each_kind_of_column(module, name):
 
 def test_the_search_finds_the_tables():
     assert {module for module, _ in kind_tables()} >= {
-        "batch.row_checker",
+        "churn_model.tables.reading.row_checker",
         "churn_model.schema.column",
         "churn_model.schema.json_schema",
         "churn_model.schema.pydantic_class",

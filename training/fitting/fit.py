@@ -23,7 +23,7 @@ from sklearn.model_selection import train_test_split
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
-from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from training.data.categories import POOL, pooled
 from training.data.customers import CustomersOfRows
 from training.fitting.splits import customer_strata
@@ -35,7 +35,6 @@ _VALIDATION = 0.15  # share of the customers that decide when to stop, as interp
 _BAGS = ((50_000, 8), (300_000, 4))  # up to this many rows; large tables gain little from bagging
 _FEWEST_BAGS = 2
 _DIRECTIONS = {"": 0, "increasing": 1, "decreasing": -1}
-_QUANTILES = np.linspace(0.0, 1.0, 21)
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def fit(
     classifier = fit_classifier(
         customers, churned, schema, seed, weights, settings, customers_of_rows
     )
-    scorecard = _scorecard(classifier, customers, churned, features, weights)
+    scorecard = _scorecard(classifier, features)
     deviations = _terms(classifier, classifier.standard_deviations_, features)
     return Fitted(scorecard, [term.scores for term in deviations], _converged(classifier))
 
@@ -226,13 +225,7 @@ def feature_table(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame
     )
 
 
-def _scorecard(
-    classifier: Any,
-    customers: pd.DataFrame,
-    churned: npt.NDArray[np.int64],
-    features: Sequence[Column],
-    weights: npt.NDArray[np.float64] | None,
-) -> Scorecard:
+def _scorecard(classifier: Any, features: Sequence[Column]) -> Scorecard:
     return Scorecard(
         intercept=float(classifier.intercept_[0]),
         features=[
@@ -244,11 +237,6 @@ def _scorecard(
             for column in features
         ],
         terms=_terms(classifier, classifier.term_scores_, features),
-        profile=Profile(
-            rows=len(churned),
-            churn_rate=float(np.average(churned, weights=weights)),
-            features={c.name: _profile(c, customers[c.name]) for c in features},
-        ),
     )
 
 
@@ -288,17 +276,3 @@ def _level_entries(bins: dict[str, int], levels: Sequence[str], size: int) -> np
     """Where interpret has the entries for a missing value, each level, and unlisted levels."""
     unlisted = bins.get(POOL, size - 1)
     return np.array([0, *(bins.get(level, unlisted) for level in levels), unlisted])
-
-
-def _profile(column: Column, values: pd.Series[Any]) -> FeatureProfile:
-    missing = float(values.isna().mean())
-    known = values.dropna()
-    if column.kind == "category":
-        shares = known.value_counts(normalize=True)
-        return FeatureProfile(
-            missing=missing,
-            shares={level: float(shares.get(level, 0.0)) for level in column.levels},
-        )
-    numbers = known.to_numpy(dtype=np.float64)
-    quantiles = np.quantile(numbers, _QUANTILES) if len(numbers) else np.array([])
-    return FeatureProfile(missing=missing, quantiles=[float(q) for q in quantiles])

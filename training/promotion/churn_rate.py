@@ -26,12 +26,12 @@ class Expected:
     """What a version leads to expect.
 
     ``probability`` (n,): of the fresh customers, NaN where the version rejects one. ``trained_on``:
-    the churn rate (0..1) of its training table.
+    the churn rate (0..1) in its training table; None if that is not recorded.
     """
 
     version: str
     probability: Floats
-    trained_on: float
+    trained_on: float | None
 
 
 def implausible_churn_rate(table: Table, champion: Expected, challenger: Expected) -> list[str]:
@@ -48,10 +48,8 @@ def implausible_churn_rate(table: Table, champion: Expected, challenger: Expecte
     if not too_low and (gaps[0] == 0 or gaps[0] != gaps[1]):
         return []
     predicted = ", ".join(
-        f"version {each.version} predicts "
-        f"{np.average(each.probability[both], weights=fresh.weights):.1%} and was trained on "
-        f"{each.trained_on:.1%}"
-        for each in (champion, challenger)
+        _describe(version, float(np.average(version.probability[both], weights=fresh.weights)))
+        for version in (champion, challenger)
     )
     text = f"{fresh.churn_rate:.1%} of the fresh customers churned, but {predicted}. "
     if too_low or gaps[0] < 0:
@@ -71,6 +69,13 @@ def implausible_churn_rate(table: Table, champion: Expected, challenger: Expecte
     return [text]
 
 
+def _describe(version: Expected, predicted: float) -> str:
+    trained_on = (
+        "" if version.trained_on is None else f" and was trained on {version.trained_on:.1%}"
+    )
+    return f"version {version.version} predicts {predicted:.1%}{trained_on}"
+
+
 def _gap(table: Table, probability: Floats) -> int:
     """1 if clearly more customers churned than predicted, -1 if clearly fewer did, else 0."""
     predicted = float(np.average(probability, weights=table.weights))
@@ -81,7 +86,9 @@ def _gap(table: Table, probability: Floats) -> int:
     return 1 if gap > 0 else -1
 
 
-def _is_far_below(table: Table, rate: float) -> bool:
+def _is_far_below(table: Table, rate: float | None) -> bool:
+    if rate is None:
+        return False
     error = _standard_error(table, table.churned.astype(np.float64))
     return table.churn_rate < min(_LOWEST * rate, rate - _ERRORS * error)
 

@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from churn_model.errors import RegistryError
 from churn_model.progress import in_progress
@@ -168,8 +169,19 @@ def _examine_both(
 
 
 def _expected(version: LoadedVersion, scorer: Scorer, table: Table) -> Expected:
-    rate = scorer.scorecard.profile.churn_rate
-    return Expected(str(version.number), score_table(scorer, table), rate)
+    return Expected(str(version.number), score_table(scorer, table), _trained_on(version))
+
+
+def _trained_on(version: LoadedVersion) -> float | None:
+    """The churn rate (0..1) in the version's training table; None if that is not recorded."""
+    profile = version.profile()
+    if profile is not None:
+        return profile.churn_rate
+    try:  # versions from before profiles have it in their run only
+        rate = MlflowClient().get_run(str(version.mlflow_model.run_id)).data.params["churn_rate"]
+    except (MlflowException, KeyError):
+        return None
+    return float(rate)
 
 
 def _fresh_customers(

@@ -25,8 +25,9 @@ from churn_model.reports.figure_style import (
 )
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
-from churn_model.scoring.scorecard import FeatureProfile, Scorecard, Term, term_shape
+from churn_model.scoring.scorecard import Scorecard, Term, term_shape
 from training.data.categories import OTHER
+from training.reporting.feature_summary import FeatureSummary, feature_summary
 
 _EFFECT = "effect on the log-odds"
 _LONGEST_TICK = 18  # characters of a level's name on an axis
@@ -36,14 +37,14 @@ _MOST_TICK_CHARACTERS = 40  # beside each other on the x axis
 def effect_figures(
     scorecard: Scorecard,
     schema: RecordSchema,
-    customers: pd.DataFrame | None = None,
+    customers: pd.DataFrame,
     standard_deviations: Sequence[Sequence[float]] | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """One figure per feature with its effect on the log-odds, without its pairs.
 
-    With ``customers``, a histogram is drawn below the effect of a number. With
-    ``standard_deviations`` (one list per term, see ``training.fitting.fit.Fitted``), a band of two
-    standard deviations around the effect.
+    ``customers``: the training table; below the effect of a number is a histogram of its values.
+    With ``standard_deviations`` (one list per term, see ``training.fitting.fit.Fitted``), a band of
+    two standard deviations is drawn around the effect.
     """
     positions = {
         term.features[0]: i for i, term in enumerate(scorecard.terms) if len(term.features) == 1
@@ -56,13 +57,13 @@ def effect_figures(
         band = np.zeros(len(term.scores))
         if standard_deviations:
             band = 2 * np.asarray(standard_deviations[positions[name]])
-        profile = scorecard.profile.features.get(name, FeatureProfile(missing=0.0))
-        labels = _level_labels(column, term, profile)
+        summary = feature_summary(column, customers[name])
+        labels = _level_labels(column, term, summary)
         if labels:
-            figure, axes = _level_effect(column, labels, term, band, profile)
+            figure, axes = _level_effect(column, labels, term, band, summary)
         else:
-            values = None if customers is None else customers[name].to_numpy(np.float64)
-            figure, axes = _number_effect(column, term, band, profile, values)
+            values = customers[name].to_numpy(np.float64)
+            figure, axes = _number_effect(column, term, band, summary, values)
         axes.set_title(f"Effect of {name.replace('_', ' ')}")
         yield name, figure
 
@@ -86,25 +87,19 @@ def pair_figures(
 
 
 def _number_effect(
-    column: Column, term: Term, band: Floats, profile: FeatureProfile, values: Floats | None
+    column: Column, term: Term, band: Floats, summary: FeatureSummary, values: Floats
 ) -> tuple[Figure, Axes]:
-    """A step per bin; below, a histogram of the customers, or a mark at each 5 % quantile."""
+    """A step per bin, and a histogram of the customers below."""
     figure = new_figure()
-    if values is None:
-        axes = lowest = figure.add_subplot()
-    else:
-        axes, lowest = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        style_axes(lowest)
+    axes, lowest = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    style_axes(lowest)
     style_axes(axes)
-    low, high = _range(profile, term.cuts[0])
+    low, high = summary.limits or _limits_of_cuts(term.cuts[0])
     pad = 0.02 * (high - low) or 0.5
     _draw_steps(axes, term, band, (low - pad, high + pad))
-    if profile.missing:
-        axes.plot([], [], " ", label=f"missing ({profile.missing:.1%}): {term.scores[0]:+.2f}")
-    if values is None:
-        _draw_quantiles(axes, profile)
-    else:
-        _draw_histogram(lowest, values, _histogram_bins(column, low, high))
+    if summary.missing:
+        axes.plot([], [], " ", label=f"missing ({summary.missing:.1%}): {term.scores[0]:+.2f}")
+    _draw_histogram(lowest, values, _histogram_bins(column, low, high))
     axes.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
     axes.set(ylabel=_EFFECT, xlim=(low - pad, high + pad))
     lowest.set_xlabel(column.label)
@@ -137,21 +132,8 @@ def _draw_histogram(axes: Axes, values: Floats, bins: Floats) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def _draw_quantiles(axes: Axes, profile: FeatureProfile) -> None:
-    axes.plot(
-        profile.quantiles,
-        np.zeros(len(profile.quantiles)) + 0.015,
-        "|",
-        transform=axes.get_xaxis_transform(),
-        color=GREY,
-        markersize=9,
-        label="each mark: 5 % of the customers",
-    )
-
-
-def _range(profile: FeatureProfile, cuts: Sequence[float]) -> tuple[float, float]:
-    values = profile.quantiles or ([cuts[0], cuts[-1]] if cuts else [0.0, 1.0])
-    return min(values), max(values)
+def _limits_of_cuts(cuts: Sequence[float]) -> tuple[float, float]:
+    return (cuts[0], cuts[-1]) if cuts else (0.0, 1.0)
 
 
 def _histogram_bins(column: Column, low: float, high: float) -> Floats:
@@ -163,29 +145,29 @@ def _histogram_bins(column: Column, low: float, high: float) -> Floats:
 # --- categories and booleans ------------------------------------------------------------------
 
 
-def _level_labels(column: Column, term: Term, profile: FeatureProfile) -> list[str]:
+def _level_labels(column: Column, term: Term, summary: FeatureSummary) -> list[str]:
     """The labels of a feature's bars; empty for a number, which has none."""
     if column.kind == "boolean" and len(term.cuts[0]) == 1:
         return ["no", "yes"]
-    labels = [f"{level} ({profile.shares.get(level, 0.0):.0%})" for level in column.levels]
-    unlisted = _unlisted_share(column, profile)
+    labels = [f"{level} ({summary.shares.get(level, 0.0):.0%})" for level in column.levels]
+    unlisted = _unlisted_share(column, summary)
     return [*labels, f"{OTHER} ({unlisted:.0%})"] if unlisted else labels
 
 
-def _unlisted_share(column: Column, profile: FeatureProfile) -> float:
+def _unlisted_share(column: Column, summary: FeatureSummary) -> float:
     """The share (0..1) of the customers whose category level the column does not list."""
-    share = 1.0 - sum(profile.shares.values())
+    share = 1.0 - sum(summary.shares.values())
     return share if column.allows_unlisted and share > 1e-9 else 0.0
 
 
 def _level_effect(
-    column: Column, labels: list[str], term: Term, band: Floats, profile: FeatureProfile
+    column: Column, labels: list[str], term: Term, band: Floats, summary: FeatureSummary
 ) -> tuple[Figure, Axes]:
     """A bar per level."""
-    drawn = slice(1, None if _unlisted_share(column, profile) else -1)
+    drawn = slice(1, None if _unlisted_share(column, summary) else -1)
     scores, widths = list(term.scores[drawn]), list(band[drawn])
-    if profile.missing:
-        labels = [*labels, f"missing ({profile.missing:.0%})"]
+    if summary.missing:
+        labels = [*labels, f"missing ({summary.missing:.0%})"]
         scores.append(term.scores[0])
         widths.append(band[0])
     figure, axes = new_axes(height=max(2.2, 0.9 + 0.32 * (len(labels) + 1)))

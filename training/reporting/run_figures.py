@@ -16,6 +16,7 @@ from training.reporting.evaluation_figures import (
     over_time_figure,
     profit_figure,
 )
+from training.reporting.feature_summary import feature_summary
 from training.reporting.findings import Findings
 
 _MOST_PAIRS = 6
@@ -59,10 +60,11 @@ def _over_time(evaluation: Evaluation) -> Figure | None:
 
 def _strongest_pairs(findings: Findings) -> Iterator[tuple[str, Figure]]:
     """The pairs with the largest effects."""
-    limits = {}
-    for name, profile in findings.scorecard.profile.features.items():
-        if profile.quantiles:
-            limits[name] = (profile.quantiles[0], profile.quantiles[-1])
+    summaries = {
+        column.name: feature_summary(column, findings.table.customers[column.name])
+        for column in findings.schema.features
+    }
+    limits = {name: each.limits for name, each in summaries.items() if each.limits is not None}
     largest = {
         term.name: float(np.abs(term.scores).max())
         for term in findings.scorecard.terms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from training.schema_inference.inferred_column import InferredColumn, ValueCount
 from training.schema_inference.numerical import infer_numerical
 
 _MIN_COVERED = 0.5  # share of the customers that the levels which are not rare must cover
+_SOME_NUMBERS = 0.2  # share of numbers from which rare strings are more likely damaged numbers
 _LEADING_ZERO = r"-?0\d"
 
 
@@ -146,18 +148,32 @@ def _wrong_format(
     )
 
 
+def _mixture(counts: ValueCounts, numerical: float) -> str:
+    texts = (str(text) for text in counts.known.index)
+    example = next((text for text in texts if not _is_number(text)), "")
+    return f"mixes numbers with {1 - numerical:.0%} strings such as {example!r}; use one type"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _category(name: str, counts: ValueCounts, numerical: float) -> InferredColumn:
     """A category. ``numerical``: the share (0..1) of its cells that are numbers."""
     n_levels = len(counts.known)
     if n_levels > max(MOST_LEVELS, DISTINCT * counts.n_known):
         return InferredColumn(reason="is different for nearly every customer, like an identifier")
+    mixes = InferredColumn(reason=_mixture(counts, numerical))
     if numerical > 0.5 and n_levels > MOST_LEVELS:
-        return InferredColumn(
-            reason=f"mixes numbers with {1 - numerical:.0%} strings; use one type"
-        )
+        return mixes
     fewest = min(RARE, max(1, counts.n_known // 20))
     common = counts.known[counts.known >= fewest].head(MOST_LEVELS)
     covered = common.sum() / counts.n_known
+    if covered < _MIN_COVERED and numerical > _SOME_NUMBERS:
+        return mixes
     if covered < _MIN_COVERED:
         return InferredColumn(
             reason=f"has {n_levels:,} levels, and those with at least {fewest} customers cover "

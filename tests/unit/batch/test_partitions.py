@@ -5,9 +5,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from batch.partitions import NULL, as_partition_texts, folder_name, folder_values
+from batch.partitions import as_partition_texts, folder_name
 from batch.writing import Writer
 from churn_model.errors import BatchError
+from churn_model.tables.reading.folder_values import NULL, folder_values
 
 VALUES = [
     *("x/../../../../evil/pwned", "EU/West", "a=b", "50%", "%2F", "..", ".", "a b", "a\nb", "\x00"),

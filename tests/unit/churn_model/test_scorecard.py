@@ -35,6 +35,13 @@ def test_the_same_scorecard_has_the_same_bytes(scorecard):
     assert again.dumps() == scorecard.dumps()
 
 
+@pytest.mark.parametrize("profile", [{"rows": 10, "features": {"age": {"missing": 0.1}}}, None])
+def test_a_file_that_summarises_the_training_table_is_the_same_scorecard(profile):
+    older = json.dumps(small() | {"profile": profile})
+    assert Scorecard.loads(older) == Scorecard.loads(json.dumps(small()))
+    assert "profile" not in json.loads(Scorecard.loads(older).dumps())
+
+
 def damaged(change):
     document = small()
     change(document)

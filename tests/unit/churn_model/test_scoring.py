@@ -11,8 +11,7 @@ import pytest
 from churn_model.errors import InvalidParameter, InvalidRecords, SchemaError, ScorecardError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.scoring import Scorer
-from churn_model.scoring.example import example_customer
-from churn_model.scoring.scorecard import Feature, FeatureProfile, Profile, Scorecard, Term
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from tests.unit.churn_model.test_schema import Dated, Rich
 from tests.unit.churn_model.test_validation import GOOD_RICH
 from training.data.simulator import simulate
@@ -205,17 +204,6 @@ def test_the_day_of_scoring_is_today_by_default():
 def test_an_invalid_day_of_scoring_is_rejected(as_of):
     with pytest.raises(InvalidParameter, match="as_of must be a date such as 2026-01-31"):
         dated_scorer().score_one(GOOD_RICH, as_of=as_of)
-
-
-def test_the_example_customer_is_valid():
-    scorecard = dated_scorer().scorecard
-    profile = Profile(features={"left": FeatureProfile(missing=0.0, quantiles=[1.0, 30.0, 90.0])})
-    scorer = Scorer(
-        scorecard.model_copy(update={"profile": profile}), RecordSchema.from_model(Dated)
-    )
-    customer = example_customer(scorer)
-    assert customer["left"] == str(datetime.now(timezone.utc).date() - timedelta(days=30))
-    assert scorer.score_one(customer | {"score": 0.5}).probability > 0.5
 
 
 def test_scorecard_and_schema_must_match(scorecard):

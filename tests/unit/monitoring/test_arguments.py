@@ -24,7 +24,7 @@ def test_every_flag_reaches_its_option():
     flags = (
         "-m models:/other/2 --log-key key --batch scores --data t.parquet --every 6H "
         "--reference 365D --limits limits.toml --known-until 2026-03-31 --treatment Group=offer "
-        "--treatment Group=call --treated weight --labelled new.csv"
+        "--treated weight --labelled new.csv"
     )
     assert monitor_options([*NAMES, *LABELS, *flags.split()]) == MonitorOptions(
         model_uri="models:/other/2",
@@ -42,7 +42,7 @@ def test_every_flag_reaches_its_option():
         as_of="Seen",
         window=60,
         known_until=date(2026, 3, 31),
-        treatment=("Group=offer", "Group=call"),
+        treatment="Group=offer",
         treated="weight",
         labelled=Path("new.csv"),
     )
@@ -74,9 +74,11 @@ def test_a_length_that_is_no_number_of_days_or_hours_is_rejected(length, capsys)
         ([*NAMES, "--window", "60D"], "--window needs a table of labels"),
         ([*NAMES, "--labelled", "new.csv"], "--labelled needs a table of labels"),
         ([*NAMES, "--as-of", "Seen"], "name the table with --data or --labels"),
-        ([*NAMES, "--labels", "t.csv", "--id", "ID"], "--target COLUMN=VALUE, --as-of COLUMN|DAY"),
+        (
+            [*NAMES, "--labels", "t.csv", "--id", "ID"],
+            "--labels also needs --target COLUMN=VALUE, --as-of COLUMN|DAY",
+        ),
         (["--output", "out", "--data", "t.csv", *LABELS], "name them with --log or --batch"),
-        ([*NAMES, *LABELS[:-4], "--as-of", "2026-01-31", "--window", "60"], "--known-until DAY"),
     ],
 )
 def test_flags_that_do_not_go_together_are_one_line(flags, message):
@@ -84,10 +86,3 @@ def test_flags_that_do_not_go_together_are_one_line(flags, message):
         monitor_options(flags)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
-
-
-def test_a_labelled_table_that_exists_is_not_overwritten(tmp_path):
-    existing = tmp_path / "new.csv"
-    existing.touch()
-    with pytest.raises(MonitoringError, match="exists already; remove it or choose another name"):
-        monitor_options([*NAMES, *LABELS, "--labelled", str(existing)])

@@ -102,3 +102,10 @@ def test_a_column_with_the_name_of_the_new_output_is_rejected(table):
     schema = replace(CUSTOMER_SCHEMA, columns=(*CUSTOMER_SCHEMA, column))
     with pytest.raises(TrainingError, match="--exclude"):
         Decision(DecisionPlan(OFFER), table, schema)
+
+
+def test_a_campaign_without_a_limit_of_contacts_has_a_reason(table, held_out):
+    decision = Decision(
+        DecisionPlan(offer=OFFER, revenue="monthly_charges"), table, CUSTOMER_SCHEMA
+    )
+    assert decision.reason == "where the campaign earns the most"

@@ -35,6 +35,7 @@ def test_a_saved_profile_is_the_same_when_loaded(tmp_path):
     assert MonitoringProfile.load(tmp_path / "monitoring_profile.json") == profile
     profile.check_match(PAIRED)
     np.testing.assert_array_equal(profile.counts()[1], np.ones(16))
+    assert profile.churn_rate == 0.5
 
 
 @pytest.mark.parametrize(

@@ -80,16 +80,6 @@ def test_threads_give_the_same_bytes_as_one_thread_and_start_no_process(small, m
     assert quick_fit(small).scorecard.dumps() == one.scorecard.dumps()
 
 
-def test_the_profile_describes_the_training_table(fitted, simulation):
-    profile = fitted.scorecard.profile
-    assert profile.rows == 2000
-    assert profile.churn_rate == simulation.churned.mean()
-    ages = profile.features["age"].quantiles
-    assert ages[0] == simulation.customers["age"].min()
-    assert ages[-1] == simulation.customers["age"].max()
-    assert profile.features["total_charges"].missing == pytest.approx(0.03, abs=0.02)
-
-
 def test_categories_booleans_and_a_level_without_customers_are_fitted():
     rng = np.random.default_rng(0)
     n = 500
@@ -114,7 +104,6 @@ def test_categories_booleans_and_a_level_without_customers_are_fitted():
     unseen = customers.head(1).assign(region="south")
     expected = classifier.predict_proba(feature_table(unseen, schema))[:, 1]
     np.testing.assert_allclose(scorer.score(unseen).probability, expected, rtol=0, atol=1e-12)
-    assert fitted.scorecard.profile.features["region"].shares["south"] == 0.0
 
 
 def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(small):
@@ -132,9 +121,6 @@ def test_a_weight_of_two_is_nearly_the_customer_twice(simulation):
     odds = simulation.probability / (1 - simulation.probability)
     expected = 2 * odds / (1 + 2 * odds)
     assert abs(scores.mean() - expected.mean()) < 0.02
-    assert weighted.scorecard.profile.churn_rate == pytest.approx(
-        np.average(simulation.churned, weights=weights)
-    )
 
 
 def test_the_prior_undoes_a_resampling():

@@ -49,6 +49,15 @@ def test_a_challenger_of_the_same_unfinished_labels_needs_a_window(truth):
     assert implausible_churn_rate(fresh(still_to_come=0.5, window=60), *versions) == []
 
 
+def test_the_churn_rate_in_training_may_be_unknown(truth):
+    champion, challenger = Expected("1", truth, None), Expected("2", truth / 2, None)
+    assert implausible_churn_rate(fresh(still_to_come=0.5), champion, challenger) == []
+    table = fresh(still_to_come=0.7)
+    (reason,) = implausible_churn_rate(table, champion, challenger)
+    assert "version 1 predicts" in reason
+    assert "trained on" not in reason
+
+
 def test_twice_the_churn_hints_at_the_target_and_the_prior(truth):
     (reason,) = implausible_churn_rate(fresh(), expected("1", truth / 2), expected("2", truth / 2))
     assert "--prior RATE" in reason

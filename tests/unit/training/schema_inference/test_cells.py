@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from batch.row_checker import RowChecker
 from churn_model.errors import TableError
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.reading.row_checker import RowChecker
 from tests.unit.training.schema_inference.test_proposal import NAMED, ROWS, base, drawn, proposed
 from training.data.cell_options import CellOptions
 from training.data.table_reader import check_table

@@ -100,7 +100,11 @@ def test_the_kind_of_a_column_follows_from_its_cells(values, kind, required):
         (drawn([f"shop {i}" for i in range(10_000)], 30_000), "9,5.. levels.* only 0%"),
         (
             drawn([str(i) for i in range(900)] + [f"{i} or so" for i in range(300)], 3000),
-            "mixes numbers with .* strings",
+            "mixes numbers with .* strings such as '.* or so'",
+        ),
+        (
+            drawn([f"{i}" for i in range(4000)] + [f"{i}.03.00" for i in range(4000)], 9000),
+            r"mixes numbers with .* strings such as '\d+.03.00'",
         ),
         (drawn(["2024-01-31", "2020-01-01"]), "add --as-of DAY or --as-of COLUMN to use its age"),
         (drawn(["01/02/2024", "03/04/2024"]), "DD/MM/YYYY or --format x=MM/DD/YYYY"),

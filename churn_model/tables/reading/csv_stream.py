@@ -5,9 +5,9 @@ from __future__ import annotations
 import codecs
 from typing import Any
 
-from batch.csv_quotes import QuoteCheck
 from churn_model.errors import TableError, first_line
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.reading.csv_quotes import QuoteCheck
 
 _READ = 1 << 20
 """Bytes that are read at a time."""

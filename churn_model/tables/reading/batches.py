@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow.fs import FileSelector, FileSystem, LocalFileSystem
 
-from batch.csv_files import CsvFile, check_same_header
-from batch.file_names import check_names
-from batch.job import Job
-from batch.partitions import folder_values
-from batch.row_checker import LINE
 from churn_model.errors import TableError, first_line
+from churn_model.tables.reading.csv_files import CsvFile, check_same_header
+from churn_model.tables.reading.file_names import check_names
+from churn_model.tables.reading.folder_values import folder_values
+from churn_model.tables.reading.row_checker import LINE
+from churn_model.tables.reading.source import Source
 
 ROWS = 131_072
 """Rows per batch: enough to make the cost of a batch negligible, few enough for the cache."""
@@ -30,31 +30,31 @@ _IGNORED = re.compile("(^|/)[_.]")
 _READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
-def read(job: Job) -> Iterator[pa.RecordBatch]:
-    """The rows of the input. Raises TableError, which names the file that cannot be read."""
-    return {"parquet": _parquet, "csv": _csv, "json": _lines}[job.source_format](job)
+def read(source: Source) -> Iterator[pa.RecordBatch]:
+    """The rows of a table. Raises TableError, which names the file that cannot be read."""
+    return {"parquet": _parquet, "csv": _csv, "json": _lines}[source.format](source)
 
 
-def folder_columns(job: Job) -> tuple[str, ...]:
-    """The columns that the folders ``column=value`` of the input name.
+def folder_columns(source: Source) -> tuple[str, ...]:
+    """The columns that the folders ``column=value`` of a table name.
 
-    Raises TableError if files of the input are in folders that name other columns.
+    Raises TableError if files of the table are in folders that name other columns.
     """
-    check_names(job.source)
-    if not Path(job.source).exists() and "://" not in job.source:
-        raise TableError(f"{job.source}: no such file or folder; check --input")
-    names = {tuple(_folder_values(job.source, file)): file for file in _files(job.source)}
+    check_names(source.path)
+    if not Path(source.path).exists() and "://" not in source.path:
+        raise TableError(f"{source.path}: no such file or folder; check {source.flag}")
+    names = {tuple(_folder_values(source.path, file)): file for file in file_names(source.path)}
     if len(names) > 1:
         (first, file), (second, other) = list(names.items())[:2]
         raise TableError(
-            f"{job.source}: {file} and {other} are in folders that name different columns "
+            f"{source.path}: {file} and {other} are in folders that name different columns "
             f"({', '.join(first) or 'none'} and {', '.join(second) or 'none'})"
         )
     return next(iter(names), ())
 
 
-def _files(source: str) -> list[str]:
-    """The files of an input that readers do not ignore, in the order of their names."""
+def file_names(source: str) -> list[str]:
+    """The files of a table that readers do not ignore, in the order of their names."""
     try:
         system, path = _system(source)
         if system.get_file_info(path).is_file:
@@ -93,35 +93,35 @@ def _with_folders(batch: pa.RecordBatch, values: dict[str, str | None]) -> pa.Re
     return batch
 
 
-def _parquet(job: Job) -> Iterator[pa.RecordBatch]:
-    fragments = _fragments(job.source)
+def _parquet(source: Source) -> Iterator[pa.RecordBatch]:
+    fragments = _fragments(source.path)
     schema = _common_schema(fragments)
     for fragment in fragments:
-        values = _folder_values(job.source, fragment.path)
+        values = _folder_values(source.path, fragment.path)
         for batch in _batches(fragment, schema):
             if batch.num_rows:
                 yield _with_folders(batch, values)
 
 
-def _csv(job: Job) -> Iterator[pa.RecordBatch]:
+def _csv(source: Source) -> Iterator[pa.RecordBatch]:
     """All columns as strings, because inferred types could change cells."""
     first: CsvFile | None = None
     names: list[str] = []
-    for path in _files(job.source):
-        file = CsvFile(path, job.checker.descriptor.csv)
-        with _stream(job.source, path, "csv") as stream:
+    for path in file_names(source.path):
+        file = CsvFile(path, source.csv)
+        with _stream(source.path, path, "csv") as stream:
             header = file.header(stream)
         if not header:
             continue
         if first is None:
             first, names = file, header
         check_same_header(first.name, names, path, header)
-        values = _folder_values(job.source, path)
-        with _stream(job.source, path, "csv") as stream:
+        values = _folder_values(source.path, path)
+        with _stream(source.path, path, "csv") as stream:
             for batch in file.batches(stream, names):
                 yield _with_folders(batch, values)
     if first is None:
-        raise TableError(f"{job.source}: contains no csv file with a header; check --input")
+        raise TableError(f"{source.path}: contains no csv file with a header; check {source.flag}")
 
 
 @contextmanager
@@ -193,7 +193,9 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 def _batches(fragment: ds.Fragment, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with _parquet_errors(fragment):
-        yield from fragment.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
+        # one row group after another, because Arrow otherwise reads up to a gigabyte in advance
+        for group in fragment.split_by_row_group():
+            yield from group.to_batches(schema=schema, batch_size=ROWS, **_READ_AHEAD)
 
 
 @contextmanager
@@ -206,13 +208,13 @@ def _parquet_errors(fragment: ds.Fragment) -> Iterator[None]:
         ) from None
 
 
-def _lines(job: Job) -> Iterator[pa.RecordBatch]:
+def _lines(source: Source) -> Iterator[pa.RecordBatch]:
     """JSON lines, one customer per line; compressed files such as .gz are decompressed."""
-    files = _files(job.source)
+    files = file_names(source.path)
     if not files:
-        raise TableError(f"{job.source}: contains no file; check --input")
+        raise TableError(f"{source.path}: contains no file; check {source.flag}")
     for file in files:
-        with _stream(job.source, file, "json") as stream:
+        with _stream(source.path, file, "json") as stream:
             yield from _in_batches(stream)
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.csv_quotes import QuoteCheck
 from churn_model.errors import TableError
+from churn_model.tables.reading.csv_quotes import QuoteCheck
 
 
 def check(data: bytes, size: int = 1 << 20, separator: str = ",") -> str:

@@ -1,10 +1,16 @@
 import io
 from collections import deque
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from batch import csv_files, reading
-from batch.row_checker import LINE
+from churn_model.errors import TableError
+from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.reading import batches as reading
+from churn_model.tables.reading import csv_files
+from churn_model.tables.reading.row_checker import LINE
+from churn_model.tables.reading.source import Source
 
 
 class Blocks(io.BytesIO):
@@ -68,3 +74,33 @@ def test_rows_that_other_threads_add_meanwhile_are_not_lost():
         [11, 12],
         [],
     ]
+
+
+@pytest.fixture
+def groups(tmp_path):
+    """A file with four groups of rows."""
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"n": range(35)}), path, row_group_size=10, compression="none")
+    return path
+
+
+def test_parquet_is_read_one_group_of_rows_after_another(groups):
+    batches = list(reading.read(Source(str(groups), "parquet", CsvFormat())))
+    assert [batch.num_rows for batch in batches] == [10, 10, 10, 5]
+    assert [n for batch in batches for n in batch.column("n").to_pylist()] == list(range(35))
+
+
+def test_a_damaged_group_of_rows_is_one_line(groups):
+    content = bytearray(groups.read_bytes())
+    start = pq.ParquetFile(groups).metadata.row_group(2).column(0).data_page_offset
+    content[start : start + 20] = b"\xff" * 20
+    groups.write_bytes(content)
+    with pytest.raises(TableError, match=r"table\.parquet: cannot be read as parquet") as caught:
+        list(reading.read(Source(str(groups), "parquet", CsvFormat())))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_error_for_a_missing_table_names_the_flag_of_the_command(tmp_path):
+    source = Source(str(tmp_path / "none.csv"), "csv", CsvFormat(), flag="--data")
+    with pytest.raises(TableError, match="no such file or folder; check --data"):
+        reading.folder_columns(source)

@@ -4,10 +4,10 @@ import pickle
 import pyarrow as pa
 import pytest
 
-from batch.row_checker import LINE, RowChecker, arrow_schema
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.reading.row_checker import LINE, RowChecker, arrow_schema
 from tests.unit.churn_model.test_schema import Rich
 
 PLAIN = TableDescriptor.plain(CUSTOMER_SCHEMA)
@@ -73,7 +73,7 @@ def test_the_descriptor_names_the_columns_and_blanks_around_names_are_ignored():
         ),
         (
             ["customer_id;age;tenure;monthly_charges"],
-            "name the separator there, as the dataset.toml of the training run does",
+            "set it in the file for --columns, as the dataset.toml of the training run does",
         ),
         (
             ["customer_id", "age", "age ", "tenure", "monthly_charges"],

@@ -28,6 +28,9 @@ from churn_model.validation.rules import Rule
 Form = Literal["typed", "text", "lines"]
 """How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
 
+FORMS: dict[str, Form] = {"parquet": "typed", "csv": "text", "json": "lines", "table": "typed"}
+"""How the formats store rows; ``table`` is one of Spark's catalog."""
+
 ERROR, RULES = "error", "rules"
 """Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
 
@@ -112,7 +115,7 @@ class RowChecker:
     """Checks the batches of one source. It can be pickled, because Spark sends it to executors.
 
     ``folders``: the columns whose values are names of folders (``column=value``), and are strings
-    also if the other columns have types.
+    also if the other columns have types. ``advice``: what to do about a missing column.
     """
 
     schema: RecordSchema
@@ -120,6 +123,7 @@ class RowChecker:
     form: Form
     source: str
     folders: tuple[str, ...] = ()
+    advice: str = "Map columns to fields with --columns"
 
     def with_folders(self, names: Sequence[str]) -> RowChecker:
         """The same for a source with these columns in the names of folders.
@@ -175,8 +179,8 @@ class RowChecker:
     def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
         return TableError(
             f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
-            f"{did_you_mean(wanted, names)} Map columns to fields with --columns"
-            f"{_separator_hint(names)}; the columns are {', '.join(map(repr, names[:50]))}"
+            f"{did_you_mean(wanted, names)} {self.advice}{_separator_hint(names)}; the columns are "
+            f"{', '.join(map(repr, names[:50]))}"
         )
 
     def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
@@ -234,7 +238,7 @@ class RowChecker:
         undecoded: list[int] = []
         for row, line in enumerate(lines):
             try:
-                record, decoded = _parse_line(line or b"")
+                record, decoded = parse_line(line or b"")
             except orjson.JSONDecodeError:
                 record, decoded = {}, True
                 broken.append(row)
@@ -269,13 +273,16 @@ class RowChecker:
 
 
 def _separator_hint(names: Sequence[str]) -> str:
-    """What else --columns does for a CSV file whose header was read as one name."""
+    """What to do about a CSV file whose header was read as one name."""
     if len(names) == 1 and {";", "\t", "|"} & set(names[0]):
-        return ", or name the separator there, as the dataset.toml of the training run does"
+        return (
+            " (the header was read as one name; if the separator is another one, set it in the "
+            "file for --columns, as the dataset.toml of the training run does)"
+        )
     return ""
 
 
-def _parse_line(line: str | bytes) -> tuple[Any, bool]:
+def parse_line(line: str | bytes) -> tuple[Any, bool]:
     """The value of a JSON line, and whether the line is valid UTF-8.
 
     If it is not, the strings at its top level that contain the invalid bytes are not valid Unicode,

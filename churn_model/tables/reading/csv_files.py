@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from batch.csv_stream import LONGEST, CsvStream
-from batch.row_checker import CORRUPT
 from churn_model.errors import TableError
 from churn_model.tables.descriptor import CsvFormat
+from churn_model.tables.reading.csv_stream import LONGEST, CsvStream
+from churn_model.tables.reading.row_checker import CORRUPT
 
 
 class CsvFile:

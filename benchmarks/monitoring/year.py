@@ -1,0 +1,276 @@
+"""A simulated year in production: scoring, monitoring, retraining and promotion, month by month.
+
+Each month ``churn serve`` scores all customers over HTTP and logs them. A campaign contacts those
+who are predicted to churn, except for a control group. At the end of the month, ``churn monitor``
+reads the log and the labels, which are final after 60 days, and its verdict decides whether
+``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers. A month
+later ``churn promote`` examines it on customers whose labels have become final since. In month five
+prices rise and matter more. The true probabilities are known, and with them the lost profit.
+
+A server logs the present time. Its log is moved to the simulated time: the same number of minutes
+is added to each time of a month, and the files get the names of their new days.
+
+Usage: python benchmarks/monitoring/year.py [--customers N] [--months N] [--keep FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from business import HISTORY, OFFER, STEP, WINDOW, Business, day_of, profit
+from mlflow import MlflowClient
+
+from churn_model.client import ChurnClient
+from churn_model.errors import ClientError
+from monitoring.arguments import monitor_options
+from monitoring.findings import Findings
+from monitoring.monitor import run as run_monitor
+from pyfunc.environment import quiet_mlflow
+from pyfunc.registry import version_of_alias
+from training.promote import main as promote
+from training.recalibrate import main as recalibrate
+from training.train import main as train
+
+_COLUMNS = ("--id", "customer_id", "--target", "left=yes", "--as-of", "seen", "--window", "60D")
+_FIT = ("--folds", "3", "--bags", "2", "--interactions", "1")
+_CAMPAIGN = (
+    *("--offer-cost", f"{OFFER.cost:g}", "--offer-success", f"{OFFER.success:g}"),
+    *("--horizon", f"{OFFER.horizon:g}", "--margin", f"{OFFER.margin:g}"),
+    *("--contact-cost", f"{OFFER.contact_cost:g}", "--revenue", "monthly_charges"),
+)
+_LOG = Path("log")
+_KEY = Path("log.key")
+
+
+@dataclass
+class Month:
+    """What happened in a month; a line of the printed table."""
+
+    month: int
+    champion: str
+    findings: Findings
+    action: str
+    lost: float
+
+    def line(self) -> str:
+        """The month as a line of Markdown."""
+        alarms = [
+            f"{alarm.kind.replace('_', ' ')} {alarm.subject}".strip()
+            for _, alarm in self.findings.alarms
+        ]
+        return (
+            f"| {self.month + 1} | {self.champion} | {', '.join(alarms) or 'none'} | "
+            f"{self.findings.verdict} | {self.action} | {self.lost:,.0f} |"
+        )
+
+
+def main() -> None:
+    """Run the year and print it as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--customers", type=int, default=4000)
+    parser.add_argument("--months", type=int, default=12)
+    parser.add_argument("--keep", type=Path, help="keep registry, log and pages in this folder")
+    options = parser.parse_args()
+    quiet_mlflow()
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(exist_ok=True)
+        os.chdir(folder)
+        mlflow.set_tracking_uri("sqlite:///mlflow.db")
+        simulate_year(Business(options.customers), options.months)
+    print(f"\n{time.monotonic() - began:.0f} seconds")
+
+
+def simulate_year(business: Business, months: int) -> None:
+    """Train the first champion, and run the months."""
+    for month in range(-HISTORY, 0):
+        business.snapshot(month)
+        business.pass_month(month)
+    business.labels(range(-HISTORY, -1)).drop(columns="contacted").to_csv("first.csv", index=False)
+    call(train, "--data", "first.csv", *_COLUMNS, *_FIT, *_CAMPAIGN, *known_until(0))
+    print("| month | champion | alarms | verdict | action at the end of the month | profit lost |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    last, total = "", 0.0
+    for month in range(months):
+        champion = str(version_of_alias("churn"))
+        lost = score(business, month)
+        business.pass_month(month)
+        findings = monitor(business, month)
+        if last.startswith(("trained", "recalibrated")):
+            last = examine(business, month)
+        elif findings.verdict in ("retrain", "recalibrate"):
+            # if recalibration did not help, the model is trained again
+            last = challenge(findings, month, again="refused" in last)
+        else:
+            last = ""
+        total += lost
+        print(Month(month, champion, findings, last or "none", lost).line(), flush=True)
+    print(f"\nProfit lost in the year: {total:,.0f}")
+
+
+def score(business: Business, month: int) -> float:
+    """Score a month's customers through the server and contact them; returns the profit lost."""
+    customers = business.snapshot(month)
+    aside = Path(f"log-{month}")
+    with server(aside) as url, ChurnClient(url) as client:
+        scores = client.predict(customers)
+    move(aside, _LOG, month)
+    predicted = scores["churn_prediction"].to_numpy() == 1
+    business.contact(month, predicted)
+    snapshot = business.snapshots[month]
+    revenue = snapshot["monthly_charges"].to_numpy()
+    best = OFFER.expected_profit(snapshot["truth"].to_numpy(), revenue) > 0
+    return profit(snapshot, best) - profit(snapshot, predicted)
+
+
+@contextlib.contextmanager
+def server(log: Path):
+    """``churn serve`` with an inference log; yields its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    flags = ["-p", str(port), "--inference-log", str(log), "--inference-log-level", "values"]
+    flags += ["--inference-log-key", str(_KEY)]
+    with open("serve.log", "a") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving", *flags],
+            env=os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)  # a graceful stop writes the rest of the log
+        process.wait(60)
+
+
+def wait_for(url: str, process: subprocess.Popen) -> None:
+    """Wait until a server answers."""
+    with ChurnClient(url, retries=0) as client:
+        for _ in range(600):
+            with contextlib.suppress(ClientError):
+                if client.ping():
+                    return
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+    raise SystemExit(Path("serve.log").read_text())
+
+
+def move(source: Path, target: Path, month: int) -> None:
+    """Move the log of a month to its simulated day, at 9 o'clock."""
+    nine = np.datetime64(day_of(month), "s").astype(datetime).replace(tzinfo=timezone.utc)
+    nine += timedelta(hours=9)
+    now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+    moved = pa.scalar(nine - now)
+    for file in source.rglob("part-*.parquet"):
+        table = pq.read_table(file, partitioning=None)
+        column = "minute" if "minute" in table.column_names else "scored_at"
+        index, field = table.column_names.index(column), table.schema.field(column)
+        times = pa.compute.add(table.column(column), moved.cast(pa.duration(field.type.unit)))
+        table = table.set_column(index, field, times.cast(field.type))
+        day = f"date={day_of(month)!s}"
+        folder = target / "counts" / day if column == "minute" else target / day
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, folder / file.name)
+    shutil.rmtree(source)
+
+
+def monitor(business: Business, month: int) -> Findings:
+    """``churn monitor`` at the end of a month."""
+    business.labels(range(month + 1)).drop(columns=FEATURES).to_csv("labels.csv", index=False)
+    flags = ["--log", str(_LOG), "--log-key", str(_KEY), "--output", f"monitoring-{month + 1}"]
+    flags += ["--every", f"{STEP}D"]
+    if month >= WINDOW // STEP - 1:  # before that, no label is final
+        Path("labelled.csv").unlink(missing_ok=True)
+        flags += ["--labels", "labels.csv", *_COLUMNS, *known_until(month + 1)]
+        flags += ["--treatment", "contacted=yes", "--treated", "weight"]
+        flags += ["--labelled", "labelled.csv"]
+    end = np.datetime64(day_of(month + 1), "s").astype(datetime).replace(tzinfo=timezone.utc)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        findings = run_monitor(monitor_options(flags), now=end)
+    Path(f"monitoring-{month + 1}", "summary.txt").write_text(printed.getvalue())
+    return findings
+
+
+FEATURES = ["age", "tenure", "monthly_charges", "total_charges"]
+
+
+def challenge(findings: Findings, month: int, again: bool) -> str:
+    """Make a challenger from the labelled customers of the last three months."""
+    table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
+    first = str(day_of(month - 3))
+    table[table["seen"] >= first].to_csv("recent.csv", index=False)
+    flags = ("--data", "recent.csv", *_COLUMNS, *known_until(month + 1))
+    if findings.verdict == "recalibrate" and not again:
+        call(recalibrate, *flags)
+        return f"recalibrated as version {newest()}"
+    call(train, *flags, *_FIT)
+    return f"trained version {newest()}"
+
+
+def examine(business: Business, month: int) -> str:
+    """Examine the challenger on the customers whose labels became final in this month."""
+    table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
+    fresh = table[table["seen"] == str(day_of(month - 1))]
+    fresh.to_csv("fresh.csv", index=False)
+    code, printed = run(promote, "--data", "fresh.csv", *_COLUMNS, *known_until(month + 1))
+    if code == 0:
+        return f"promoted version {version_of_alias('churn')}"
+    lines = [each for each in printed.splitlines() if each.startswith(("not promoted", "error"))]
+    return f"version {newest()} refused: {lines[0].partition(': ')[2]}"
+
+
+def known_until(month: int) -> tuple[str, str]:
+    """Churn is known up to the day before a month's snapshot."""
+    return ("--known-until", str(day_of(month)))
+
+
+def newest() -> str:
+    """The version that was registered last."""
+    versions = MlflowClient().search_model_versions("name = 'churn'")
+    return str(max(int(version.version) for version in versions))
+
+
+def run(command, *arguments: str) -> tuple[int, str]:
+    """Run a command in this process; returns its exit code and what it printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        code = command(list(arguments))
+    with open("commands.log", "a") as log:
+        log.write(f"$ {' '.join(arguments)}\n{printed.getvalue()}\n")
+    return code, printed.getvalue()
+
+
+def call(command, *arguments: str) -> str:
+    """Run a command, and stop if it fails."""
+    code, printed = run(command, *arguments)
+    if code:
+        raise SystemExit(printed)
+    return printed
+
+
+if __name__ == "__main__":
+    main()

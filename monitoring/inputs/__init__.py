@@ -1,0 +1,1 @@
+"""What was scored: the inference log, and the results of batch scoring."""

@@ -1,0 +1,93 @@
+"""Labels joined with predictions, and the table for training that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churn_model.inference_log.identifiers import read_key
+from churn_model.schema import RecordSchema
+from monitoring.inputs.batch import own_runs
+from monitoring.inputs.batch_files import find_runs
+from monitoring.inputs.log_files import LogFiles
+from monitoring.labels.labelled import check_new, labelled_table, write_labelled
+from monitoring.labels.matched import Matched, match_populations
+from monitoring.labels.options import LabelOptions
+from monitoring.labels.read import Scored, join_labels
+from monitoring.options import MonitorOptions
+from monitoring.windows import Population
+from pyfunc.loaded_version import LoadedVersion
+
+
+@dataclass(frozen=True)
+class LabelledCustomers:
+    """The labelled customers of each population.
+
+    ``file``, ``table``, ``command``: of the table for training; None and empty if none is wanted.
+    """
+
+    populations: Mapping[Population, Matched]
+    notes: tuple[str, ...]
+    file: Path | None = None
+    table: Any = None
+    command: str = ""
+
+    def write(self) -> None:
+        """Write the table for training, if one is wanted. Raises MonitoringError."""
+        if self.file is not None:
+            write_labelled(self.file, self.table)
+
+
+def read_labelled_customers(
+    options: MonitorOptions, version: LoadedVersion, log: LogFiles | None
+) -> LabelledCustomers:
+    """Join the labels with predictions. Raises ChurnError."""
+    if options.labelled is not None:
+        check_new(options.labelled)
+    label_options = _label_options(options)
+    labels, joined, notes = join_labels(label_options, _scored(options, version, log))
+    populations = match_populations(
+        labels, joined, str(version.name), options.every, label_options.treated
+    )
+    if options.labelled is None:
+        return LabelledCustomers(populations, notes)
+    made = labelled_table(
+        options.labelled,
+        label_options,
+        labels,
+        joined,
+        populations.values(),
+        version.scorer.schema,
+        log,
+    )
+    return LabelledCustomers(
+        populations, (*notes, *made.notes), options.labelled, made.table, made.command
+    )
+
+
+def _label_options(options: MonitorOptions) -> LabelOptions:
+    assert options.labels is not None  # as MonitorOptions checks
+    assert options.as_of is not None
+    return LabelOptions(
+        table=options.labels,
+        id=options.id,
+        target=options.target,
+        as_of=options.as_of,
+        window=options.window,
+        known_until=options.known_until,
+        treatment=options.treatment,
+        treated=options.treated,
+    )
+
+
+def _scored(options: MonitorOptions, version: LoadedVersion, log: LogFiles | None) -> Scored:
+    name = str(version.name)
+    runs = own_runs(find_runs(options.batch)[0], name, options.batch) if options.batch else ()
+    key = None if options.log_key is None else read_key(options.log_key)
+    return Scored(name, _identifiers(version.scorer.schema), log, runs, key)
+
+
+def _identifiers(schema: RecordSchema) -> tuple[str, ...]:
+    return tuple(column.name for column in schema.identifiers)

@@ -1,0 +1,1 @@
+"""Labels that became known after scoring, joined with the predictions of their time."""

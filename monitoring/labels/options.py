@@ -1,0 +1,79 @@
+"""What the user says about the table of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from churn_model.errors import MonitoringError
+from churn_model.tables.observations import ObservationOptions
+
+Treated: TypeAlias = Literal["exclude", "weight"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """The options of labels; they mean what they mean for ``churn train``.
+
+    ``treatment``: ``column=value`` of customers who were treated, for example contacted by a
+    campaign. ``treated``: whether these are left out, or untreated customers with similar scores
+    stand in for them.
+    """
+
+    table: Path
+    id: str
+    target: tuple[str, ...]
+    as_of: date | str
+    window: int = 0
+    known_until: date | None = None
+    treatment: str = ""
+    treated: Treated = "exclude"
+
+    def __post_init__(self) -> None:
+        if not self.id or not self.target or not self.as_of:
+            raise MonitoringError(
+                "--labels needs --id COLUMN, --target COLUMN=VALUE and --as-of COLUMN: who the "
+                "customers are, who churned, and when they were observed"
+            )
+        if self.known_until is not None and self.known_until > date.today() + timedelta(days=1):
+            raise MonitoringError(
+                f"--known-until {self.known_until}: is in the future; it is the day up to which "
+                "churn is recorded"
+            )
+        if self.known_until is not None and not self.window:
+            raise MonitoringError(
+                "--known-until says which labels are known already; name the days that a label "
+                "covers, too: --window 60D"
+            )
+        if self.window and isinstance(self.as_of, date) and self.known_until is None:
+            raise MonitoringError(
+                f"all rows were observed on {self.as_of}; name the day up to which churn is "
+                "recorded: --known-until DAY"
+            )
+        if self.treatment and not all(part.strip() for part in self._treatment):
+            raise MonitoringError(
+                "--treatment must be COLUMN=VALUE with the value of treated customers, for example "
+                "contacted=1"
+            )
+
+    @property
+    def _treatment(self) -> tuple[str, str]:
+        column, _, value = self.treatment.rpartition("=")
+        return column, value
+
+    @property
+    def treatment_column(self) -> str:
+        """The column that says who was treated; empty if there is none."""
+        return self._treatment[0].strip() if self.treatment else ""
+
+    @property
+    def treatment_value(self) -> str:
+        """The value of treated customers."""
+        return self._treatment[1].strip()
+
+    @property
+    def observation(self) -> ObservationOptions:
+        """When the rows were observed."""
+        return ObservationOptions(self.as_of, self.window, self.known_until)

@@ -1,0 +1,1 @@
+"""Performance with labels: realised metrics per cohort, a test of the loss, and the verdict."""

@@ -1,0 +1,180 @@
+"""``churn monitor`` on a real registry and real logs."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from mlflow import MlflowClient
+
+from churn_cli.main import main
+from pyfunc.loaded_version import read_version
+from tests.integration.conftest import Registry, assert_one_line, call, working_in
+from tests.unit.monitoring.logs import write_log
+from training.data.simulator import simulate
+
+DAYS = 20
+CUSTOMERS = 400
+LAST = datetime.now(timezone.utc).replace(hour=9, minute=0, second=0, microsecond=0)
+FIRST = LAST - timedelta(days=DAYS)
+
+
+def log_days(folder, registry, *, key=None, level="scores", dearer_from=DAYS):
+    """Log the same number of customers each day; returns them, with the days and who churned."""
+    with working_in(registry.folder):
+        scorer = read_version("models:/churn@champion").scorer
+    observed = []
+    for i in range(DAYS):
+        drawn = simulate(CUSTOMERS, seed=1000 + i)
+        customers = drawn.customers
+        if i >= dearer_from:
+            customers["monthly_charges"] = customers["monthly_charges"] * 1.6
+        day = FIRST + timedelta(days=i)
+        write_log(folder, scorer, customers, day, key=key, level=level)
+        observed.append(customers.assign(seen=day.date(), left=drawn.churned))
+    return pd.concat(observed, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("key") / "log.key"
+    file.write_text(secrets.token_hex(32) + "\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def calm(registry, tmp_path_factory, key_file):
+    """A log without drift, of level values and with hashed identifiers, and labels for it."""
+    folder = tmp_path_factory.mktemp("calm")
+    key = bytes.fromhex(key_file.read_text())
+    observed = log_days(folder / "log", registry, key=key, level="values")
+    labels = observed[["customer_id", "seen", "left"]]
+    labels.to_csv(folder / "labels.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dearer(registry, tmp_path_factory):
+    """A log in which prices rise in the second half; identifiers are plain."""
+    folder = tmp_path_factory.mktemp("dearer")
+    log_days(folder / "log", registry, dearer_from=DAYS // 2)
+    return folder
+
+
+def monitor(registry: Registry, *arguments: object):
+    return call(main, "monitor", *arguments, cwd=registry.folder)
+
+
+def test_without_drift_the_command_ends_with_0_and_writes_page_tables_and_run(
+    registry, calm, tmp_path
+):
+    done = monitor(registry, "--log", calm / "log", "--output", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "churn, version 1: fine" in done.stdout
+    assert "ALARM" not in done.stdout
+    written = {path.name for path in (tmp_path / "out").iterdir() if path.name[0] != "."}
+    assert written == {"monitoring.html", "profile_metrics.parquet", "drift_metrics.parquet"}
+    profile = pq.read_table(tmp_path / "out" / "profile_metrics.parquet").to_pandas()
+    whole = profile[profile["column_name"] == ":table"]
+    assert whole["count"].tolist() == [CUSTOMERS] * DAYS
+    assert whole["window_start"].dt.date.tolist() == [
+        FIRST.date() + timedelta(days=i) for i in range(DAYS)
+    ]
+    assert whole["estimated_auc"].between(0.6, 0.95).all()
+    with working_in(registry.folder):
+        client = MlflowClient()
+        experiment = client.get_experiment_by_name("churn-monitoring")
+        run = client.search_runs([experiment.experiment_id])[0]
+        history = client.get_metric_history(run.info.run_id, "serve/version 1/customers")
+        files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert run.data.tags["verdict"] == "fine"
+    assert run.data.tags["model_version"] == "1"
+    assert [metric.value for metric in history] == [CUSTOMERS] * DAYS
+    assert files == written
+
+
+def test_the_shifts_of_the_terms_add_up_to_that_of_the_whole(registry, dearer, tmp_path):
+    monitor(registry, "--log", dearer / "log", "--output", tmp_path)
+    drift = pq.read_table(tmp_path / "drift_metrics.parquet").to_pandas()
+    whole = drift[drift["column_name"] == ":table"].set_index("window_start")["shift"]
+    terms = drift[drift["column_name"] != ":table"].groupby("window_start")["shift"].sum()
+    assert np.abs(terms - whole).max() < 1e-12
+
+
+def test_dearer_customers_set_off_an_alarm_that_names_feature_and_day(registry, dearer, tmp_path):
+    done = monitor(registry, "--log", dearer / "log", "--output", tmp_path)
+    assert done.returncode == 2
+    since = FIRST.date() + timedelta(days=DAYS // 2)
+    assert f"ALARM (serve): drift monthly_charges, since {since}" in done.stdout
+    assert "drift alone is no reason to retrain" in done.stdout
+    page = (tmp_path / "monitoring.html").read_text()
+    assert "monthly_charges" in page
+    drift = pq.read_table(tmp_path / "drift_metrics.parquet").to_pandas()
+    alarmed = drift[drift["is_alarm"] & (drift["column_name"] == "monthly_charges")]
+    assert alarmed["window_start"].dt.date.min() == since
+
+
+def test_labels_give_realised_metrics_and_a_table_that_training_accepts(
+    registry, calm, key_file, tmp_path
+):
+    done = monitor(
+        registry,
+        *("--log", calm / "log", "--log-key", key_file, "--output", tmp_path / "out"),
+        *("--labels", calm / "labels.csv", "--id", "customer_id", "--target", "left=1"),
+        *("--as-of", "seen", "--window", "5D", "--known-until", LAST.date()),
+        *("--labelled", tmp_path / "new.csv", "--every", "7D"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "last cohort with labels" in done.stdout
+    profile = pq.read_table(tmp_path / "out" / "profile_metrics.parquet").to_pandas()
+    realised = profile[profile["labelled"].notna()]
+    assert realised["realised_auc"].between(0.6, 0.95).all()
+    assert (realised["realised_log_loss_low"] < realised["expected_log_loss_high"]).all()
+    table = pd.read_csv(tmp_path / "new.csv")
+    assert set(table.columns) >= {"customer_id", "seen", "left", "age", "tenure"}
+    assert table["seen"].max() <= str(LAST.date() - timedelta(days=5))
+    infer = ("infer-schema", tmp_path / "new.csv", "--id", "customer_id", "--target", "left=1")
+    assert call(main, *infer, "--as-of", "seen", cwd=registry.folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--log", "nowhere"), "nowhere"),
+        (("-m", "models:/other@champion", "--log", "{log}"), "models:/other@champion"),
+        (("--log", "{log}", "--limits", "no.toml"), "no.toml: cannot be read"),
+        (("--log", "{log}", "--reference", "365D"), "no window can be compared with one 365 days"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_earlier_results_alone(
+    registry, dearer, tmp_path, flags, message
+):
+    (tmp_path / "monitoring.html").write_text("earlier")
+    flags = [flag.replace("{log}", str(dearer / "log")) for flag in flags]
+    done = monitor(registry, *flags, "--output", tmp_path)
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert message in done.stderr
+    assert (tmp_path / "monitoring.html").read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_version_without_a_profile_is_reported(registry, dearer, tmp_path):
+    with working_in(registry.folder):
+        (profile,) = read_version("models:/churn/1").folder.parent.rglob("no such file") or [None]
+    done = monitor(registry, "--log", dearer / "log", "--output", tmp_path)
+    assert profile is None or done.returncode == 1
+
+
+def test_the_log_of_another_model_is_one_line(registry, dearer, tmp_path):
+    with working_in(registry.folder):
+        scorer = read_version("models:/churn@champion").scorer
+    write_log(tmp_path / "log", scorer, simulate(50, seed=3).customers, FIRST, name="other")
+    done = monitor(registry, "--log", tmp_path / "log", "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert "other" in done.stderr

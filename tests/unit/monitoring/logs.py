@@ -1,0 +1,48 @@
+"""Writes inference logs with the log's own collector and writer, at any time in the past."""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from itertools import count
+from pathlib import Path
+
+import pandas as pd
+
+from churn_model.inference_log.collector import Collector, Entry
+from churn_model.inference_log.log_format import Level
+from churn_model.inference_log.log_writer import LogWriter
+from churn_model.inference_log.logged_version import LoggedVersion
+from churn_model.inference_log.options import LogOptions
+from churn_model.inference_log.storage import LocalStorage
+from churn_model.scoring import Scorer
+
+_NUMBERS: Iterator[int] = count()
+
+
+def day(text: str, hour: int = 9) -> datetime:
+    return datetime.fromisoformat(text).replace(hour=hour, tzinfo=timezone.utc)
+
+
+def write_log(
+    folder: Path,
+    scorer: Scorer,
+    customers: pd.DataFrame,
+    when: datetime,
+    *,
+    name: str = "churn",
+    version: str = "1",
+    source: str = "serve",
+    level: Level = "scores",
+    key: bytes | None = None,
+    most_bytes: int = 2**30,
+) -> None:
+    """Log the scores of customers as of one moment."""
+    options = LogOptions(str(folder), level=level, key=key, source=source)
+    logged = LoggedVersion(options, scorer, name, version)
+    scores = scorer.score(customers, on_invalid="report")
+    entries = deque([tuple(Entry(logged, when.timestamp(), None, None, scores))])
+    collector = Collector(entries, most_bytes, on_drop=lambda rows: None)
+    writer = LogWriter(
+        options, LocalStorage(folder), collector, _NUMBERS, lambda rows: None, lambda: None
+    )
+    assert writer.write()
