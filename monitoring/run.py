@@ -133,7 +133,7 @@ def _windows(
 
         with in_progress(f"reading {options.data}"):
             windows.update(
-                read_table(options.data, current, every=options.every, as_of=options.as_of)
+                read_table(str(options.data), current, every=options.every, as_of=options.as_of)
             )
     return windows, tuple(notes)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from batch.row_checker import RowChecker
 from mlflow.models import Model
 
 from batch import local
