@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from churn_model.errors import InferenceLogError, InvalidParameter
 from churn_model.inference_log.inference_log import InferenceLog
@@ -15,8 +16,10 @@ from churn_model.inference_log.options import (
 )
 from serving.http.metrics import FOLDER_VARIABLE, Metrics
 from serving.last_hour import LastHour, model_key, reference
-from serving.served_model import ServedModel
 from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.served_model import ServedModel
 
 SOURCE = "serve"
 

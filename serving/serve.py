@@ -47,7 +47,6 @@ def _checked_settings(arguments: list[str] | None, prog: str) -> Settings:
     from serving.certificates import check_certificates
     from serving.http.api_keys import load_keys
     from serving.http.rate_limit import RateLimiter
-    from serving.inference_log import check_log
     from serving.settings import read_settings
 
     settings = read_settings(arguments, prog)
@@ -59,7 +58,10 @@ def _checked_settings(arguments: list[str] | None, prog: str) -> Settings:
         settings.rate_limit_unauthorized,
     )
     check_certificates(settings)
-    check_log(settings)
+    if settings.inference_log:
+        from serving.inference_log import check_log  # needs pandas
+
+        check_log(settings)
     return settings
 
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, groupby
 from threading import Lock
 from typing import Any, NamedTuple
@@ -26,10 +26,10 @@ from churn_model.inference_log.pending import MINUTE, Pending
 from churn_model.inference_log.scored_rows import (
     ScoredRows,
     rows_of_singles,
-    rows_of_table,
+    rows_of_tables,
 )
 from churn_model.profile.score_bins import score_bins
-from churn_model.scoring import Score, Scores
+from churn_model.scoring import Score
 
 _logger = logging.getLogger("churn_model.inference_log")
 
@@ -50,23 +50,12 @@ class Rejected(NamedTuple):
     rules: Mapping[tuple[str, str], int]
 
 
-class Entry(NamedTuple):
-    """What was scored in one call, with what is logged besides.
-
-    ``when``: in seconds since 1970. ``threshold``: what the caller asked for.
-    """
-
-    version: LoggedVersion
-    when: float
-    request_id: bytes | str | None
-    threshold: float | None
-    scores: Score | Scores | Rejected
-
-
 class Collector:
     """Turns scores into rows and counts.
 
-    ``queue``: callers append to it, as tuples like ``Entry``, which is all that they wait for.
+    ``queue``: callers append to it, which is all that they wait for: tuples of version, time
+    (seconds since 1970), request id, threshold that the caller asked for, and ``Score``, ``Scores``
+    or ``Rejected``.
     ``drain`` does the work, in one thread at a time. Rows that do not fit into ``most_bytes`` are
     dropped; all rows are counted. ``on_drop``: is called with the number of dropped rows.
     ``on_counts``: is called with the minute, the version and the counts of each group of scored
@@ -120,28 +109,27 @@ class Collector:
         pop = self.queue.popleft
         taken = [pop() for _ in range(min(entries, len(self.queue)))]
         for (version, kind), group in groupby(taken, _version_and_kind):
-            if kind is Score:
+            if kind is Rejected:
+                for _, when, _, _, (rows, rules) in group:
+                    self._reject(version, when, rows, rules)
+            elif kind is Score:
                 self._collect_singles(version, list(group))
             else:
-                for entry in group:
-                    self._collect(Entry(*entry))
+                for tables in _limited(group):
+                    self._collect_tables(version, tables)
 
     def _collect_singles(self, version: LoggedVersion, singles: list[tuple[Any, ...]]) -> None:
         with _Guard(self, version, [single[1] for single in singles]):
             self._record(version, rows_of_singles(version.scorer, singles, version.has_values))
 
-    def _collect(self, entry: Entry) -> None:
-        version, when, _, _, scores = entry
-        if isinstance(scores, Rejected):
-            self._reject(version, when, *scores)
-        elif isinstance(scores, Scores):
-            with _Guard(self, version, [when] * int(scores.valid.sum())):
-                self._record(
-                    version, rows_of_table(version.scorer, *entry[1:4], scores, version.has_values)
-                )
+    def _collect_tables(self, version: LoggedVersion, tables: list[tuple[Any, ...]]) -> None:
+        valid = [int(table[4].valid.sum()) for table in tables]
+        times = [table[1] for table, n in zip(tables, valid, strict=True) for _ in range(n)]
+        with _Guard(self, version, times):
+            self._record(version, rows_of_tables(version.scorer, tables, version.has_values))
+        for (_, when, _, _, scores), n in zip(tables, valid, strict=True):
             if scores.errors:
-                rejected = len(scores.valid) - int(scores.valid.sum())
-                self._reject(version, when, rejected, scores.errors.counts())
+                self._reject(version, when, len(scores.valid) - n, scores.errors.counts())
 
     def _reject(
         self, version: LoggedVersion, when: float, rows: int, rules: Mapping[tuple[str, str], int]
@@ -215,6 +203,20 @@ class _Guard:
 
 def _version_and_kind(entry: tuple[Any, ...]) -> tuple[LoggedVersion, type]:
     return entry[0], type(entry[4])
+
+
+def _limited(tables: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """Tables in groups, each of not many more than _CHUNK rows unless one table is larger."""
+    group: list[tuple[Any, ...]] = []
+    rows = 0
+    for table in tables:
+        group.append(table)
+        rows += len(table[4].valid)
+        if rows >= _CHUNK:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def _minute(when: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,30 +72,43 @@ def _input_column(scorer: Scorer, name: str, cells: Sequence[Any]) -> npt.NDArra
     return np.array(cells, dtype=np.float64)
 
 
-def rows_of_table(
-    scorer: Scorer,
-    when: float,
-    request_id: bytes | str | None,
-    threshold: float | None,
-    scores: Scores,
-    with_values: bool,
+def rows_of_tables(
+    scorer: Scorer, tables: Sequence[tuple[Any, ...]], with_values: bool
 ) -> ScoredRows:
-    """The valid customers of a table."""
-    rows = np.flatnonzero(scores.valid)
-    checked = scores.checked
-    assert checked is not None  # it is, of all scores that ``Scorer.score`` returns
-    names = scorer.lookup.features if with_values else ()
+    """The valid customers of tables, put together, because each small table costs as much as one.
+
+    ``tables``: version, time, request id, threshold and ``Scores`` of each.
+    """
+    scores: list[Scores] = [table[4] for table in tables]
+    rows = [np.flatnonzero(own.valid) for own in scores]
+    sizes = [len(own) for own in rows]
+    features = scorer.lookup.features
+
+    def joined(columns: Iterable[Any]) -> npt.NDArray[Any]:
+        return np.concatenate([np.asarray(c)[r] for c, r in zip(columns, rows, strict=True)])
+
+    def listed(columns: Iterable[Any]) -> list[Any]:
+        parts = (_taken(c, r) for c, r in zip(columns, rows, strict=True))
+        return [cell for part in parts for cell in part]
+
+    profits = [own.expected_profit for own in scores]
     return ScoredRows(
-        np.full(len(rows), when),
-        [request_id] * len(rows),
-        rows,
-        {name: _taken(cells, rows) for name, cells in scores.identifiers.items()},
-        scores.probability[rows],
-        scores.prediction[rows],
-        np.full(len(rows), np.nan if threshold is None else threshold),
-        None if scores.expected_profit is None else scores.expected_profit[rows],
-        {name: np.asarray(scores.inputs[name])[rows] for name in scorer.lookup.features},
-        {name: _taken(scorer.as_sent(name, checked), rows) for name in names},
+        np.repeat(np.array([table[1] for table in tables]), sizes),
+        [table[2] for table, size in zip(tables, sizes, strict=True) for _ in range(size)],
+        np.concatenate(rows),
+        {
+            column.name: listed(own.identifiers[column.name] for own in scores)
+            for column in scorer.schema.identifiers
+        },
+        joined(own.probability for own in scores),
+        joined(own.prediction for own in scores),
+        np.repeat(np.array([table[3] for table in tables], dtype=np.float64), sizes),
+        None if profits[0] is None else joined(profits),
+        {name: joined(own.inputs[name] for own in scores) for name in features},
+        {
+            name: listed(scorer.as_sent(name, own.checked) for own in scores if own.checked)
+            for name in (features if with_values else ())
+        },
     )
 
 

@@ -18,11 +18,14 @@ def test_a_stop_by_sigterm_writes_what_was_scored_and_nothing_else(registry, tmp
         body = json.dumps({"dataframe_records": [CUSTOMER] * 3})
         headers = {"Content-Type": "application/json"}
         for _ in range(5):
-            requests.post(f"{url}/invocations", body, headers=headers, timeout=30)
+            reply = requests.post(f"{url}/invocations", body, headers=headers, timeout=30)
+            assert reply.status_code == 200, reply.text
     deadline = time.monotonic() + 20
     while not outcomes(log) and time.monotonic() < deadline:  # uvicorn ends after its parent
         time.sleep(0.1)
     time.sleep(0.5)
+    serve_log = (tmp_path / "serve.log").read_text()
+    assert outcomes(log), [*log.rglob("*"), serve_log[-3000:]]
     assert assert_adds_up(log) == {"scored": 15, "logged": 15}
     rows = table(log)
     assert set(rows.customer_id) == {hash_identifier(CUSTOMER["customer_id"], read_key(key))}

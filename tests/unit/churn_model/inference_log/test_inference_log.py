@@ -221,6 +221,7 @@ def test_rows_that_do_not_fit_are_dropped_and_counted_exactly(tmp_path, scorer):
     version = log.version(scorer, "churn", "1")
     for _ in range(20):
         version.table(scorer.score(customers(50)))
+        log._collector.drain()
     log.close()
     found = assert_adds_up(tmp_path)
     assert found["scored"] == 1000
@@ -228,6 +229,30 @@ def test_rows_that_do_not_fit_are_dropped_and_counted_exactly(tmp_path, scorer):
     assert found["logged"] > 0
     counts = table(tmp_path, "counts")
     assert counts[counts.kind == "score"]["count"].sum() == 1000
+
+
+def test_small_and_large_tables_with_rejected_rows_keep_their_positions(tmp_path, scorer):
+    log = opened(tmp_path, level="values")
+    version = log.version(scorer, "churn", "1")
+    expected = []
+    for i, n in enumerate((1, 3, 2000, 2, 700)):
+        records = customers(n)
+        records[n // 2] = CUSTOMER | {"age": -1}
+        scores = scorer.score(records, on_invalid="report", threshold=0.5)
+        version.table(scores, f"r{i}", 0.5 if i % 2 else None)
+        threshold = 0.5 if i % 2 else scorer.scorecard.threshold
+        expected += [
+            (f"r{i}", row, record["tenure"], probability, threshold)
+            for row, (record, probability) in enumerate(
+                zip(records, scores.probability, strict=True)
+            )
+            if row != n // 2
+        ]
+    log.close()
+    assert assert_adds_up(tmp_path) == {"scored": 2701, "logged": 2701, "rejected": 5}
+    columns = ["request_id", "row", "tenure", "churn_probability", "threshold"]
+    found = table(tmp_path)[columns].itertuples(index=False, name=None)
+    assert sorted(found) == sorted(expected)
 
 
 def test_many_threads_lose_nothing(tmp_path, scorer):
