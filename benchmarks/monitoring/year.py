@@ -45,6 +45,7 @@ from monitoring.arguments import monitor_options
 from monitoring.findings import Findings
 from monitoring.monitor import run as run_monitor
 from pyfunc.environment import quiet_mlflow
+from pyfunc.loaded_version import read_version
 from pyfunc.registry import version_of_alias
 from training.promote import main as promote
 from training.recalibrate import main as recalibrate
@@ -70,6 +71,7 @@ class Month:
     findings: Findings
     action: str
     lost: float
+    lost_by_first: float
 
     def line(self) -> str:
         """The month as a line of Markdown."""
@@ -79,7 +81,8 @@ class Month:
         ]
         return (
             f"| {self.month + 1} | {self.champion} | {', '.join(alarms) or 'none'} | "
-            f"{self.findings.verdict} | {self.action} | {self.lost:,.0f} |"
+            f"{self.findings.verdict} | {self.action} | {self.lost:,.0f} | "
+            f"{self.lost_by_first:,.0f} |"
         )
 
 
@@ -108,12 +111,15 @@ def simulate_year(business: Business, months: int) -> None:
         business.pass_month(month)
     business.labels(range(-HISTORY, -1)).drop(columns="contacted").to_csv("first.csv", index=False)
     call(train, "--data", "first.csv", *_COLUMNS, *_FIT, *_CAMPAIGN, *known_until(0))
-    print("| month | champion | alarms | verdict | action at the end of the month | profit lost |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    last, made, total = "", 0, 0.0
+    print(
+        "| month | champion | alarms | verdict | action at the end of the month | profit lost | "
+        "by version 1 |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    last, made, totals = "", 0, np.zeros(2)
     for month in range(months):
         champion = str(version_of_alias("churn"))
-        lost = score(business, month)
+        lost, lost_by_first = score(business, month)
         business.pass_month(month)
         findings = monitor(business, month)
         if last.startswith(("trained", "recalibrated", "waiting")):
@@ -124,13 +130,18 @@ def simulate_year(business: Business, months: int) -> None:
             last, made = challenge(findings, month, again="refused" in last), month
         else:
             last = ""
-        total += lost
-        print(Month(month, champion, findings, last or "none", lost).line(), flush=True)
-    print(f"\nProfit lost in the year: {total:,.0f}")
+        totals += lost, lost_by_first
+        done = Month(month, champion, findings, last or "none", lost, lost_by_first)
+        print(done.line(), flush=True)
+    print(f"\nProfit lost in the year: {totals[0]:,.0f}; by version 1 alone: {totals[1]:,.0f}")
 
 
-def score(business: Business, month: int) -> float:
-    """Score a month's customers through the server and contact them; returns the profit lost."""
+def score(business: Business, month: int) -> tuple[float, float]:
+    """Score a month's customers through the server and contact them.
+
+    Returns the expected profit that is lost by the champion's decisions, compared with contacting
+    the right customers, and by those of version 1.
+    """
     customers = business.snapshot(month)
     aside = Path(f"log-{month}")
     with server(aside) as url, ChurnClient(url) as client:
@@ -138,10 +149,11 @@ def score(business: Business, month: int) -> float:
     move(aside, _LOG, month)
     predicted = scores["churn_prediction"].to_numpy() == 1
     business.contact(month, predicted)
+    first = read_version("models:/churn/1").scorer.score(customers).prediction == 1
     snapshot = business.snapshots[month]
     revenue = snapshot["monthly_charges"].to_numpy()
-    best = OFFER.expected_profit(snapshot["truth"].to_numpy(), revenue) > 0
-    return profit(snapshot, best) - profit(snapshot, predicted)
+    best = profit(snapshot, OFFER.expected_profit(snapshot["truth"].to_numpy(), revenue) > 0)
+    return best - profit(snapshot, predicted), best - profit(snapshot, first)
 
 
 @contextlib.contextmanager

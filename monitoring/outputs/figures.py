@@ -149,7 +149,7 @@ def performance_figure(result: PopulationResult) -> Figure | None:
     panels = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, names, strict=True):
         _performance_panel(axes, result, name, windows)
-    panels[0].legend(loc="lower left", fontsize=8, ncols=3, frameon=True, edgecolor="none")
+    panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=3, frameon=False)
     date_axis(panels[-1], [*windows, *result.cohorts])
     return figure
 
