@@ -2,9 +2,10 @@
 
 Chunks of 2,000 customers without drift, with two covariate shifts, and with a changed relation,
 which no estimate without labels can see. For each way to estimate: the mean absolute error against
-the realised AUC and log loss. Realised values have the noise of 2,000 labels, so even the true
-probabilities have an error. NannyML's CBPE estimates the same chunks, if the Python of an
-environment that has it is given; it has no log loss.
+the realised AUC and log loss, and against those of the true probabilities, which have no noise.
+Realised values have the noise of 2,000 labels, so even the true probabilities have an error.
+NannyML's CBPE estimates the same chunks, if the Python of an environment that has it is given; it
+has no log loss.
 
 Usage: python benchmarks/monitoring/estimation.py [--rounds N] [--nannyml PYTHON]. Prints Markdown;
 a round takes about a minute.
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +42,42 @@ CONDITIONS = {
     "a quarter is new": lambda rows, seed: draw(rows, seed, newer),
     "inverted effect of tenure": lambda rows, seed: draw(rows, seed, inverted=True),
 }
-OURS, SCORES_ONLY = "this project", "this project, scores only"
+OURS, SCORES_ONLY, TRUTH = "this project", "this project, scores only", "true probabilities"
 NANNYML = Path(__file__).parent / "libraries" / "nannyml_cbpe.py"
 
 Errors = defaultdict[tuple[str, str, str], list[float]]
+Estimates = dict[str, dict[str, Estimate] | dict[str, float]]
+
+
+@dataclass
+class Found:
+    """By condition, way to estimate and metric: errors, and whether the interval was right."""
+
+    from_labels: Errors = field(default_factory=lambda: defaultdict(list))
+    from_truth: Errors = field(default_factory=lambda: defaultdict(list))
+    covered: Errors = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, condition: str, estimates: Estimates, realised: dict[str, float]) -> None:
+        """Add a chunk."""
+        for way, values in estimates.items():
+            for metric in METRICS:
+                if metric not in values:
+                    continue
+                key, estimated = (condition, way, metric), values[metric]
+                actual, true = realised[metric], _value(estimates[TRUTH][metric])
+                self.from_labels[key].append(abs(_value(estimated) - actual))
+                self.from_truth[key].append(abs(_value(estimated) - true))
+                if isinstance(estimated, Estimate):
+                    self.covered[key].append(estimated.low <= actual <= estimated.high)
+
+    def print(self) -> None:
+        """Print the tables."""
+        for metric in METRICS:
+            title = f"Mean absolute error of the estimated {metric} against the labels"
+            print_errors(title, metric, self.from_labels)
+            print_covered(metric, self.covered)
+            title = f"The same against the {metric} of the true probabilities"
+            print_errors(title, metric, self.from_truth)
 
 
 def main() -> None:
@@ -53,27 +87,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000, help="training rows")
     parser.add_argument("--nannyml", help="a Python with nannyml")
     options = parser.parse_args()
-    errors: Errors = defaultdict(list)
-    covered: Errors = defaultdict(list)
+    found = Found()
     for number in range(options.rounds):
         model = train(options.rows, 50 + number)
         for condition, drawn in CONDITIONS.items():
             customers = drawn(CHUNK * CHUNKS, 70_000 + number)
             probability = model.score(customers.table)
-            realised = [realised_metrics(customers, probability, chunk) for chunk in chunks()]
-            for chunk, actual in zip(chunks(), realised, strict=True):
-                for way, estimates in all_estimates(model, customers, probability, chunk).items():
-                    for metric in METRICS:
-                        value = estimates[metric]
-                        key = (condition, way, metric)
-                        errors[key].append(abs(float(_value(value)) - actual[metric]))
-                        if isinstance(value, Estimate):
-                            covered[key].append(value.low <= actual[metric] <= value.high)
+            estimates = [all_estimates(model, customers, probability, rows) for rows in chunks()]
             if options.nannyml:
                 aucs = nannyml_aucs(options.nannyml, model, probability)
-                for auc, actual in zip(aucs, realised, strict=True):
-                    errors[condition, "NannyML's CBPE", "auc"].append(abs(auc - actual["auc"]))
-    print_table(errors, covered)
+                for each, auc in zip(estimates, aucs, strict=True):
+                    each["NannyML's CBPE"] = {"auc": auc}
+            for rows, each in zip(chunks(), estimates, strict=True):
+                found.add(condition, each, realised_metrics(customers, probability, rows))
+    found.print()
 
 
 def _value(estimated: Estimate | float) -> float:
@@ -93,7 +120,7 @@ def realised_metrics(customers: Customers, probability: Floats, rows: slice) -> 
 
 def all_estimates(
     model: Model, customers: Customers, probability: Floats, rows: slice
-) -> dict[str, dict[str, Estimate] | dict[str, float]]:
+) -> Estimates:
     """The metrics of a chunk by each way to estimate them."""
     counts = model.count(customers.table.iloc[rows])
     scorecard, profile = model.scorer.scorecard, model.profile
@@ -108,7 +135,7 @@ def all_estimates(
             for name, metric in expected_metrics(counts.scores, counts.scores * PROBABILITY).items()
         },
         "isotonic calibration": with_probabilities(scores, isotonic.predict(scores)),
-        "true probabilities": with_probabilities(scores, customers.probability[rows]),
+        TRUTH: with_probabilities(scores, customers.probability[rows]),
     }
 
 
@@ -134,18 +161,21 @@ def nannyml_aucs(python: str, model: Model, probability: Floats) -> list[float]:
     return [float(line) for line in done.stdout.split()]
 
 
-def print_table(errors: Errors, covered: Errors) -> None:
-    """Print the mean absolute errors, and how often the intervals contain the realised value."""
-    for metric in METRICS:
-        print(f"\nMean absolute error of the estimated {metric}, by condition:\n")
-        print_header(["estimate", *CONDITIONS])
-        for way in dict.fromkeys(way for _, way, _ in errors):
-            found = [errors[condition, way, metric] for condition in CONDITIONS]
-            if all(found):
-                print_row([way, *(f"{np.mean(each):.4f}" for each in found)])
-        for way in (OURS, SCORES_ONLY):
-            shares = [np.mean(covered[condition, way, metric]) for condition in CONDITIONS]
-            print_row([f"{way}: in the 95 % interval", *(f"{share:.0%}" for share in shares)])
+def print_errors(title: str, metric: str, errors: Errors) -> None:
+    """Print the mean absolute errors."""
+    print(f"\n{title}:\n")
+    print_header(["estimate", *CONDITIONS])
+    for way in dict.fromkeys(way for _, way, _ in errors):
+        found = [errors[condition, way, metric] for condition in CONDITIONS]
+        if all(found):
+            print_row([way, *(f"{np.mean(each):.4f}" for each in found)])
+
+
+def print_covered(metric: str, covered: Errors) -> None:
+    """Print how often the 95 % intervals contain the realised value."""
+    for way in (OURS, SCORES_ONLY):
+        shares = [np.mean(covered[condition, way, metric]) for condition in CONDITIONS]
+        print_row([f"{way}: in the 95 % interval", *(f"{share:.0%}" for share in shares)])
 
 
 if __name__ == "__main__":

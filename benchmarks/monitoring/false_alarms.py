@@ -25,7 +25,7 @@ from monitoring.alarms import load_limits
 from monitoring.analysis import Analysis, analyse
 
 TRAINING_ROWS = (2_000, 10_000)
-WINDOW_ROWS = {100: 200, 300: 200, 1_000: 100, 10_000: 30}
+WINDOW_ROWS = {100: 200, 300: 200, 1_000: 100, 10_000: 40}
 """Rows of a window, and the number of windows for each model."""
 LIBRARY_WINDOWS = 20
 LIBRARIES = Path(__file__).parent / "libraries"

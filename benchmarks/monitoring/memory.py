@@ -1,18 +1,20 @@
-"""Seconds and peak memory of reading an inference log and joining it with labels.
+"""Seconds and peak memory of ``churn monitor`` over a large inference log, with labels.
 
 Writes a log of ``--rows`` rows in ``--folder`` (about 60 bytes a row, removed at the end): 90 days,
-eight hours a day, hashed identifiers, counts per minute. Then it is read in a process of its own,
-whose peak memory is measured; the labels, two per customer, are in memory.
+eight hours a day, hashed identifiers, counts per minute. Then it is read in processes of their own,
+whose peak memory is measured: once only the reading of the windows and the join with labels, two
+per customer, and once the whole command.
 
     python benchmarks/monitoring/memory.py --rows 1000000 10000000
 
-Prints one line per size.
+Prints some lines for each size.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -36,7 +38,9 @@ from churn_model.inference_log.log_format import (
     part_name,
     row_schema,
 )
-from churn_model.profile.score_bins import score_bins
+from churn_model.profile import MonitoringProfile
+from churn_model.profile.cell_counts import count_cells
+from churn_model.profile.score_bins import count_scores, score_bins
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
@@ -198,6 +202,82 @@ def measure(folder: Path) -> dict[str, Any]:
     return result | {"labels": len(labels), "matched": sum(map(len, matched.values()))}
 
 
+def register(folder: Path) -> str:
+    """Register the scorecard with the profile of other customers; returns the tracking URI."""
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.models import Model
+
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    scorer, artifacts = made_up_scorer(), folder / "model" / "artifacts"
+    artifacts.mkdir(parents=True)
+    Model().save(str(folder / "model" / "MLmodel"))
+    scorer.scorecard.save(artifacts / "scorecard.json")
+    (artifacts / "schema.json").write_text(json.dumps(CUSTOMER_SCHEMA.to_json_schema()))
+    made_up_profile(scorer).save(artifacts / "monitoring_profile.json")
+    client = MlflowClient()
+    client.create_registered_model(MODEL)
+    version = client.create_model_version(MODEL, source=str(folder / "model"))
+    client.set_registered_model_alias(MODEL, "champion", version.version)
+    return uri
+
+
+def made_up_profile(scorer: Scorer) -> MonitoringProfile:
+    """The profile of customers who churn as often as predicted."""
+    n = 20_000
+    frame = simulate(n, seed=5).customers
+    probability = scorer.score(frame).probability
+    churned = (np.random.default_rng(5).random(n) < probability).astype(float)
+    values = scorer.inputs(check_frame(frame, CUSTOMER_SCHEMA))
+    rows, churners, expected = (
+        count_cells(scorer.lookup, values, weights) for weights in (None, churned, probability)
+    )
+    names = ("rows", "held_out", "churners", "expected")
+    terms = [
+        {"features": term.features}
+        | {name: own.tolist() for name, own in zip(names, counts, strict=True)}
+        for term, *counts in zip(
+            scorer.scorecard.terms, rows, rows, churners, expected, strict=True
+        )
+    ]
+    scores = {
+        "rows": count_scores(probability).tolist(),
+        "churners": count_scores(probability, churned).tolist(),
+    }
+    document = {"rows": n, "customers": n, "held_out_customers": n, "rejected": 0.0}
+    document |= {"missing": {}, "unlisted": {}, "terms": terms, "scores": scores}
+    return MonitoringProfile.model_validate_json(json.dumps(document))
+
+
+def run_command(folder: Path) -> str:
+    """Run ``churn monitor``; returns its exit code, seconds and peak memory."""
+    uri = register(folder)
+    key = folder / "log.key"
+    key.write_text(KEY.hex() + "\n")
+    arguments = ["monitor", "--log", folder, "--log-key", key, "--output", folder / "out"]
+    arguments += ["--labels", folder / "labels.parquet", "--id", "customer_id"]
+    arguments += ["--target", "churned=1", "--as-of", "observed", "--window", "30D"]
+    arguments += ["--known-until", "2026-04-01"]
+    command = [sys.executable, "-m", "churn_cli", *map(str, arguments)]
+    began = time.perf_counter()
+    with open(folder / "printed.txt", "w") as printed:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds, code = time.perf_counter() - began, os.waitstatus_to_exitcode(status)
+    lines = (folder / "printed.txt").read_text().splitlines()
+    return (
+        f"churn monitor: exit code {code}, {seconds:.1f} s, {usage.ru_maxrss / 1024:.0f} MiB; "
+        f"{next(iter(lines), '')}"
+    )
+
+
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -213,6 +293,7 @@ def measured(rows: int, parent: str | None) -> Iterator[str]:
         command = [sys.executable, __file__, "--measure", str(folder)]
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         yield json.dumps({name: round(value, 1) for name, value in found.items()})
+        yield run_command(folder)
     finally:
         shutil.rmtree(folder)
 

@@ -51,12 +51,14 @@ class Adder:
 
     def __init__(self) -> None:
         self._tables: list[pa.Table] = []
+        self._pending = 0
 
     def add(self, table: pa.Table) -> None:
         """Add a table with the columns of KEYS and ``count``."""
-        self._tables.append(_added([table]))
-        if sum(each.num_rows for each in self._tables[1:]) > _PENDING_ROWS:
-            self._tables = [_added(self._tables)]
+        self._tables.append(table.select(_SCHEMA.names).cast(_SCHEMA))
+        self._pending += table.num_rows
+        if self._pending > _PENDING_ROWS:
+            self._tables, self._pending = [_added(self._tables)], 0
 
     def total(self) -> pa.Table:
         """The sum so far."""
@@ -77,8 +79,7 @@ _SCHEMA = pa.schema(
 
 
 def _added(tables: Sequence[pa.Table]) -> pa.Table:
-    both = pa.concat_tables([table.select(_SCHEMA.names).cast(_SCHEMA) for table in tables])
-    summed = both.group_by(list(KEYS)).aggregate([("count", "sum")])
+    summed = pa.concat_tables(tables).group_by(list(KEYS)).aggregate([("count", "sum")])
     return summed.rename_columns(
         ["count" if name == "count_sum" else name for name in summed.column_names]
     ).select(_SCHEMA.names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -15,6 +16,8 @@ from churn_model.profile.score_bins import BINS
 from monitoring.inputs.counted import Adder, Counted, check_every, window_numbers
 from monitoring.inputs.log_files import LogFiles, find_log
 from monitoring.plural import plural
+
+_ROWS_TOGETHER = 100_000
 
 _SCORE_KINDS = (kinds.SCORE, kinds.PREDICTED, kinds.REVENUE, kinds.WITH_REVENUE)
 
@@ -30,11 +33,7 @@ def read_log(log: str | LogFiles, model_name: str, *, every: timedelta) -> Count
     adder = Adder()
     others: Counter[str] = Counter()
     damaged: list[str] = []
-    for path in files.counts:
-        table = _read(files, path)
-        if table is None:
-            damaged.append(path)
-            continue
+    for table in _tables(files, damaged):
         is_own = pc.equal(table.column("model_name"), model_name)
         others.update(_names(table.filter(pc.invert(is_own))))
         adder.add(_in_windows(table.filter(is_own), every))
@@ -44,11 +43,33 @@ def read_log(log: str | LogFiles, model_name: str, *, every: timedelta) -> Count
     return Counted(model_name, every, total, (*files.notes, *_notes(model_name, others, damaged)))
 
 
+def _tables(files: LogFiles, damaged: list[str]) -> Iterator[pa.Table]:
+    """The counts of all files, those of many small files together.
+
+    ``damaged``: is extended by the files that cannot be read.
+    """
+    together: list[pa.Table] = []
+    rows = 0
+    for path in files.counts:
+        table = _read(files, path)
+        if table is None:
+            damaged.append(path)
+            continue
+        together.append(table)
+        rows += table.num_rows
+        if rows > _ROWS_TOGETHER:
+            yield pa.concat_tables(together)
+            together, rows = [], 0
+    if together:
+        yield pa.concat_tables(together)
+
+
 def _read(files: LogFiles, path: str) -> pa.Table | None:
     """A file's counts, without missing cells; None if they are damaged."""
     try:
         with files.open(path) as file:
-            table = file.read(columns=list(kinds.COUNT_COLUMNS))
+            is_large = file.metadata.num_rows > _ROWS_TOGETHER  # threads cost small files more
+            table = file.read(columns=list(kinds.COUNT_COLUMNS), use_threads=is_large)
         table = table.cast(kinds.counts_schema())
     except (OSError, pa.ArrowException, ValueError):
         return None

@@ -34,7 +34,7 @@ _MOST_WINDOWS: Final = 10_000
 
 
 def read_table(
-    source: str, version: LoadedVersion, *, every: timedelta, as_of: str | date | None
+    source: str | Path, version: LoadedVersion, *, every: timedelta, as_of: str | date | None
 ) -> dict[Population, list[Window]]:
     """Score a table with a version, and count its customers in windows of length ``every``.
 
@@ -43,6 +43,7 @@ def read_table(
     that are scored; or the day of all rows, by default today (UTC). The memory that is needed does
     not grow with the number of rows. Raises TableError or MonitoringError.
     """
+    source = str(source)
     days_per_window = _whole_days(every)
     table = _Table.open(source, version)
     read_days = _reader_of_days(source, as_of)
@@ -74,7 +75,7 @@ class _Table:
             descriptor,
             FORMS[source.format],
             path,
-            advice="Give the columns the names of the fields",
+            is_mapped=False,
         )
         return cls(source, checker.with_folders(folder_columns(source)))
 

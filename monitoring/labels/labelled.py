@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,32 +65,40 @@ def labelled_table(
     The features are those of the table of labels if it has the required ones, otherwise those that
     were logged with the predictions. Raises MonitoringError if neither has them.
     """
-    chosen = np.unique(
-        np.concatenate([np.empty(0, dtype=np.intp), *(m.label for m in populations)])
-    )
-    if not len(chosen):
-        raise MonitoringError(
-            f"--labelled {file}: no table to write, because all labelled customers were treated"
-        )
-    columns, names = labels.raw.columns, [column.name for column in schema.features]
-    if _has_features(columns, schema):
+    chosen = _chosen(file, populations)
+    if _has_features(labels.raw.columns, schema):
         table = labels.raw.iloc[labels.rows[chosen]]
         return Labelled(_plain(table, options), _command(file, options, labels))
     if log is None:
-        raise MonitoringError(
-            _without_features(options, columns, schema, "batch results have none")
-        )
-    found, features = logged_features(log, joined, chosen, names)
+        raise _without_features(options, labels, schema, "batch results have none")
+    found, features = logged_features(log, joined, chosen, [c.name for c in schema.features])
     if not len(found):
         reason = "the log has none, because its level is not values"
-        raise MonitoringError(_without_features(options, columns, schema, reason))
-    own = [options.id, *dict.fromkeys(filter(None, [options.observation.column, _target(options)]))]
-    own_columns = labels.raw[own].iloc[labels.rows[found]].reset_index(drop=True)
-    repeated = [name for name in names if name in own]
-    table = pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
+        raise _without_features(options, labels, schema, reason)
+    table = _with_labels(options, labels, found, features)
     left_out = len(chosen) - len(found)
     notes = (f"labelled: left out {plural(left_out, 'customer')} without logged features",)
     return Labelled(table, _command(file, options, labels), notes if left_out else ())
+
+
+def _chosen(file: Path, populations: Iterable[Matched]) -> Rows:
+    """The labels of all populations, sorted. Raises MonitoringError if there are none."""
+    chosen = [matched.label for matched in populations if len(matched)]
+    if not chosen:
+        raise MonitoringError(
+            f"--labelled {file}: no table to write, because all labelled customers were treated"
+        )
+    return np.unique(np.concatenate(chosen))
+
+
+def _with_labels(
+    options: LabelOptions, labels: Labels, found: Rows, features: pd.DataFrame
+) -> pd.DataFrame:
+    """Identifier, observation date and target as in the table of labels, and the features."""
+    own = [options.id, *dict.fromkeys(filter(None, [options.observation.column, _target(options)]))]
+    own_columns = labels.raw[own].iloc[labels.rows[found]].reset_index(drop=True)
+    repeated = [name for name in features.columns if name in own]
+    return pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
 
 
 def write_labelled(file: Path, table: pd.DataFrame) -> None:
@@ -104,7 +113,7 @@ def write_labelled(file: Path, table: pd.DataFrame) -> None:
             table.to_csv(aside, index=False)
         else:
             table.to_parquet(aside, index=False)
-        os.link(aside, file)  # unlike a rename, it fails if the file exists by now
+        _publish(aside, file)
     except FileExistsError:
         raise MonitoringError(
             f"--labelled {file}: exists already; remove it, or name another file"
@@ -113,6 +122,17 @@ def write_labelled(file: Path, table: pd.DataFrame) -> None:
         raise MonitoringError(f"--labelled {file}: cannot be written ({error.strerror})") from None
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _publish(aside: Path, file: Path) -> None:
+    """Give a file its name unless it exists by now. Raises OSError."""
+    try:
+        os.link(aside, file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        with aside.open("rb") as source, file.open("xb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def _has_features(columns: Iterable[str], schema: RecordSchema) -> bool:
@@ -130,16 +150,16 @@ def _plain(table: pd.DataFrame, options: LabelOptions) -> pd.DataFrame:
 
 
 def _without_features(
-    options: LabelOptions, columns: Sequence[str], schema: RecordSchema, log: str
-) -> str:
-    plain = {plain_name(name) for name in columns}
+    options: LabelOptions, labels: Labels, schema: RecordSchema, log: str
+) -> MonitoringError:
+    plain = {plain_name(name) for name in labels.raw.columns}
     missing = [
         column.name
         for column in schema.features
         if column.required and plain_name(column.name) not in plain
     ]
     listed = ", ".join(map(repr, missing[:3])) + (" and more" if len(missing) > 3 else "")
-    return (
+    return MonitoringError(
         f"--labelled: {options.table} does not have the features ({listed or 'none of them'}), and "
         f"{log}; add them to the table, or log with --inference-log-level values"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def realised(
     last = matched.days[-1]
     is_recent = matched.days > last - np.timedelta64(limits.recent, "D")
     recent = matched.take(is_recent)
+    tested: Any = {"tolerance": limits.brier, "error": limits.error, "recent": limits.recent}
     start, end = _time(recent.days[0]), _time(last) + timedelta(days=1)
     return Realised(
         tuple(
@@ -52,8 +54,8 @@ def realised(
             for start, end, customers in matched.by_cohort()
         ),
         _cohort(start, end, recent, scorecard, profile),
-        loss_test(matched, calibration, tolerance=limits.brier, error=limits.error),
-        recalibrated_loss_test(matched, calibration, tolerance=limits.brier, error=limits.error),
+        loss_test(matched, calibration, **tested),
+        recalibrated_loss_test(matched, calibration, **tested),
         matched.treated,
         matched.coverage,
     )

@@ -25,6 +25,7 @@ from monitoring.labels.matched import Matched
 from monitoring.realised.confidence_sequence import lower_bounds
 from monitoring.realised.intercept import fit_intercept
 
+RECENT = 90
 _REFERENCE = 1.959964
 """Standard errors of the upper bound of the held-out risk, which half of the error is for."""
 
@@ -35,7 +36,8 @@ class LossTest:
     it is worse; None if it is not.
 
     ``excess``: the mean loss since then, or of all customers, minus the expected one. ``bound``:
-    the highest lower bound of the excess. ``limit``: what it is compared with.
+    the highest lower bound of the excess. ``limit``: what it is compared with. ``recent_excess``:
+    of the last customers.
     """
 
     is_worse: bool
@@ -43,21 +45,41 @@ class LossTest:
     excess: float
     bound: float
     limit: float
+    recent_excess: float
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the loss has risen, and has not fallen again."""
+        return self.is_worse and self.recent_excess > self.limit
 
 
 def loss_test(
-    matched: Matched, calibration: CalibrationMap, *, tolerance: float, error: float
+    matched: Matched,
+    calibration: CalibrationMap,
+    *,
+    tolerance: float,
+    error: float,
+    recent: int = RECENT,
 ) -> LossTest:
-    """Test whether the Brier loss is above that of held-out customers with the same scores."""
+    """Test whether the Brier loss is above that of held-out customers with the same scores.
+
+    ``tolerance``: by how much it may be above. ``error``: the chance that it is ever found to be if
+    nothing has changed. ``recent``: the last customers are those of so many days.
+    """
     churn_rate = sigmoid(calibration.log_odds())
     bins, p = score_bins(matched.probability), matched.probability
     expected = churn_rate[bins] * (1.0 - p) ** 2 + (1.0 - churn_rate[bins]) * p**2
     limit = tolerance + _REFERENCE * _reference_error(bins, churn_rate, calibration)
-    return _test((p - matched.churned) ** 2 - expected, matched, limit, error)
+    return _test((p - matched.churned) ** 2 - expected, matched, limit, error, recent)
 
 
 def recalibrated_loss_test(
-    matched: Matched, calibration: CalibrationMap, *, tolerance: float, error: float
+    matched: Matched,
+    calibration: CalibrationMap,
+    *,
+    tolerance: float,
+    error: float,
+    recent: int = RECENT,
 ) -> LossTest:
     """The same after each month's churn rate was corrected: what recalibration cannot repair."""
     log_odds = calibration.log_odds()[score_bins(matched.probability)]
@@ -70,7 +92,7 @@ def recalibrated_loss_test(
     limit = tolerance + _REFERENCE * _reference_error(
         bins, sigmoid(calibration.log_odds()), calibration
     )
-    return _test(excess, matched, limit, error)
+    return _test(excess, matched, limit, error, recent)
 
 
 def _reference_error(
@@ -83,7 +105,7 @@ def _reference_error(
     return math.sqrt(max(0.0, float(gradient @ calibration.covariance @ gradient)))
 
 
-def _test(excess: Floats, matched: Matched, limit: float, error: float) -> LossTest:
+def _test(excess: Floats, matched: Matched, limit: float, error: float, recent: int) -> LossTest:
     """Compare the bounds of the excess (k,) in -1..1 with the limit, from each month on."""
     values = (np.clip(excess, -1.0, 1.0) + 1.0) / 2.0
     bound = -1.0
@@ -92,7 +114,9 @@ def _test(excess: Floats, matched: Matched, limit: float, error: float) -> LossT
         bound = max(bound, float(2.0 * lower_bounds(values[rows.start :], share).max() - 1.0))
     is_worse = bound > limit
     since, rows = _change(excess - limit, matched) if is_worse else (None, slice(0, len(excess)))
-    return LossTest(is_worse, since, float(excess[rows].mean()), bound, limit)
+    is_recent = matched.days > matched.days[-1] - np.timedelta64(recent, "D")
+    last = float(excess[is_recent].mean())
+    return LossTest(is_worse, since, float(excess[rows].mean()), bound, limit, last)
 
 
 def _change(excess: Floats, matched: Matched) -> tuple[date, slice]:

@@ -42,7 +42,7 @@ def verdict(
 def realised_alarms(realised: Realised) -> tuple[Alarm, ...]:
     """An alarm if the realised loss has risen."""
     test = realised.loss
-    if not test.is_worse or test.since is None:
+    if not test.is_lasting or test.since is None:
         return ()
     since = datetime.combine(test.since, time(), timezone.utc)
     message = (
@@ -57,12 +57,12 @@ def _worse(realised: Realised, limits: LabelLimits) -> tuple[str, ...]:
     reasons = []
     test, recent = realised.recalibrated_loss, realised.recent
     is_explained = bool(_miscalibrated(recent, limits))
-    if test.is_worse:
+    if test.is_lasting:
         reasons.append(
             f"The loss has been higher than expected since {test.since} even if the churn rate is "
             f"corrected: by {test.excess:.3f} (Brier loss), at least {test.bound:.3f}."
         )
-    elif realised.loss.is_worse and not is_explained:
+    elif realised.loss.is_lasting and not is_explained:
         reasons.append(
             f"The loss has been higher than expected since {realised.loss.since}, by "
             f"{realised.loss.excess:.3f} (Brier loss), and calibration does not explain it."

@@ -37,12 +37,13 @@ _MOST_TICK_CHARACTERS = 40  # beside each other on the x axis
 def effect_figures(
     scorecard: Scorecard,
     schema: RecordSchema,
-    customers: pd.DataFrame,
+    customers: pd.DataFrame | None = None,
     standard_deviations: Sequence[Sequence[float]] | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """One figure per feature with its effect on the log-odds, without its pairs.
 
-    ``customers``: the training table; below the effect of a number is a histogram of its values.
+    ``customers``: the training table. With it, a histogram is drawn below the effect of a number,
+    and shares are shown of missing values and of category levels.
     With ``standard_deviations`` (one list per term, see ``training.fitting.fit.Fitted``), a band of
     two standard deviations is drawn around the effect.
     """
@@ -57,12 +58,14 @@ def effect_figures(
         band = np.zeros(len(term.scores))
         if standard_deviations:
             band = 2 * np.asarray(standard_deviations[positions[name]])
-        summary = feature_summary(column, customers[name])
+        summary = FeatureSummary(0.0)
+        if customers is not None:
+            summary = feature_summary(column, customers[name])
         labels = _level_labels(column, term, summary)
         if labels:
             figure, axes = _level_effect(column, labels, term, band, summary)
         else:
-            values = customers[name].to_numpy(np.float64)
+            values = None if customers is None else customers[name].to_numpy(np.float64)
             figure, axes = _number_effect(column, term, band, summary, values)
         axes.set_title(f"Effect of {name.replace('_', ' ')}")
         yield name, figure
@@ -87,19 +90,23 @@ def pair_figures(
 
 
 def _number_effect(
-    column: Column, term: Term, band: Floats, summary: FeatureSummary, values: Floats
+    column: Column, term: Term, band: Floats, summary: FeatureSummary, values: Floats | None
 ) -> tuple[Figure, Axes]:
-    """A step per bin, and a histogram of the customers below."""
+    """A step per bin, and a histogram of the customers below if they are known."""
     figure = new_figure()
-    axes, lowest = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    style_axes(lowest)
+    if values is None:
+        axes = lowest = figure.add_subplot()
+    else:
+        axes, lowest = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+        style_axes(lowest)
     style_axes(axes)
     low, high = summary.limits or _limits_of_cuts(term.cuts[0])
     pad = 0.02 * (high - low) or 0.5
     _draw_steps(axes, term, band, (low - pad, high + pad))
     if summary.missing:
         axes.plot([], [], " ", label=f"missing ({summary.missing:.1%}): {term.scores[0]:+.2f}")
-    _draw_histogram(lowest, values, _histogram_bins(column, low, high))
+    if values is not None:
+        _draw_histogram(lowest, values, _histogram_bins(column, low, high))
     axes.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
     axes.set(ylabel=_EFFECT, xlim=(low - pad, high + pad))
     lowest.set_xlabel(column.label)
@@ -149,6 +156,8 @@ def _level_labels(column: Column, term: Term, summary: FeatureSummary) -> list[s
     """The labels of a feature's bars; empty for a number, which has none."""
     if column.kind == "boolean" and len(term.cuts[0]) == 1:
         return ["no", "yes"]
+    if not summary.shares:
+        return list(column.levels)
     labels = [f"{level} ({summary.shares.get(level, 0.0):.0%})" for level in column.levels]
     unlisted = _unlisted_share(column, summary)
     return [*labels, f"{OTHER} ({unlisted:.0%})"] if unlisted else labels
@@ -156,7 +165,7 @@ def _level_labels(column: Column, term: Term, summary: FeatureSummary) -> list[s
 
 def _unlisted_share(column: Column, summary: FeatureSummary) -> float:
     """The share (0..1) of the customers whose category level the column does not list."""
-    share = 1.0 - sum(summary.shares.values())
+    share = 1.0 - sum(summary.shares.values()) if summary.shares else 0.0
     return share if column.allows_unlisted and share > 1e-9 else 0.0
 
 

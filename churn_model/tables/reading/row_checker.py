@@ -115,7 +115,8 @@ class RowChecker:
     """Checks the batches of one source. It can be pickled, because Spark sends it to executors.
 
     ``folders``: the columns whose values are names of folders (``column=value``), and are strings
-    also if the other columns have types. ``advice``: what to do about a missing column.
+    also if the other columns have types. ``is_mapped``: whether the command has the flag
+    ``--columns``, which maps columns to fields.
     """
 
     schema: RecordSchema
@@ -123,7 +124,7 @@ class RowChecker:
     form: Form
     source: str
     folders: tuple[str, ...] = ()
-    advice: str = "Map columns to fields with --columns"
+    is_mapped: bool = True
 
     def with_folders(self, names: Sequence[str]) -> RowChecker:
         """The same for a source with these columns in the names of folders.
@@ -179,9 +180,15 @@ class RowChecker:
     def _missing_column(self, column: Column, wanted: str, names: Sequence[str]) -> TableError:
         return TableError(
             f"{self.source}: has no column {wanted!r} for the required field {column.name!r}."
-            f"{did_you_mean(wanted, names)} {self.advice}{_separator_hint(names)}; the columns are "
+            f"{did_you_mean(wanted, names)} {self._advice(names)}; the columns are "
             f"{', '.join(map(repr, names[:50]))}"
         )
+
+    def _advice(self, names: Sequence[str]) -> str:
+        if self.is_mapped:
+            return f"Map columns to fields with --columns{_separator_hint(names)}"
+        more = ", and separate them by commas" if _is_one_name(names) else ""
+        return f"Give the columns the names of the fields{more}"
 
     def __call__(self, batch: pa.RecordBatch) -> CheckedRows:
         """Check a batch (n rows)."""
@@ -272,9 +279,14 @@ class RowChecker:
         return _checked_rows(checked, identifiers, self.schema)
 
 
+def _is_one_name(names: Sequence[str]) -> bool:
+    """Whether the header of a CSV file was probably read with the wrong separator."""
+    return len(names) == 1 and bool({";", "\t", "|"} & set(names[0]))
+
+
 def _separator_hint(names: Sequence[str]) -> str:
     """What to do about a CSV file whose header was read as one name."""
-    if len(names) == 1 and {";", "\t", "|"} & set(names[0]):
+    if _is_one_name(names):
         return (
             " (the header was read as one name; if the separator is another one, set it in the "
             "file for --columns, as the dataset.toml of the training run does)"

@@ -269,3 +269,37 @@ def test_identifiers_that_look_like_numbers_match_whatever_their_type(
     )
     frame.to_parquet(file)
     assert len(matched(log, options(file, known_until=day("2026-06-01").date()))[SERVE]) == 3
+
+
+# --- whatever is in the folder --------------------------------------------------------------------
+
+
+def test_rows_of_another_model_never_join(tmp_path, log, scorer, customers):
+    write_log(log, scorer, one(customers, tenure=40), day("2026-03-05"), name="upsell")
+    write_log(log, scorer, one(customers, tenure=1), day("2026-03-01"))
+    found = matched(log, options(write_labels(tmp_path, [label(customers, "2026-03-10")])))
+    assert found[SERVE].probability.tolist() == probability(scorer, one(customers, tenure=1))
+
+
+def test_reading_and_joining_changes_no_file(tmp_path, log, scorer, customers):
+    write_log(log, scorer, customers[:5], day("2026-03-01"), key=KEY)
+    given = options(write_labels(tmp_path, [label(customers, "2026-03-05")]))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    matched(log, given, KEY)
+    after = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert after == before
+
+
+def test_a_log_that_was_moved_can_be_read(tmp_path, log, scorer, customers):
+    write_log(log, scorer, customers[:5], day("2026-03-01"))
+    moved = log.rename(tmp_path / "other place")
+    given = options(write_labels(tmp_path, [label(customers, "2026-03-05")]))
+    assert len(matched(moved, given)[SERVE]) == 1
+
+
+def test_identifiers_in_any_script_join_hashed(tmp_path, log, scorer, customers):
+    names = ["Ünal", "客户", "a,b", '"q"', " x "]
+    frame = customers[:5].assign(customer_id=names)
+    write_log(log, scorer, frame, day("2026-03-01"), key=KEY)
+    rows = [label(frame, "2026-03-05", row=row) for row in range(5)]
+    assert len(matched(log, options(write_labels(tmp_path, rows)), key=KEY)[SERVE]) == 5

@@ -171,6 +171,25 @@ def test_a_file_that_appears_while_the_table_is_written_is_not_replaced(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_file_system_without_links_gets_the_table_too(tmp_path, monkeypatch, exists):
+    file = tmp_path / "t.csv"
+
+    def no_links(source, target):
+        if exists:
+            file.write_text("mine")
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    if exists:
+        with pytest.raises(MonitoringError, match="exists already"):
+            write_labelled(file, pd.DataFrame({"a": [1]}))
+    else:
+        write_labelled(file, pd.DataFrame({"a": [1]}))
+    assert file.read_text() == ("mine" if exists else "a\n1\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(MonitoringError, match="is neither"):
         check_new(tmp_path / "t.xlsx")

@@ -94,6 +94,16 @@ def test_the_result_does_not_depend_on_when_it_is_asked_for():
     assert not any(found.is_worse for found in known[:6])
 
 
+def test_a_decline_that_is_over_is_not_lasting():
+    def for_a_while(log_odds, month):
+        return np.where((month >= 3) & (month < 6), -0.9 + 0.3 * log_odds, log_odds)
+
+    during = run(loss_test, stream(for_a_while, months=6))
+    after = run(loss_test, stream(for_a_while, months=12))
+    assert (during.is_worse, during.is_lasting) == (True, True)
+    assert (after.is_worse, after.is_lasting) == (True, False)
+
+
 def test_few_customers_prove_nothing():
     assert not run(loss_test, stream(weaker, n=3)).is_worse
 

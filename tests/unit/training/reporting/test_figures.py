@@ -1,3 +1,4 @@
+from training.reporting.effect_figures import effect_figures
 from training.reporting.evaluation_figures import evaluation_figures
 from training.reporting.log_run import _file_names
 
@@ -26,3 +27,11 @@ def test_the_share_of_unlisted_levels_has_a_bar_of_its_own_beside_a_level_called
 def test_every_feature_has_a_file_name_of_its_own():
     names = _file_names(["a b", "a/b", "$", "名前"])
     assert names == {"a b": "a_b", "a/b": "a_b_1", "$": "field", "名前": "名前"}
+
+
+def test_effects_are_drawn_without_the_training_table_and_then_without_its_shares(findings):
+    drawn = dict(effect_figures(findings.scorecard, findings.schema))
+    assert list(drawn) == ["Gender", "Months", "other_plan"]
+    ticks = [tick.get_text() for tick in drawn["Gender"].axes[0].get_yticklabels()]
+    assert ticks == ["F", "M"]
+    assert len(drawn["Months"].axes) == 1
