@@ -76,7 +76,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     add("--batch", default="", metavar="FOLDER", help="output of churn score")
     add(
         "--data",
-        type=path,
+        default="",
         metavar="TABLE",
         help="any table of customers; they are scored to compare them",
     )

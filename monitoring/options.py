@@ -37,7 +37,7 @@ class MonitorOptions:
     log: str = ""
     log_key: Path | None = None
     batch: str = ""
-    data: Path | None = None
+    data: str = ""
     every: timedelta = timedelta(days=1)
     reference: timedelta | None = None
     limits: Path | None = None
@@ -76,7 +76,7 @@ class MonitorOptions:
         for flag, value in given.items():
             if value:
                 raise MonitoringError(f"{flag} needs a table of labels; name it with --labels")
-        if self.as_of is not None and self.data is None:
+        if self.as_of is not None and not self.data:
             raise MonitoringError(
                 "--as-of says when the rows of a table were observed; name the table with --data "
                 "or --labels"

@@ -128,7 +128,7 @@ def _windows(
         found, more = to_windows(counted, scorecards, now)
         windows.update(found)
         notes += more
-    if options.data is not None:
+    if options.data:
         from monitoring.inputs.table import read_table
 
         with in_progress(f"reading {options.data}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,11 @@ CONTROL = 0.2
 def day_of(month: int) -> np.datetime64:
     """The day of a month's snapshot."""
     return FIRST_DAY + STEP * month
+
+
+def is_control(customer: str) -> bool:
+    """Whether a customer is in the control group, which is the same in all months."""
+    return crc32(customer.encode()) % 100 < 100 * CONTROL
 
 
 @dataclass
@@ -66,10 +72,15 @@ class Business:
         return present
 
     def contact(self, month: int, predicted: np.ndarray) -> None:
-        """Contact the customers (n,) who are predicted to churn, except for the control group."""
-        chosen = predicted & (self._rng.random(len(predicted)) >= CONTROL)
-        self.snapshots[month]["contacted"] = np.where(chosen, "yes", "no")
-        self._present.loc[chosen, "protected"] = WINDOW // STEP
+        """Contact the customers (n,) who are predicted to churn, except for the control group.
+
+        ``contacted`` is yes for all whom the campaign has reached within WINDOW days: whoever was
+        contacted a month ago does not show how customers behave without the campaign either.
+        """
+        control = self._present["customer_id"].map(is_control).to_numpy()
+        self._present.loc[predicted & ~control, "protected"] = WINDOW // STEP
+        reached = self._present["protected"].to_numpy() > 0
+        self.snapshots[month]["contacted"] = np.where(reached, "yes", "no")
 
     def pass_month(self, month: int) -> None:
         """Customers leave and are replaced by new ones; contacted ones leave less often."""

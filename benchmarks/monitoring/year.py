@@ -3,8 +3,9 @@
 Each month ``churn serve`` scores all customers over HTTP and logs them. A campaign contacts those
 who are predicted to churn, except for a control group. At the end of the month, ``churn monitor``
 reads the log and the labels, which are final after 60 days, and its verdict decides whether
-``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers. A month
-later ``churn promote`` examines it on customers whose labels have become final since. In month five
+``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers of the last
+three months. Two months later ``churn promote`` examines it on the first customers who were
+observed after the labels that it was made from, because their labels are final then. In month five
 prices rise and matter more. The true probabilities are known, and with them the lost profit.
 
 A server logs the present time. Its log is moved to the simulated time: the same number of minutes
@@ -109,17 +110,18 @@ def simulate_year(business: Business, months: int) -> None:
     call(train, "--data", "first.csv", *_COLUMNS, *_FIT, *_CAMPAIGN, *known_until(0))
     print("| month | champion | alarms | verdict | action at the end of the month | profit lost |")
     print("| --- | --- | --- | --- | --- | --- |")
-    last, total = "", 0.0
+    last, made, total = "", 0, 0.0
     for month in range(months):
         champion = str(version_of_alias("churn"))
         lost = score(business, month)
         business.pass_month(month)
         findings = monitor(business, month)
-        if last.startswith(("trained", "recalibrated")):
-            last = examine(business, month)
+        if last.startswith(("trained", "recalibrated", "waiting")):
+            is_due = month == made + WINDOW // STEP
+            last = examine(business, month) if is_due else "waiting for fresh labels"
         elif findings.verdict in ("retrain", "recalibrate"):
             # if recalibration did not help, the model is trained again
-            last = challenge(findings, month, again="refused" in last)
+            last, made = challenge(findings, month, again="refused" in last), month
         else:
             last = ""
         total += lost
@@ -223,7 +225,7 @@ def challenge(findings: Findings, month: int, again: bool) -> str:
     table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
     first = str(day_of(month - 3))
     table[table["seen"] >= first].to_csv("recent.csv", index=False)
-    flags = ("--data", "recent.csv", *_COLUMNS, *known_until(month + 1))
+    flags = ("--data", "recent.csv", *_COLUMNS, "--weight", "weight", *known_until(month + 1))
     if findings.verdict == "recalibrate" and not again:
         call(recalibrate, *flags)
         return f"recalibrated as version {newest()}"
@@ -236,7 +238,8 @@ def examine(business: Business, month: int) -> str:
     table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
     fresh = table[table["seen"] == str(day_of(month - 1))]
     fresh.to_csv("fresh.csv", index=False)
-    code, printed = run(promote, "--data", "fresh.csv", *_COLUMNS, *known_until(month + 1))
+    flags = ("--data", "fresh.csv", *_COLUMNS, "--weight", "weight", *known_until(month + 1))
+    code, printed = run(promote, *flags)
     if code == 0:
         return f"promoted version {version_of_alias('churn')}"
     lines = [each for each in printed.splitlines() if each.startswith(("not promoted", "error"))]

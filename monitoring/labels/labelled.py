@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from monitoring.labels.matched import Matched
 from monitoring.labels.options import LabelOptions
 from monitoring.labels.table import Labels
 from monitoring.plural import plural
+
+WEIGHT: Final = "weight"
+"""The column that says for how many customers a row stands."""
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -63,12 +67,17 @@ def labelled_table(
     """The labelled customers of all populations, each label once.
 
     The features are those of the table of labels if it has the required ones, otherwise those that
-    were logged with the predictions. Raises MonitoringError if neither has them.
+    were logged with the predictions. If untreated customers stand in for treated ones, a column
+    WEIGHT says for how many each one stands: without it, a version that is trained on the table
+    would find all others riskier than its training rows. Raises MonitoringError if neither has the
+    features, or if the table has a column of the name WEIGHT.
     """
+    populations = tuple(populations)
     chosen = _chosen(file, populations)
     if _has_features(labels.raw.columns, schema):
-        table = labels.raw.iloc[labels.rows[chosen]]
-        return Labelled(_plain(table, options), _command(file, options, labels))
+        table = _plain(labels.raw.iloc[labels.rows[chosen]], options)
+        weighted = _with_weights(table, options, populations, chosen)
+        return Labelled(weighted, _command(file, options, labels))
     if log is None:
         raise _without_features(options, labels, schema, "batch results have none")
     found, features = logged_features(log, joined, chosen, [c.name for c in schema.features])
@@ -76,6 +85,7 @@ def labelled_table(
         reason = "the log has none, because its level is not values"
         raise _without_features(options, labels, schema, reason)
     table = _with_labels(options, labels, found, features)
+    table = _with_weights(table, options, populations, found)
     left_out = len(chosen) - len(found)
     notes = (f"labelled: left out {plural(left_out, 'customer')} without logged features",)
     return Labelled(table, _command(file, options, labels), notes if left_out else ())
@@ -99,6 +109,29 @@ def _with_labels(
     own_columns = labels.raw[own].iloc[labels.rows[found]].reset_index(drop=True)
     repeated = [name for name in features.columns if name in own]
     return pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
+
+
+def _with_weights(
+    table: pd.DataFrame, options: LabelOptions, populations: Iterable[Matched], labels: Rows
+) -> pd.DataFrame:
+    """The table of these labels (n,) with their weights, if untreated customers stand in.
+
+    A label of several populations has the largest of its weights.
+    """
+    if options.treated != "weight":
+        return table
+    if WEIGHT in table.columns:
+        raise MonitoringError(
+            f"--labelled: the table has a column {WEIGHT!r}, in which --treated weight says "
+            "for how many customers a row stands; rename the column"
+        )
+    weights = np.zeros(len(labels))
+    for matched in populations:
+        position = np.searchsorted(labels, matched.label)
+        inside = np.minimum(position, len(labels) - 1)
+        is_found = labels[inside] == matched.label
+        np.maximum.at(weights, inside[is_found], matched.weights[is_found])
+    return table.assign(**{WEIGHT: weights})
 
 
 def write_labelled(file: Path, table: pd.DataFrame) -> None:
@@ -178,4 +211,6 @@ def _command(file: Path, options: LabelOptions, labels: Labels) -> str:
     if options.window:
         until = labels.observation.known_until
         words += ["--window", f"{options.window}D", "--known-until", str(until)]
+    if options.treated == "weight":
+        words += ["--weight", WEIGHT]
     return shlex.join(words)

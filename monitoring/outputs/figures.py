@@ -120,7 +120,10 @@ def bins_figure(term: TermDrift) -> Figure:
         label="reference",
     )
     axes.barh(
-        rows + 0.2, [each.window for each in term.bins], 0.38, color=BLUE, label="last window"
+        rows + 0.2,
+        [each.window for each in term.bins],
+        0.38,
+        color=BLUE,
     )
     axes.set_yticks(rows, [short(each.label) for each in term.bins], fontsize=9)
     axes.invert_yaxis()
@@ -128,7 +131,6 @@ def bins_figure(term: TermDrift) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(PERCENT)
     axes.set_title(short(term.term), loc="left", fontsize=11, color=DARK)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=8, frameon=False)
     return figure
 
 

@@ -27,6 +27,7 @@ from monitoring.outputs.words import (
     METRIC_NAMES,
     interval_words,
     length_name,
+    other_reasons,
     population_name,
     since,
     window_name,
@@ -92,6 +93,7 @@ def _environment() -> Environment:
         "window_name": window_name,
         "interval": interval_words,
         "band": customary_band,
+        "other_reasons": other_reasons,
     }
     return environment
 

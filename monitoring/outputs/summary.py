@@ -12,6 +12,7 @@ from monitoring.outputs.series import mean_score, rejected_share
 from monitoring.outputs.words import (
     MISSING,
     interval_words,
+    other_reasons,
     population_name,
     since,
     window_name,
@@ -62,7 +63,7 @@ def _population(result: PopulationResult) -> Iterator[str]:
                 if metric in cohort.estimated:
                     expected = f", estimated {interval_words(metric, cohort.estimated[metric])}"
                 yield f"  {metric.replace('_', ' ')}: {realised}{expected}"
-    yield from (f"- {reason}" for reason in result.reasons)
+    yield from (f"- {reason}" for reason in other_reasons(result))
 
 
 def _row(result: WindowResult) -> tuple[str, ...]:

@@ -24,6 +24,12 @@ def population_name(result: PopulationResult) -> str:
     return f"version {result.population.model_version}, {result.population.source}"
 
 
+def other_reasons(result: PopulationResult) -> list[str]:
+    """The reasons of the verdict that are not alarms, which are shown as such."""
+    alarms = {alarm.message for alarm in result.alarms}
+    return [reason for reason in result.reasons if reason.rstrip(".") not in alarms]
+
+
 def window_name(start: datetime, end: datetime) -> str:
     """``2026-05-04``, ``2026-05-04 to 2026-05-10``, or with times for parts of days."""
     length = end - start

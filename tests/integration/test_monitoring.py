@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import datetime, timedelta, timezone
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -13,6 +15,8 @@ from mlflow import MlflowClient
 
 from churn_cli.main import main
 from pyfunc.loaded_version import read_version
+from pyfunc.logging import log_model
+from pyfunc.registry import register
 from tests.integration.conftest import Registry, assert_one_line, call, working_in
 from tests.unit.monitoring.logs import write_log
 from training.data.simulator import simulate
@@ -77,7 +81,9 @@ def test_without_drift_the_command_ends_with_0_and_writes_page_tables_and_run(
     assert "churn, version 1: fine" in done.stdout
     assert "ALARM" not in done.stdout
     written = {path.name for path in (tmp_path / "out").iterdir() if path.name[0] != "."}
-    assert written == {"monitoring.html", "profile_metrics.parquet", "drift_metrics.parquet"}
+    tables = {"profile_metrics.parquet", "drift_metrics.parquet"}
+    assert written == {"monitoring.html", "summary.json", *tables}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["verdict"] == "fine"
     profile = pq.read_table(tmp_path / "out" / "profile_metrics.parquet").to_pandas()
     whole = profile[profile["column_name"] == ":table"]
     assert whole["count"].tolist() == [CUSTOMERS] * DAYS
@@ -163,11 +169,19 @@ def test_bad_input_is_one_line_and_leaves_earlier_results_alone(
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
-def test_a_version_without_a_profile_is_reported(registry, dearer, tmp_path):
+def test_a_version_without_a_profile_is_reported(registry, dearer, workplace):
     with working_in(registry.folder):
-        (profile,) = read_version("models:/churn/1").folder.parent.rglob("no such file") or [None]
-    done = monitor(registry, "--log", dearer / "log", "--output", tmp_path)
-    assert profile is None or done.returncode == 1
+        scorer = read_version("models:/churn@champion").scorer
+    with working_in(workplace):
+        mlflow.set_experiment("from before profiles")
+        with mlflow.start_run():
+            register(log_model(scorer.scorecard, scorer.schema, simulate(3).customers))
+    done = call(main, "monitor", "--log", dearer / "log", "--output", "out", cwd=workplace)
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert "version 1 of churn" in done.stderr
+    assert "without a monitoring profile" in done.stderr
+    assert not (workplace / "out" / "monitoring.html").exists()
 
 
 def test_the_log_of_another_model_is_one_line(registry, dearer, tmp_path):

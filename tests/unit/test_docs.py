@@ -123,7 +123,9 @@ def test_the_architecture_page_names_files_and_folders_that_exist():
         assert any(path.endswith(f"/{name}") for path in existing), name
 
 
-@pytest.mark.parametrize("package", ["churn_model", "pyfunc", "training", "serving", "batch"])
+@pytest.mark.parametrize(
+    "package", ["churn_model", "pyfunc", "training", "serving", "batch", "monitoring"]
+)
 def test_the_architecture_page_names_each_module_and_sub_package(package):
     text = (DOCS / "architecture.md").read_text()
     section = re.search(rf"^### {package}\n(.*?)^##", text, re.MULTILINE | re.DOTALL)

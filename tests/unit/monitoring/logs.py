@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from churn_model.inference_log.collector import Collector, Entry
+from churn_model.inference_log.collector import Collector
 from churn_model.inference_log.log_format import Level
 from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
@@ -40,7 +40,7 @@ def write_log(
     options = LogOptions(str(folder), level=level, key=key, source=source)
     logged = LoggedVersion(options, scorer, name, version)
     scores = scorer.score(customers, on_invalid="report")
-    entries = deque([tuple(Entry(logged, when.timestamp(), None, None, scores))])
+    entries = deque([(logged, when.timestamp(), None, None, scores)])
     collector = Collector(entries, most_bytes, on_drop=lambda rows: None)
     writer = LogWriter(
         options, LocalStorage(folder), collector, _NUMBERS, lambda rows: None, lambda: None

@@ -32,7 +32,7 @@ def test_every_flag_reaches_its_option():
         log="log",
         log_key=Path("key"),
         batch="scores",
-        data=Path("t.parquet"),
+        data="t.parquet",
         every=timedelta(hours=6),
         reference=timedelta(days=365),
         limits=Path("limits.toml"),

@@ -268,3 +268,32 @@ def test_values_of_every_kind_come_back_as_they_were_scored(tmp_path, suffix):
     ages = (pd.Timestamp("2026-03-05") - pd.to_datetime(frame["signed"])).dt.days
     np.testing.assert_array_equal(read["signed"].to_numpy(float), ages.to_numpy(float))
     assert read["plan"].tolist() == frame["plan"].tolist()
+
+
+def half_treated(tmp_path, customers):
+    rows = rows_of(customers)
+    for i, row in enumerate(rows):
+        row["contacted"] = i % 2
+    return options(write_labels(tmp_path, rows), treatment="contacted=1", treated="weight")
+
+
+def test_untreated_customers_have_the_weight_of_those_they_stand_for(tmp_path, scorer, customers):
+    write_log(tmp_path / "log", scorer, customers, day("2026-03-01"), level="values", key=KEY)
+    given = half_treated(tmp_path, customers)
+    found = labelled(tmp_path / "new.csv", tmp_path / "log", given, key=KEY)
+    weights = found.table["weight"]
+    assert len(weights) <= len(customers) // 2
+    assert (weights >= 1).all()
+    assert weights.sum() == pytest.approx(len(customers), rel=0.1)
+    assert train_options(shlex.split(found.command)[2:]).weight == "weight"
+
+
+def test_a_column_named_like_the_weights_is_reported(tmp_path, scorer, customers):
+    write_log(tmp_path / "log", scorer, customers, day("2026-03-01"), level="values", key=KEY)
+    features = customers[FEATURES].to_dict("records")
+    rows = [a | b | {"weight": 2} for a, b in zip(rows_of(customers), features, strict=True)]
+    for i, row in enumerate(rows):
+        row["contacted"] = i % 2
+    given = options(write_labels(tmp_path, rows), treatment="contacted=1", treated="weight")
+    with pytest.raises(MonitoringError, match="has a column 'weight'"):
+        labelled(tmp_path / "new.csv", tmp_path / "log", given, key=KEY)
