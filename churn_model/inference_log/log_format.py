@@ -74,7 +74,7 @@ REJECTED: Final = "rejected"
 LOGGED: Final = "logged"
 DROPPED: Final = "dropped"
 NOT_SAMPLED: Final = "not_sampled"
-"""Names of kind ROWS. At the levels with rows, scored = logged + dropped + not sampled."""
+"""Names of kind ROWS: scored = logged + dropped + not sampled. At level counts, none is sampled."""
 
 _DATE_FOLDER = re.compile(r"date=(\d{4}-\d\d-\d\d)", re.ASCII)
 _PART = re.compile(r"_?part-[0-9a-f]+-\d+\.parquet", re.ASCII)

@@ -91,26 +91,6 @@ def labelled_table(
     return Labelled(table, _command(file, options, labels), notes if left_out else ())
 
 
-def _chosen(file: Path, populations: Iterable[Matched]) -> Rows:
-    """The labels of all populations, sorted. Raises MonitoringError if there are none."""
-    chosen = [matched.label for matched in populations if len(matched)]
-    if not chosen:
-        raise MonitoringError(
-            f"--labelled {file}: no table to write, because all labelled customers were treated"
-        )
-    return np.unique(np.concatenate(chosen))
-
-
-def _with_labels(
-    options: LabelOptions, labels: Labels, found: Rows, features: pd.DataFrame
-) -> pd.DataFrame:
-    """Identifier, observation date and target as in the table of labels, and the features."""
-    own = [options.id, *dict.fromkeys(filter(None, [options.observation.column, _target(options)]))]
-    own_columns = labels.raw[own].iloc[labels.rows[found]].reset_index(drop=True)
-    repeated = [name for name in features.columns if name in own]
-    return pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
-
-
 def _with_weights(
     table: pd.DataFrame, options: LabelOptions, populations: Iterable[Matched], labels: Rows
 ) -> pd.DataFrame:
@@ -132,6 +112,26 @@ def _with_weights(
         is_found = labels[inside] == matched.label
         np.maximum.at(weights, inside[is_found], matched.weights[is_found])
     return table.assign(**{WEIGHT: weights})
+
+
+def _chosen(file: Path, populations: Iterable[Matched]) -> Rows:
+    """The labels of all populations, sorted. Raises MonitoringError if there are none."""
+    chosen = [matched.label for matched in populations if len(matched)]
+    if not chosen:
+        raise MonitoringError(
+            f"--labelled {file}: no table to write, because all labelled customers were treated"
+        )
+    return np.unique(np.concatenate(chosen))
+
+
+def _with_labels(
+    options: LabelOptions, labels: Labels, found: Rows, features: pd.DataFrame
+) -> pd.DataFrame:
+    """Identifier, observation date and target as in the table of labels, and the features."""
+    own = [options.id, *dict.fromkeys(filter(None, [options.observation.column, _target(options)]))]
+    own_columns = labels.raw[own].iloc[labels.rows[found]].reset_index(drop=True)
+    repeated = [name for name in features.columns if name in own]
+    return pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
 
 
 def write_labelled(file: Path, table: pd.DataFrame) -> None:
