@@ -1,6 +1,5 @@
 """Writes inference logs with the log's own collector and writer, at any time in the past."""
 
-from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import count
@@ -13,6 +12,8 @@ from churn_model.inference_log.log_format import Level
 from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
+from churn_model.inference_log.score_queue import ScoreQueue
+from churn_model.inference_log.scored_rows import Table
 from churn_model.inference_log.storage import LocalStorage
 from churn_model.scoring import Scorer
 
@@ -40,8 +41,9 @@ def write_log(
     options = LogOptions(str(folder), level=level, key=key, source=source)
     logged = LoggedVersion(options, scorer, name, version)
     scores = scorer.score(customers, on_invalid="report")
-    entries = deque([(logged, when.timestamp(), None, None, scores)])
-    collector = Collector(entries, most_bytes, on_drop=lambda rows: None)
+    queue = ScoreQueue()
+    queue.add(logged, Table(when.timestamp(), None, None, scores))
+    collector = Collector(queue, most_bytes, on_drop=lambda rows: None)
     writer = LogWriter(
         options, LocalStorage(folder), collector, _NUMBERS, lambda rows: None, lambda: None
     )
