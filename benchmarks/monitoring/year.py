@@ -6,7 +6,8 @@ reads the log and the labels, which are final after 60 days, and its verdict dec
 ``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers of the last
 three months. Two months later ``churn promote`` examines it on the first customers who were
 observed after the labels that it was made from, because their labels are final then. In month five
-prices rise and matter more. The true probabilities are known, and with them the lost profit.
+prices rise, except for new customers, and the others begin to leave. The true probabilities are
+known, and with them the lost profit.
 
 A server logs the present time. Its log is moved to the simulated time: the same number of minutes
 is added to each time of a month, and the files get the names of their new days.
