@@ -3,11 +3,11 @@
 Each month ``churn serve`` scores all customers over HTTP and logs them. A campaign contacts those
 who are predicted to churn, except for a control group. At the end of the month, ``churn monitor``
 reads the log and the labels, which are final after 60 days, and its verdict decides whether
-``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers of the last
-three months. Two months later ``churn promote`` examines it on the first customers who were
-observed after the labels that it was made from, because their labels are final then. In month five
-prices rise, except for new customers, and the others begin to leave. The true probabilities are
-known, and with them the lost profit.
+``churn train`` or ``churn recalibrate`` makes a challenger from the customers who were observed
+since predictions became worse. Two months later ``churn promote`` examines it on the first
+customers who were observed after the labels that it was made from, because their labels are final
+then. In month five prices rise, except for new customers, and the others begin to leave. The true
+probabilities are known, and with them the lost profit.
 
 A server logs the present time. Its log is moved to the simulated time: the same number of minutes
 is added to each time of a month, and the files get the names of their new days.
@@ -234,10 +234,17 @@ FEATURES = ["age", "tenure", "monthly_charges", "total_charges"]
 
 
 def challenge(findings: Findings, month: int, again: bool) -> str:
-    """Make a challenger from the labelled customers of the last three months."""
+    """Make a challenger from the customers who were observed since predictions became worse.
+
+    Two months of them are needed.
+    """
     table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
-    first = str(day_of(month - 3))
-    table[table["seen"] >= first].to_csv("recent.csv", index=False)
+    since = [alarm.since for _, alarm in findings.alarms if alarm.kind == "realised_loss"]
+    first = f"{min(since):%Y-%m-%d}" if since else str(day_of(month - 3))
+    recent = table[table["seen"] >= first]
+    if recent["seen"].nunique() < 2:
+        return "one more month of labels is needed"
+    recent.to_csv("recent.csv", index=False)
     flags = ("--data", "recent.csv", *_COLUMNS, "--weight", "weight", *known_until(month + 1))
     if findings.verdict == "recalibrate" and not again:
         call(recalibrate, *flags)
