@@ -21,27 +21,20 @@ import argparse
 import contextlib
 import io
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from business import HISTORY, OFFER, STEP, WINDOW, Business, day_of, profit
 from mlflow import MlflowClient
+from served_log import move, server
 
 from churn_model.client import ChurnClient
-from churn_model.errors import ClientError
 from monitoring.arguments import monitor_options
 from monitoring.findings import Findings
 from monitoring.monitor import run as run_monitor
@@ -145,9 +138,9 @@ def score(business: Business, month: int) -> tuple[float, float]:
     """
     customers = business.snapshot(month)
     aside = Path(f"log-{month}")
-    with server(aside) as url, ChurnClient(url) as client:
+    with server(aside, _KEY) as url, ChurnClient(url) as client:
         scores = client.predict(customers)
-    move(aside, _LOG, month)
+    move(aside, _LOG, day_of(month))
     predicted = scores["churn_prediction"].to_numpy() == 1
     business.contact(month, predicted)
     first = read_version("models:/churn/1").scorer.score(customers).prediction == 1
@@ -155,62 +148,6 @@ def score(business: Business, month: int) -> tuple[float, float]:
     revenue = snapshot["monthly_charges"].to_numpy()
     best = profit(snapshot, OFFER.expected_profit(snapshot["truth"].to_numpy(), revenue) > 0)
     return best - profit(snapshot, predicted), best - profit(snapshot, first)
-
-
-@contextlib.contextmanager
-def server(log: Path):
-    """``churn serve`` with an inference log; yields its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    flags = ["-p", str(port), "--inference-log", str(log), "--inference-log-level", "values"]
-    flags += ["--inference-log-key", str(_KEY)]
-    with open("serve.log", "a") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serving", *flags],
-            env=os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(url, process)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)  # a graceful stop writes the rest of the log
-        process.wait(60)
-
-
-def wait_for(url: str, process: subprocess.Popen) -> None:
-    """Wait until a server answers."""
-    with ChurnClient(url, retries=0) as client:
-        for _ in range(600):
-            with contextlib.suppress(ClientError):
-                if client.ping():
-                    return
-            if process.poll() is not None:
-                break
-            time.sleep(0.1)
-    raise SystemExit(Path("serve.log").read_text())
-
-
-def move(source: Path, target: Path, month: int) -> None:
-    """Move the log of a month to its simulated day, at 9 o'clock."""
-    nine = np.datetime64(day_of(month), "s").astype(datetime).replace(tzinfo=timezone.utc)
-    nine += timedelta(hours=9)
-    now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
-    moved = pa.scalar(nine - now)
-    for file in source.rglob("part-*.parquet"):
-        table = pq.read_table(file, partitioning=None)
-        column = "minute" if "minute" in table.column_names else "scored_at"
-        index, field = table.column_names.index(column), table.schema.field(column)
-        times = pa.compute.add(table.column(column), moved.cast(pa.duration(field.type.unit)))
-        table = table.set_column(index, field, times.cast(field.type))
-        day = f"date={day_of(month)!s}"
-        folder = target / "counts" / day if column == "minute" else target / day
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, folder / file.name)
-    shutil.rmtree(source)
 
 
 def monitor(business: Business, month: int) -> Findings:
