@@ -1,11 +1,9 @@
 """Writes inference logs with the log's own collector and writer, at any time in the past."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +12,8 @@ from churn_model.inference_log.log_format import Level
 from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
+from churn_model.inference_log.score_queue import ScoreQueue
+from churn_model.inference_log.scored_rows import Table
 from churn_model.inference_log.storage import LocalStorage
 from churn_model.scoring import Scorer
 
@@ -53,15 +53,15 @@ def opened_log(
     """Logs and writes the scores of customers as of a moment, as often as it is called."""
     options = options or LogOptions(str(folder))
     logged = LoggedVersion(options, scorer, name, version)
-    entries: deque[tuple[Any, ...]] = deque()
-    collector = Collector(entries, options.most_bytes, on_drop=lambda rows: None)
+    queue = ScoreQueue()
+    collector = Collector(queue, options.most_bytes, on_drop=lambda rows: None)
     writer = LogWriter(
         options, LocalStorage(folder), collector, _NUMBERS, lambda rows: None, lambda: None
     )
 
     def write(customers: pd.DataFrame, when: datetime) -> None:
         scores = scorer.score(customers, on_invalid="report")
-        entries.append((logged, when.timestamp(), None, None, scores))
+        queue.add(logged, Table(when.timestamp(), None, None, scores))
         assert writer.write()
 
     return write
