@@ -117,17 +117,17 @@ class Parts:
         counts = [self._count_part(*group, rows) for group in _by_hour(pending.counts)]
         found = [(part.hour, self._row_file(part)) for part in rows]
         found += [(part.hour, self._count_file(part)) for part in counts]
-        self._rows = [part for part in _latest(self._rows, rows) if self._is_small(part.table)]
-        self._rows = self._rows[-_MOST_CURRENT:]
+        latest = _last_of_columns(_latest(self._rows, rows))[-_MOST_CURRENT:]
+        self._rows = [part for part in latest if self._is_small(part.table)]
         self._counts = [part for part in _latest(self._counts, counts) if self._is_short(part)]
         return [file for _, file in sorted(found, key=lambda own: own[0])]
 
     def _row_part(self, hour: int, added: pa.Table) -> RowPart:
         import pyarrow as pa
 
-        for part in reversed(self._rows):
-            is_same = part.table.schema.equals(added.schema, check_metadata=True)
-            if part.hour == hour and is_same and self._is_small(part.table, added):
+        for part in self._rows:
+            is_same = part.hour == hour and _has_columns(part.table, added.schema)
+            if is_same and self._is_small(part.table, added):
                 table = pa.concat_tables([part.table, added]).combine_chunks()
                 return RowPart(hour, part.number, table)
         return RowPart(hour, next(self._numbers), added.combine_chunks())
@@ -170,6 +170,19 @@ def _latest(known: list[_Part], written: list[_Part]) -> list[_Part]:
     numbers = {part.number for part in written}
     parts = [*(part for part in known if part.number not in numbers), *written]
     return [part for part in parts if part.hour == parts[-1].hour]
+
+
+def _has_columns(table: pa.Table, schema: pa.Schema) -> bool:
+    return bool(table.schema.equals(schema, check_metadata=True))
+
+
+def _last_of_columns(parts: list[RowPart]) -> list[RowPart]:
+    """The last file of each set of columns."""
+    return [
+        part
+        for i, part in enumerate(parts)
+        if not any(_has_columns(later.table, part.table.schema) for later in parts[i + 1 :])
+    ]
 
 
 def _by_hour_and_columns(pending: Pending) -> Iterator[tuple[int, pa.Table]]:
