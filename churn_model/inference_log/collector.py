@@ -25,7 +25,7 @@ from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.pending import MINUTE, Pending
 from churn_model.inference_log.score_queue import Entry, Failed, Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredRows, Table, rows_of_tables
-from churn_model.inference_log.singles import Singles
+from churn_model.inference_log.singles import Batch
 from churn_model.profile.score_bins import score_bins
 
 _logger = logging.getLogger("churn_model.inference_log")
@@ -77,36 +77,35 @@ class Collector:
     def drain(self) -> None:
         """Turn everything in the queue into rows and counts."""
         with self._draining:
-            waiting = len(self.queue)  # not what is added meanwhile
-            while waiting > 0 and self.queue:
-                self._drain(_CHUNK)
-                waiting -= _CHUNK
+            while self._drain(_CHUNK):
                 time.sleep(_PAUSE)
 
     def take(self) -> Pending:
         """Everything since the last call."""
         with self._draining:
-            while self.queue:
-                self._drain(_CHUNK)
+            while self._drain(_CHUNK):
+                pass
             taken, self._pending = self._pending, Pending()
             self.bytes_elsewhere = taken.bytes
         return taken
 
-    def _drain(self, rows: int) -> None:
-        """Collect the first entries of the queue."""
-        for (version, kind), group in groupby(self.queue.take(rows), _version_and_kind):
+    def _drain(self, rows: int) -> bool:
+        """Collect about so many rows of the queue; returns whether there were any."""
+        entries = self.queue.take(rows)
+        for (version, kind), group in groupby(entries, _version_and_kind):
             for scored in _tables_together(kind, [own for _, own in group]):
                 if isinstance(scored, Rejected):
                     self._reject(version, scored)
                 else:
                     self._collect(version, scored)
+        return bool(entries)
 
-    def _collect(self, version: LoggedVersion, scored: Singles | Failed | list[Table]) -> None:
+    def _collect(self, version: LoggedVersion, scored: Batch | Failed | list[Table]) -> None:
         if isinstance(scored, Failed):
             with _Guard(self, version, [scored.when]):
                 raise scored.error
-        elif isinstance(scored, Singles):
-            with _Guard(self, version, scored.times().tolist()):
+        elif isinstance(scored, Batch):
+            with _Guard(self, version, scored.when.tolist()):
                 self._record(version, scored.rows())
         else:
             self._collect_tables(version, scored)
@@ -195,7 +194,7 @@ def _version_and_kind(entry: Entry) -> tuple[LoggedVersion, type]:
 
 def _tables_together(
     kind: type, scored: list[Any]
-) -> Iterator[Singles | Rejected | Failed | list[Table]]:
+) -> Iterator[Batch | Rejected | Failed | list[Table]]:
     """What was scored, with tables in groups of not many more than _CHUNK rows.
 
     A group of small tables costs as much as one of them.

@@ -24,7 +24,7 @@ from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.retention import Retention
-from churn_model.inference_log.score_queue import Rejected, ScoreQueue
+from churn_model.inference_log.score_queue import MOST_SINGLES, Failed, Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import Table
 from churn_model.inference_log.storage import check_writable, open_storage
 from churn_model.scoring import Score, Scorer, Scores
@@ -96,14 +96,14 @@ class InferenceLog:
         """
         return VersionLog(self, LoggedVersion(self.options, scorer, name, version))
 
-    def attend(self) -> None:
-        """Start the threads, or do a part of their work if they do not keep up.
+    def attend(self, is_late: bool = False) -> None:
+        """Start or wake the threads; do a part of their work if they are late.
 
         They are not started at once, because a process may fork before it scores.
         """
         if self.is_started:
             self._waiting.set()
-            if self.queue.is_long:
+            if is_late:
                 self._collector.help()
             return
         with self._starting:
@@ -186,22 +186,29 @@ class VersionLog:
         self._log = log
         self._queue = log.queue
         self._version = version
+        self._singles = log.queue.singles(version, self)
 
     def single(
         self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
-        self._queue.add_single(self._version, time.time(), request_id, threshold, score)
-        if self._queue.is_long or not self._log.is_started:
-            self._log.attend()
+        singles, now = self._singles, time.time()
+        try:
+            singles.add(now, request_id, threshold, score)
+        except Exception as error:  # the caller has its score
+            self._queue.add(self._version, Failed(now, error))
+        is_late = len(singles) > MOST_SINGLES
+        if is_late or not self._log.is_started:
+            self._log.attend(is_late)
 
     def table(
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record the customers of a table, and which were rejected."""
         self._queue.add(self._version, Table(time.time(), request_id, threshold, scores))
-        if len(scores.valid) > _LARGE or self._needs_attention():
-            self._log.attend()
+        is_large = len(scores.valid) > _LARGE
+        if is_large or self._needs_attention():
+            self._log.attend(self._queue.is_long)
 
     def rejected(self, error: InvalidRecords) -> None:
         """Record a call that failed because customers are invalid."""
@@ -212,7 +219,7 @@ class VersionLog:
             rows = len({own.row for own in errors})
         self._queue.add(self._version, Rejected(time.time(), rows, error.counts))
         if self._needs_attention():
-            self._log.attend()
+            self._log.attend(self._queue.is_long)
 
     def _needs_attention(self) -> bool:
         return self._queue.is_long or not self._log.is_started

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Mapping
-from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from churn_model.inference_log.scored_rows import Table
-from churn_model.inference_log.singles import Singles
-from churn_model.scoring import Score
+from churn_model.inference_log.singles import Batch, Singles
 
 if TYPE_CHECKING:
     from churn_model.inference_log.logged_version import LoggedVersion
 
-MOST_SINGLES = 1024
-"""Customers who were scored alone, of which one entry is made."""
+MOST_SINGLES = 100_000
+"""Customers of one version who were scored alone and wait."""
 
-_MOST_WAITING = 100_000
-"""Rows; a caller who finds more of them does a part of the work."""
+_MOST_CALLS = 1000
+"""Other calls that wait. A caller who finds more of either does a part of the work."""
 
 
 class Rejected(NamedTuple):
@@ -36,79 +35,54 @@ class Failed(NamedTuple):
     error: Exception
 
 
-Scored: TypeAlias = Singles | Table | Rejected | Failed
+Scored: TypeAlias = Batch | Table | Rejected | Failed
 Entry: TypeAlias = tuple["LoggedVersion", Scored]
 
 
 class ScoreQueue:
-    """A queue that many threads can add to; adding waits for no other work."""
+    """A queue that several threads can add to; adding waits for nothing.
+
+    Customers who are scored alone wait in the ``Singles`` of their version.
+    """
 
     def __init__(self) -> None:
-        self.clear()
+        self._entries: deque[Entry] = deque()
+        self._singles: list[tuple[weakref.ref[object], LoggedVersion, Singles]] = []
 
     def clear(self) -> None:
-        """Remove everything. A forked process needs the new lock, too."""
-        self._lock = Lock()
-        self._entries: deque[tuple[int, Entry]] = deque()
-        self._open: Singles | None = None
-        self._version: LoggedVersion | None = None
-        self._rows = 0
+        """Remove everything."""
+        self._entries.clear()
+        for _, _, singles in self._singles:
+            singles.clear()
+
+    def singles(self, version: LoggedVersion, owner: object) -> Singles:
+        """Where the customers of a version wait whom ``owner`` adds, as long as it exists."""
+        added = Singles(version.scorer, version.has_values)
+        self._singles.append((weakref.ref(owner), version, added))
+        return added
+
+    def add(self, version: LoggedVersion, scored: Table | Rejected | Failed) -> None:
+        """Add the customers of one call."""
+        self._entries.append((version, scored))
+
+    def take(self, rows: int) -> list[Entry]:
+        """Remove the first entries: as few as have this many rows, or all. In one thread only."""
+        taken: list[Entry] = []
+        while self._entries and rows > 0:
+            version, scored = self._entries.popleft()
+            taken.append((version, scored))
+            rows -= len(scored.scores.valid) if isinstance(scored, Table) else 1
+        for owner, alone, singles in list(self._singles):
+            gone = owner() is None  # before its last customers are taken
+            batch = singles.take(rows) if rows > 0 else None
+            if batch is not None:
+                taken.append((alone, batch))
+                rows -= len(batch.when)
+            elif gone and not singles:
+                self._singles = [each for each in self._singles if each[2] is not singles]
+        return taken
 
     @property
     def is_long(self) -> bool:
-        """Whether rows are added faster than they are collected."""
-        return self._rows > _MOST_WAITING
-
-    def add_single(
-        self,
-        version: LoggedVersion,
-        when: float,
-        request_id: bytes | str | None,
-        threshold: float | None,
-        score: Score,
-    ) -> None:
-        """Add a customer who was scored alone."""
-        with self._lock:
-            if self._open is None or self._version is not version:
-                self._close()
-                self._open = Singles(version.scorer, version.has_values)
-                self._version = version
-            try:
-                self._open.add(when, request_id, threshold, score)
-            except Exception as error:  # the caller has its score
-                self._append(1, (version, Failed(when, error)))
-            if len(self._open) >= MOST_SINGLES:
-                self._close()
-
-    def add(self, version: LoggedVersion, scored: Table | Rejected) -> None:
-        """Add the customers of one call."""
-        rows = len(scored.scores.valid) if isinstance(scored, Table) else 1
-        with self._lock:
-            self._append(max(1, rows), (version, scored))
-
-    def take(self, rows: int) -> list[Entry]:
-        """Remove the first entries: as few as have this many rows, or all."""
-        taken: list[Entry] = []
-        with self._lock:
-            if not self._entries:
-                self._close()
-            while self._entries and rows > 0:
-                size, entry = self._entries.popleft()
-                taken.append(entry)
-                rows -= size
-                self._rows -= size
-        return taken
-
-    def __len__(self) -> int:
-        """The rows in the queue."""
-        return self._rows + (0 if self._open is None else len(self._open))
-
-    def _close(self) -> None:
-        """Make an entry of the customers who were scored alone."""
-        if self._open is not None and self._version is not None:
-            self._append(len(self._open), (self._version, self._open))
-        self._open = None
-
-    def _append(self, rows: int, entry: Entry) -> None:
-        self._entries.append((rows, entry))
-        self._rows += rows
+        """Whether customers are added faster than they are collected."""
+        return len(self._entries) > _MOST_CALLS

@@ -1,7 +1,8 @@
-"""Customers who were scored alone, as columns."""
+"""Customers who were scored alone."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from struct import Struct, error
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churn_model.arrays import Floats
 from churn_model.inference_log.scored_rows import ScoredRows
 from churn_model.scoring import Score, Scorer
 
@@ -19,27 +21,25 @@ _INPUTS = 5
 
 
 class Singles:
-    """Customers of one version, each with the same numbers, one after another.
+    """Customers of one version who wait to be recorded. Several threads may add to them.
 
-    Numbers are kept as bytes and not as objects, which would cost memory, and time in each garbage
-    collection of a server that scores many customers.
+    The numbers of a customer are packed into bytes. Objects for each number would cost memory, and
+    time in each garbage collection of a server that scores many customers.
     """
-
-    __slots__ = ("_identifiers", "_numbers", "_pack", "_request_ids", "_scorer", "_values")
 
     def __init__(self, scorer: Scorer, with_values: bool) -> None:
         self._scorer = scorer
+        self._with_values = with_values
         self._pack = Struct(f"{_INPUTS + len(scorer.lookup.features)}d").pack
-        self._numbers = bytearray()
-        self._request_ids: list[bytes | str | None] = []
-        self._identifiers: list[tuple[str, list[Any]]] = [
-            (column.name, []) for column in scorer.schema.identifiers
-        ]
-        self._values: list[Sequence[Any]] | None = [] if with_values else None
+        self._waiting: deque[tuple[Any, ...]] = deque()
 
     def __len__(self) -> int:
-        """The number of customers."""
-        return len(self._request_ids)
+        """The number of customers who wait."""
+        return len(self._waiting)
+
+    def clear(self) -> None:
+        """Forget all customers."""
+        self._waiting.clear()
 
     def add(
         self, when: float, request_id: bytes | str | None, threshold: float | None, score: Score
@@ -58,42 +58,52 @@ class Singles:
         except error:
             known = [_MISSING if value is None else float(value) for value in inputs]
             packed = self._pack(when, threshold, probability, prediction, profit, *known)
-        self._numbers += packed
-        self._request_ids.append(request_id)
-        for name, column in self._identifiers:
-            column.append(identifiers[name])
-        if self._values is not None:
-            self._values.append(values)
+        self._waiting.append(
+            (packed, request_id, identifiers, values if self._with_values else None)
+        )
 
-    def times(self) -> npt.NDArray[np.float64]:
+    def take(self, most: int) -> Batch | None:
+        """Remove the first customers; None if nobody waits."""
+        pop = self._waiting.popleft
+        taken = [pop() for _ in range(min(most, len(self._waiting)))]
+        return Batch(self._scorer, taken) if taken else None
+
+
+class Batch:
+    """Customers of one version, as they were taken from ``Singles``."""
+
+    def __init__(self, scorer: Scorer, singles: Sequence[tuple[Any, ...]]) -> None:
+        self._scorer = scorer
+        packed, self._request_ids, self._identifiers, self._values = zip(*singles, strict=True)
+        self._numbers = np.frombuffer(b"".join(packed)).reshape(len(singles), -1)
+
+    @property
+    def when(self) -> Floats:
         """When each customer (n,) was scored, in seconds since 1970."""
-        return self._table()[:, _WHEN]
+        return self._numbers[:, _WHEN]
 
     def rows(self) -> ScoredRows:
         """The customers as columns."""
-        names = self._scorer.lookup.features
-        numbers = self._table()
-        inputs = numbers[:, _INPUTS:]
+        numbers, names = self._numbers, self._scorer.lookup.features
         has_profit = self._scorer.scorecard.campaign is not None
-        values = [] if self._values is None else list(zip(*self._values, strict=True))
+        has_values = self._values[0] is not None
         return ScoredRows(
-            numbers[:, _WHEN],
+            self.when,
             self._request_ids,
-            np.zeros(len(self), dtype=np.int64),
-            dict(self._identifiers),
+            np.zeros(len(numbers), dtype=np.int64),
+            {
+                column.name: [identifiers[column.name] for identifiers in self._identifiers]
+                for column in self._scorer.schema.identifiers
+            },
             numbers[:, _PROBABILITY],
             numbers[:, _PREDICTION].astype(np.int64),
             numbers[:, _THRESHOLD],
             numbers[:, _PROFIT] if has_profit else None,
-            {name: self._input(name, inputs[:, i]) for i, name in enumerate(names)},
-            dict(zip(names, values, strict=False)),
+            {name: self._input(name, numbers[:, _INPUTS + i]) for i, name in enumerate(names)},
+            dict(zip(names, zip(*self._values, strict=True), strict=True)) if has_values else {},
         )
 
-    def _table(self) -> npt.NDArray[np.float64]:
-        """The numbers of each customer (n, numbers)."""
-        return np.frombuffer(bytes(self._numbers)).reshape(len(self), -1)
-
-    def _input(self, name: str, cells: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    def _input(self, name: str, cells: Floats) -> npt.NDArray[Any]:
         """A column as the lookup takes it: codes of levels, -1 for a missing one, or numbers."""
         if self._scorer.kind(name) != "category":
             return cells
