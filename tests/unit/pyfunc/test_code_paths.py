@@ -20,9 +20,12 @@ churn_model/inference_log/log_format.py
 churn_model/inference_log/log_writer.py
 churn_model/inference_log/logged_version.py
 churn_model/inference_log/options.py
+churn_model/inference_log/parts.py
 churn_model/inference_log/pending.py
 churn_model/inference_log/retention.py
+churn_model/inference_log/score_queue.py
 churn_model/inference_log/scored_rows.py
+churn_model/inference_log/singles.py
 churn_model/inference_log/storage.py
 churn_model/json_text.py
 churn_model/offer.py
