@@ -37,7 +37,13 @@ class LabelOptions:
                 "--labels needs --id COLUMN, --target COLUMN=VALUE and --as-of COLUMN: who the "
                 "customers are, who churned, and when they were observed"
             )
-        if self.known_until is not None and self.known_until > date.today() + timedelta(days=1):
+        tomorrow = date.today() + timedelta(days=1)
+        if isinstance(self.as_of, date) and self.as_of > tomorrow:
+            raise MonitoringError(
+                f"--as-of {self.as_of}: is in the future; it is the day on which the customers "
+                "were observed"
+            )
+        if self.known_until is not None and self.known_until > tomorrow:
             raise MonitoringError(
                 f"--known-until {self.known_until}: is in the future; it is the day up to which "
                 "churn is recorded"
