@@ -1,6 +1,7 @@
 """What the command prints, from results made by hand."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from monitoring.outputs.next_step import next_step
@@ -17,6 +18,12 @@ def test_the_summary_names_verdict_alarm_page_and_next_step():
     assert lines[1].startswith("ALARM (serve): drift tenure, since 2026-05-11: tenure raises")
     assert "page: out/monitoring.html" in lines
     assert lines[-1].startswith("next: look for the cause")
+
+
+def test_windows_that_do_not_begin_at_midnight_have_times():
+    result = population_result(3, every=timedelta(hours=36), cohorts=0)
+    lines = summary(findings(result, every=timedelta(hours=36)), OUT).splitlines()
+    assert any(line.startswith("2026-05-02 12:00 to 2026-05-04 00:00") for line in lines)
 
 
 def test_the_last_five_windows_are_a_table():
