@@ -40,6 +40,15 @@ def test_other_versions_are_one_line_and_do_not_count():
     assert "version 2, serve: watch, 1 alarm; it is another version" in summary(shown, OUT)
 
 
+def test_the_command_that_uses_the_labelled_table_is_printed_once_whatever_the_verdict():
+    command = "churn train --data new.csv --id id --target left=1 --as-of seen"
+    for verdict in ("fine", "watch", "retrain"):
+        result = replace(population_result(), verdict=verdict)
+        shown = summary(replace(findings(result), labelled=command), OUT)
+        assert shown.count(command) == 1
+    assert "churn train" not in summary(findings(), OUT)
+
+
 def test_retraining_is_the_command_that_uses_the_labelled_table():
     command = "churn train --data 'my new.csv' --id ID --target Left=yes"
     retrain = replace(population_result(3), verdict="retrain")
