@@ -64,6 +64,24 @@ class LabelOptions:
                 "contacted=1"
             )
 
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        """Raise MonitoringError if two flags name the same column."""
+        flags: dict[str, str] = {}
+        for flag, column in (
+            ("--id", self.id),
+            ("--target", self.target[0].rpartition("=")[0].strip()),
+            ("--as-of", self.observation.column),
+            ("--treatment", self.treatment_column),
+        ):
+            if column and column in flags:
+                raise MonitoringError(
+                    f"{flags[column]} and {flag} both name the column {column!r}; each needs a "
+                    "column of its own"
+                )
+            flags[column] = flag
+
     @property
     def _treatment(self) -> tuple[str, str]:
         column, _, value = self.treatment.rpartition("=")

@@ -51,6 +51,19 @@ def test_an_observation_day_in_the_future_is_one_line(tmp_path):
         read(tmp_path, [row("a")], as_of=date.today() + timedelta(days=9), window=0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "flags"),
+    [
+        ({"treatment": "churned=1"}, "--target and --treatment"),
+        ({"as_of": "churned"}, "--target and --as-of"),
+        ({"id": "churned"}, "--id and --target"),
+    ],
+)
+def test_two_flags_with_the_same_column_are_one_line(tmp_path, changes, flags):
+    with pytest.raises(MonitoringError, match=f"{flags} both name the column 'churned'"):
+        read(tmp_path, [row("a")], **changes)
+
+
 def test_a_customer_is_treated_if_any_of_the_equal_labels_says_so(tmp_path):
     rows = [row("a", contacted=0), row("a", contacted=1), row("b", contacted=0)]
     labels = read(tmp_path, rows, treatment="contacted=1")
