@@ -20,7 +20,10 @@ HISTORY = 6
 
 _BEFORE = 36
 PRICE_RISE = 4
-"""The month (the first one is 0) from which prices are higher and matter more."""
+"""The month (the first one is 0) in which prices rise, except for customers of the last year.
+
+From then on, expensive customers who have been there for long leave, as only new ones did before.
+"""
 
 OFFER = Offer(cost=15, success=0.4, horizon=6, margin=0.4, contact_cost=1)
 CONTROL = 0.2
@@ -60,7 +63,9 @@ class Business:
     def snapshot(self, month: int) -> pd.DataFrame:
         """The customers who are present in a month; prices rise in PRICE_RISE."""
         if month == PRICE_RISE:
-            self._present["monthly_charges"] = (1.12 * self._present["monthly_charges"]).round(2)
+            price = self._present["monthly_charges"]
+            dearer = (1.12 * price).round(2)
+            self._present["monthly_charges"] = price.where(self._present["tenure"] < 12, dearer)
         present = self._present.drop(columns="protected")
         now, ahead = (
             risk(present, month),
@@ -96,8 +101,6 @@ class Business:
         stays["protected"] = (stays["protected"] - 1).clip(lower=0)
         seed = 1000 * (self.seed + 1) + _BEFORE + 1 + month
         new = simulate(int(goes.sum()), seed).customers.assign(tenure=0, protected=0)
-        if month >= PRICE_RISE:
-            new["monthly_charges"] = (1.12 * new["monthly_charges"]).round(2)
         new["total_charges"] = new["monthly_charges"]
         self._present = pd.concat([stays, new], ignore_index=True)
 
@@ -116,7 +119,8 @@ def risk(customers: pd.DataFrame, month: int) -> np.ndarray:
     yearly = true_probability(customers["age"].to_numpy(), customers["tenure"].to_numpy(), price)
     log_odds = np.log(yearly / (1 - yearly)) - 1.6
     if month >= PRICE_RISE:
-        log_odds = log_odds + 2.4 / (1 + np.exp(-(price - 60) / 8)) - 0.4
+        is_old = 1 / (1 + np.exp(-(customers["tenure"].to_numpy() - 18) / 4))
+        log_odds = log_odds + 2.2 * is_old / (1 + np.exp(-(price - 45) / 8))
     return 1 / (1 + np.exp(-log_odds))
 
 

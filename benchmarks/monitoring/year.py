@@ -3,10 +3,11 @@
 Each month ``churn serve`` scores all customers over HTTP and logs them. A campaign contacts those
 who are predicted to churn, except for a control group. At the end of the month, ``churn monitor``
 reads the log and the labels, which are final after 60 days, and its verdict decides whether
-``churn train`` or ``churn recalibrate`` makes a challenger from the labelled customers of the last
-three months. Two months later ``churn promote`` examines it on the first customers who were
-observed after the labels that it was made from, because their labels are final then. In month five
-prices rise and matter more. The true probabilities are known, and with them the lost profit.
+``churn train`` or ``churn recalibrate`` makes a challenger from the customers who were observed
+since predictions became worse. Two months later ``churn promote`` examines it on the first
+customers who were observed after the labels that it was made from, because their labels are final
+then. In month five prices rise, except for new customers, and the others begin to leave. The true
+probabilities are known, and with them the lost profit.
 
 A server logs the present time. Its log is moved to the simulated time: the same number of minutes
 is added to each time of a month, and the files get the names of their new days.
@@ -20,27 +21,20 @@ import argparse
 import contextlib
 import io
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from business import HISTORY, OFFER, STEP, WINDOW, Business, day_of, profit
 from mlflow import MlflowClient
+from served_log import move, server
 
 from churn_model.client import ChurnClient
-from churn_model.errors import ClientError
 from monitoring.arguments import monitor_options
 from monitoring.findings import Findings
 from monitoring.monitor import run as run_monitor
@@ -144,9 +138,9 @@ def score(business: Business, month: int) -> tuple[float, float]:
     """
     customers = business.snapshot(month)
     aside = Path(f"log-{month}")
-    with server(aside) as url, ChurnClient(url) as client:
+    with server(aside, _KEY) as url, ChurnClient(url) as client:
         scores = client.predict(customers)
-    move(aside, _LOG, month)
+    move(aside, _LOG, day_of(month))
     predicted = scores["churn_prediction"].to_numpy() == 1
     business.contact(month, predicted)
     first = read_version("models:/churn/1").scorer.score(customers).prediction == 1
@@ -154,62 +148,6 @@ def score(business: Business, month: int) -> tuple[float, float]:
     revenue = snapshot["monthly_charges"].to_numpy()
     best = profit(snapshot, OFFER.expected_profit(snapshot["truth"].to_numpy(), revenue) > 0)
     return best - profit(snapshot, predicted), best - profit(snapshot, first)
-
-
-@contextlib.contextmanager
-def server(log: Path):
-    """``churn serve`` with an inference log; yields its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    flags = ["-p", str(port), "--inference-log", str(log), "--inference-log-level", "values"]
-    flags += ["--inference-log-key", str(_KEY)]
-    with open("serve.log", "a") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serving", *flags],
-            env=os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(url, process)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)  # a graceful stop writes the rest of the log
-        process.wait(60)
-
-
-def wait_for(url: str, process: subprocess.Popen) -> None:
-    """Wait until a server answers."""
-    with ChurnClient(url, retries=0) as client:
-        for _ in range(600):
-            with contextlib.suppress(ClientError):
-                if client.ping():
-                    return
-            if process.poll() is not None:
-                break
-            time.sleep(0.1)
-    raise SystemExit(Path("serve.log").read_text())
-
-
-def move(source: Path, target: Path, month: int) -> None:
-    """Move the log of a month to its simulated day, at 9 o'clock."""
-    nine = np.datetime64(day_of(month), "s").astype(datetime).replace(tzinfo=timezone.utc)
-    nine += timedelta(hours=9)
-    now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
-    moved = pa.scalar(nine - now)
-    for file in source.rglob("part-*.parquet"):
-        table = pq.read_table(file, partitioning=None)
-        column = "minute" if "minute" in table.column_names else "scored_at"
-        index, field = table.column_names.index(column), table.schema.field(column)
-        times = pa.compute.add(table.column(column), moved.cast(pa.duration(field.type.unit)))
-        table = table.set_column(index, field, times.cast(field.type))
-        day = f"date={day_of(month)!s}"
-        folder = target / "counts" / day if column == "minute" else target / day
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, folder / file.name)
-    shutil.rmtree(source)
 
 
 def monitor(business: Business, month: int) -> Findings:
@@ -233,10 +171,17 @@ FEATURES = ["age", "tenure", "monthly_charges", "total_charges"]
 
 
 def challenge(findings: Findings, month: int, again: bool) -> str:
-    """Make a challenger from the labelled customers of the last three months."""
+    """Make a challenger from the customers who were observed since predictions became worse.
+
+    Two months of them are needed.
+    """
     table = pd.read_csv("labelled.csv", dtype={"customer_id": str})
-    first = str(day_of(month - 3))
-    table[table["seen"] >= first].to_csv("recent.csv", index=False)
+    since = [alarm.since for _, alarm in findings.alarms if alarm.kind == "realised_loss"]
+    first = f"{min(since):%Y-%m-%d}" if since else str(day_of(month - 3))
+    recent = table[table["seen"] >= first]
+    if recent["seen"].nunique() < 2:
+        return "one more month of labels is needed"
+    recent.to_csv("recent.csv", index=False)
     flags = ("--data", "recent.csv", *_COLUMNS, "--weight", "weight", *known_until(month + 1))
     if findings.verdict == "recalibrate" and not again:
         call(recalibrate, *flags)

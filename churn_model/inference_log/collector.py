@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count, groupby
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,40 +23,25 @@ from churn_model.inference_log.count_vector import (
 )
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.pending import MINUTE, Pending
-from churn_model.inference_log.scored_rows import (
-    ScoredRows,
-    rows_of_singles,
-    rows_of_tables,
-)
+from churn_model.inference_log.score_queue import Entry, Failed, Rejected, ScoreQueue
+from churn_model.inference_log.scored_rows import ScoredRows, Table, rows_of_tables
+from churn_model.inference_log.singles import Batch
 from churn_model.profile.score_bins import score_bins
-from churn_model.scoring import Score
 
 _logger = logging.getLogger("churn_model.inference_log")
 
 _CHUNK = 1024
-"""Entries that are counted in one step: about 3 ms, for which other threads wait."""
+"""Rows that are collected in one step: about 2 ms, for which other threads wait."""
 
 _PAUSE = 0.0005
 """Seconds between two steps, in which the other threads run."""
-
-MOST_WAITING = 20_000
-"""Entries of the queue; a caller who finds more of them does a part of the work."""
-
-
-class Rejected(NamedTuple):
-    """Rows that were not scored, because they are invalid, and their errors by field and rule."""
-
-    rows: int
-    rules: Mapping[tuple[str, str], int]
 
 
 class Collector:
     """Turns scores into rows and counts.
 
-    ``queue``: callers append to it, which is all that they wait for: tuples of version, time
-    (seconds since 1970), request id, threshold that the caller asked for, and ``Score``, ``Scores``
-    or ``Rejected``.
-    ``drain`` does the work, in one thread at a time. Rows that do not fit into ``most_bytes`` are
+    ``queue``: callers add to it, which is all that they wait for. ``drain`` does the work, in one
+    thread at a time. Rows that do not fit into ``most_bytes`` are
     dropped; all rows are counted. ``on_drop``: is called with the number of dropped rows.
     ``on_counts``: is called with the minute, the version and the counts of each group of scored
     rows.
@@ -64,7 +49,7 @@ class Collector:
 
     def __init__(
         self,
-        queue: deque[tuple[Any, ...]],
+        queue: ScoreQueue,
         most_bytes: int,
         on_drop: Callable[[int], None],
         on_counts: Callable[[int, LoggedVersion, Any], None] | None = None,
@@ -92,52 +77,54 @@ class Collector:
     def drain(self) -> None:
         """Turn everything in the queue into rows and counts."""
         with self._draining:
-            for _ in range(0, len(self.queue), _CHUNK):  # not what is added meanwhile
-                self._drain(_CHUNK)
+            while self._drain(_CHUNK):
                 time.sleep(_PAUSE)
 
     def take(self) -> Pending:
         """Everything since the last call."""
         with self._draining:
-            self._drain(len(self.queue))
+            while self._drain(_CHUNK):
+                pass
             taken, self._pending = self._pending, Pending()
             self.bytes_elsewhere = taken.bytes
         return taken
 
-    def _drain(self, entries: int) -> None:
-        """Collect the first entries of the queue."""
-        pop = self.queue.popleft
-        taken = [pop() for _ in range(min(entries, len(self.queue)))]
-        for (version, kind), group in groupby(taken, _version_and_kind):
-            if kind is Rejected:
-                for _, when, _, _, (rows, rules) in group:
-                    self._reject(version, when, rows, rules)
-            elif kind is Score:
-                self._collect_singles(version, list(group))
-            else:
-                for tables in _limited(group):
-                    self._collect_tables(version, tables)
+    def _drain(self, rows: int) -> bool:
+        """Collect about so many rows of the queue; returns whether there were any."""
+        entries = self.queue.take(rows)
+        for (version, kind), group in groupby(entries, _version_and_kind):
+            for scored in _tables_together(kind, [own for _, own in group]):
+                if isinstance(scored, Rejected):
+                    self._reject(version, scored)
+                else:
+                    self._collect(version, scored)
+        return bool(entries)
 
-    def _collect_singles(self, version: LoggedVersion, singles: list[tuple[Any, ...]]) -> None:
-        with _Guard(self, version, [single[1] for single in singles]):
-            self._record(version, rows_of_singles(version.scorer, singles, version.has_values))
+    def _collect(self, version: LoggedVersion, scored: Batch | Failed | list[Table]) -> None:
+        if isinstance(scored, Failed):
+            with _Guard(self, version, [scored.when]):
+                raise scored.error
+        elif isinstance(scored, Batch):
+            with _Guard(self, version, scored.when.tolist()):
+                self._record(version, scored.rows())
+        else:
+            self._collect_tables(version, scored)
 
-    def _collect_tables(self, version: LoggedVersion, tables: list[tuple[Any, ...]]) -> None:
-        valid = [int(table[4].valid.sum()) for table in tables]
-        times = [table[1] for table, n in zip(tables, valid, strict=True) for _ in range(n)]
+    def _collect_tables(self, version: LoggedVersion, scored: list[Table]) -> None:
+        valid = [int(table.scores.valid.sum()) for table in scored]
+        times = [table.when for table, n in zip(scored, valid, strict=True) for _ in range(n)]
         with _Guard(self, version, times):
-            self._record(version, rows_of_tables(version.scorer, tables, version.has_values))
-        for (_, when, _, _, scores), n in zip(tables, valid, strict=True):
-            if scores.errors:
-                self._reject(version, when, len(scores.valid) - n, scores.errors.counts())
+            self._record(version, rows_of_tables(version.scorer, scored, version.has_values))
+        for table, n in zip(scored, valid, strict=True):
+            if errors := table.scores.errors:
+                rejected = len(table.scores.valid) - n
+                self._reject(version, Rejected(table.when, rejected, errors.counts()))
 
-    def _reject(
-        self, version: LoggedVersion, when: float, rows: int, rules: Mapping[tuple[str, str], int]
-    ) -> None:
+    def _reject(self, version: LoggedVersion, rejected: Rejected) -> None:
         vector = np.zeros(version.layout.size)
-        vector[REJECTED] = rows
-        named = Counter({f"{field}:{rule}": n for (field, rule), n in rules.items()})
-        self._pending.add_counts(_minute(when), version, vector, named)
+        vector[REJECTED] = rejected.rows
+        named = Counter({f"{field}:{rule}": n for (field, rule), n in rejected.rules.items()})
+        self._pending.add_counts(_minute(rejected.when), version, vector, named)
 
     def _record(self, version: LoggedVersion, rows: ScoredRows) -> None:
         if not len(rows.when):
@@ -201,17 +188,25 @@ class _Guard:
         return True
 
 
-def _version_and_kind(entry: tuple[Any, ...]) -> tuple[LoggedVersion, type]:
-    return entry[0], type(entry[4])
+def _version_and_kind(entry: Entry) -> tuple[LoggedVersion, type]:
+    return entry[0], type(entry[1])
 
 
-def _limited(tables: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """Tables in groups, each of not many more than _CHUNK rows unless one table is larger."""
-    group: list[tuple[Any, ...]] = []
+def _tables_together(
+    kind: type, scored: list[Any]
+) -> Iterator[Batch | Rejected | Failed | list[Table]]:
+    """What was scored, with tables in groups of not many more than _CHUNK rows.
+
+    A group of small tables costs as much as one of them.
+    """
+    if kind is not Table:
+        yield from scored
+        return
+    group: list[Table] = []
     rows = 0
-    for table in tables:
+    for table in scored:
         group.append(table)
-        rows += len(table[4].valid)
+        rows += len(table.scores.valid)
         if rows >= _CHUNK:
             yield group
             group, rows = [], 0

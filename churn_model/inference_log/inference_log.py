@@ -1,6 +1,6 @@
 """``InferenceLog``: records what versions score, off the path of the calls that score.
 
-Callers append to a queue. One thread turns the queue into rows and counts; another writes files,
+Callers add to a queue. One thread turns the queue into rows and counts; another writes files,
 so that a slow or full disk delays only the writing.
 """
 
@@ -13,18 +13,19 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 from itertools import count
 from typing import Any
 
 from churn_model.errors import InvalidRecords
-from churn_model.inference_log.collector import MOST_WAITING, Collector, Rejected
+from churn_model.inference_log.collector import Collector
 from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.retention import Retention
+from churn_model.inference_log.score_queue import MOST_SINGLES, Failed, Rejected, ScoreQueue
+from churn_model.inference_log.scored_rows import Table
 from churn_model.inference_log.storage import check_writable, open_storage
 from churn_model.scoring import Score, Scorer, Scores
 from churn_model.validation.field_errors import FieldErrors
@@ -62,7 +63,7 @@ class InferenceLog:
         import_module("pyarrow.parquet")  # now, and not when rows wait to be written
         self._storage = open_storage(options.folder)
         self._at_stop_seconds = _AT_STOP_SECONDS
-        self.queue: deque[tuple[Any, ...]] = deque()
+        self.queue = ScoreQueue()
         self._callbacks = on_drop, on_failure, on_counts
         self._reset()
         _open_logs.add(self)
@@ -95,14 +96,14 @@ class InferenceLog:
         """
         return VersionLog(self, LoggedVersion(self.options, scorer, name, version))
 
-    def attend(self) -> None:
-        """Start the threads, or do a part of their work if they do not keep up.
+    def attend(self, is_late: bool = False) -> None:
+        """Start or wake the threads; do a part of their work if they are late.
 
         They are not started at once, because a process may fork before it scores.
         """
         if self.is_started:
             self._waiting.set()
-            if len(self.queue) > MOST_WAITING:
+            if is_late:
                 self._collector.help()
             return
         with self._starting:
@@ -179,28 +180,35 @@ if hasattr(os, "register_at_fork"):
 
 
 class VersionLog:
-    """Records the scores of one version. Its methods only append to a queue; they never wait."""
+    """Records the scores of one version. Its methods only add to a queue; they never wait."""
 
     def __init__(self, log: InferenceLog, version: LoggedVersion) -> None:
         self._log = log
         self._queue = log.queue
         self._version = version
+        self._singles = log.queue.singles(version, self)
 
     def single(
         self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
-        self._queue.append((self._version, time.time(), request_id, threshold, score))
-        if len(self._queue) > MOST_WAITING or not self._log.is_started:
-            self._log.attend()
+        singles, now = self._singles, time.time()
+        try:
+            singles.add(now, request_id, threshold, score)
+        except Exception as error:  # the caller has its score
+            self._queue.add(self._version, Failed(now, error))
+        is_late = len(singles) > MOST_SINGLES
+        if is_late or not self._log.is_started:
+            self._log.attend(is_late)
 
     def table(
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record the customers of a table, and which were rejected."""
-        self._queue.append((self._version, time.time(), request_id, threshold, scores))
-        if len(scores.valid) > _LARGE or self._needs_attention():
-            self._log.attend()
+        self._queue.add(self._version, Table(time.time(), request_id, threshold, scores))
+        is_large = len(scores.valid) > _LARGE
+        if is_large or self._needs_attention():
+            self._log.attend(self._queue.is_long)
 
     def rejected(self, error: InvalidRecords) -> None:
         """Record a call that failed because customers are invalid."""
@@ -209,10 +217,9 @@ class VersionLog:
             rows = errors.row_count()
         else:
             rows = len({own.row for own in errors})
-        entry = Rejected(rows, error.counts)
-        self._queue.append((self._version, time.time(), None, None, entry))
+        self._queue.add(self._version, Rejected(time.time(), rows, error.counts))
         if self._needs_attention():
-            self._log.attend()
+            self._log.attend(self._queue.is_long)
 
     def _needs_attention(self) -> bool:
-        return len(self._queue) > MOST_WAITING or not self._log.is_started
+        return self._queue.is_long or not self._log.is_started

@@ -6,10 +6,14 @@
     FOLDER/counts/date=2026-01-31/part-<worker>-<n>.parquet    counts per minute
 
 Dates are in UTC. A name that starts with ``_`` or ``.`` is a file that is still being written.
+A file may be replaced by one that has its content and more, until its hour is over: its rows keep
+their order, and further ones follow. Counts of the same minute, version, source, kind, name and
+cell may occur several times, also in one file: they add up.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -33,6 +37,10 @@ FORMAT_VERSION: Final = b"1"
 
 IDENTIFIERS_KEY: Final = b"churn.identifiers"
 """Metadata of a file of rows: ``plain``, or ``blake2b:`` and the key's fingerprint."""
+
+COUNTED_KEY: Final = b"churn.counted_rows"
+"""Metadata of a file of counts: a JSON object of the names of files of rows (of the same day) and
+how many of their rows, from the first, are counted up to this file."""
 
 BEFORE_IDENTIFIERS: Final = ("inference_id", "request_id", "row")
 AFTER_IDENTIFIERS: Final = (
@@ -112,6 +120,21 @@ def is_complete(name: str) -> bool:
 def is_own(metadata: Mapping[bytes, bytes] | None) -> bool:
     """Whether a Parquet file's key-value metadata is that of a log in this format."""
     return (metadata or {}).get(FORMAT_KEY) == FORMAT_VERSION
+
+
+def with_rows(metadata: Mapping[bytes, bytes], rows: Mapping[str, int]) -> dict[bytes, bytes]:
+    """The metadata of a file of counts that counts these rows, by the names of their files."""
+    return {**metadata, COUNTED_KEY: json.dumps(rows).encode()}
+
+
+def counted_rows(metadata: Mapping[bytes, bytes] | None) -> dict[str, int]:
+    """How many rows of which files are counted, from the metadata of a file of counts.
+
+    A file of rows may be named by several files of counts; the largest number is true. Further rows
+    were written by a process that was killed before it could write their counts.
+    """
+    rows: dict[str, int] = json.loads((metadata or {}).get(COUNTED_KEY, b"{}"))
+    return rows
 
 
 def row_schema(schema: RecordSchema, features: Iterable[str], identifiers: str) -> pa.Schema:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from churn_model.inference_log.collector import Collector
 from churn_model.inference_log.options import LogOptions
-from churn_model.inference_log.pending import LogFile
+from churn_model.inference_log.parts import LogFile, Parts
 from churn_model.inference_log.storage import Storage, describe_failure
 
 _logger = logging.getLogger("churn_model.inference_log")
@@ -21,8 +21,11 @@ class LogWriter:
     """Writes what a collector has collected.
 
     The files of one moment are all written aside before the first gets its final name, so a full
-    disk leaves either all of them or none. Until they are written, no others are made, and new
-    rows wait in the collector.
+    disk leaves either all of them or none, and what they replace stays until then. Until they are
+    written, no others are made, and new rows wait in the collector.
+
+    A process that is killed between two renames leaves rows that are not counted; therefore files
+    of counts say how many rows of which files they count (``log_format.counted_rows``).
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class LogWriter:
         self._options = options
         self._storage = storage
         self._collector = collector
-        self._numbers = numbers
+        self._parts = Parts(collector.worker, numbers, options.flush_seconds, storage.is_replacing)
         self._on_drop = on_drop
         self._on_failure = on_failure
         self._files: list[LogFile] = []
@@ -78,7 +81,7 @@ class LogWriter:
         """Make files of what was collected."""
         pending = self._collector.take()
         try:
-            self._files = list(pending.files(self._collector.worker, self._numbers))
+            self._files = self._parts.files(pending)
             self._rows = pending.rows
         except Exception:
             _logger.exception("%d rows of the inference log are lost", pending.rows)

@@ -88,7 +88,7 @@ class LoggedVersion:
 
         n = len(rows.when)
         columns: dict[str, Any] = {
-            "inference_id": [f"{prefix}-{number:x}" for number in islice(numbers, n)],
+            "inference_id": _inference_ids(prefix, list(islice(numbers, n))),
             "request_id": rows.request_ids,
             "row": rows.rows,
             **self._identifiers(rows, hashes),
@@ -118,6 +118,14 @@ class LoggedVersion:
         if self.scorer.kind(name) == "date":
             return [date.fromisoformat(c) if isinstance(c, str) else c for c in cells]
         return cells
+
+
+def _inference_ids(prefix: str, numbers: list[int]) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.array(numbers, pa.int64()).cast(pa.string())
+    return pc.binary_join_element_wise(prefix, texts, "-")
 
 
 def _cast(column: Any, type_: pa.DataType) -> pa.Array:

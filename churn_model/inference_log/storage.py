@@ -1,7 +1,8 @@
 """The folder of a log: on this machine, or on any file system that pyarrow can write to.
 
 A file is written under a temporary name beside its final one (``stage``) and then renamed
-(``publish``), so that no half-written file ever has a final name.
+(``publish``), so that no half-written file ever has a final name. A file of that name is replaced
+in one step: readers find either.
 """
 
 from __future__ import annotations
@@ -16,9 +17,15 @@ from urllib.parse import unquote, urlsplit
 from churn_model.errors import InferenceLogError, first_line
 from churn_model.redaction import passwords_in, redact, redact_uri
 
+_REPLACING = ("local", "s3", "gcs", "abfs")
+"""File systems of pyarrow whose ``move`` replaces a file in one step. HDFS, for one, refuses it."""
+
 
 class Storage(Protocol):
     """The operations on a folder. All paths are relative to it; all raise OSError."""
+
+    is_replacing: bool
+    """Whether ``publish`` may replace a file."""
 
     def stage(self, folder: str, name: str, content: bytes) -> None:
         """Write a file under its temporary name; the folder is made if there is none."""
@@ -50,6 +57,8 @@ def temporary(name: str) -> str:
 class LocalStorage:
     """A folder on this machine."""
 
+    is_replacing = True
+
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root).absolute()
 
@@ -65,7 +74,7 @@ class LocalStorage:
     def publish(self, folder: str, name: str) -> None:
         """As ``Storage.publish``."""
         target = self._root / folder
-        (target / temporary(name)).rename(target / name)
+        (target / temporary(name)).replace(target / name)
 
     def discard(self, folder: str, name: str) -> None:
         """As ``Storage.discard``."""
@@ -96,6 +105,7 @@ class RemoteStorage:
     def __init__(self, filesystem: Any, root: str) -> None:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
+        self.is_replacing = filesystem.type_name in _REPLACING
 
     def _path(self, *parts: str) -> str:
         return "/".join((self._root, *(part for part in parts if part)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,22 @@ class LogFiles:
     notes: tuple[str, ...]
 
     def open(self, path: str) -> pq.ParquetFile:
-        """Open a file. Raises OSError or pa.ArrowException, for example if it was removed."""
-        return pq.ParquetFile(self.filesystem.open_input_file(path))
+        """Open a file. Raises OSError or pa.ArrowException, for example if it was removed.
+
+        The log's writer replaces the files of the current hour. A local file that is open remains
+        the old one; an object in a remote store does not, so it is read at once, and again if it
+        was replaced just then.
+        """
+        if self.filesystem.type_name == "local":
+            return pq.ParquetFile(self.filesystem.open_input_file(path))
+        try:
+            return self._whole(path)
+        except (OSError, pa.ArrowException):
+            return self._whole(path)
+
+    def _whole(self, path: str) -> pq.ParquetFile:
+        with self.filesystem.open_input_file(path) as file:
+            return pq.ParquetFile(pa.BufferReader(file.read_buffer()))
 
 
 def find_log(folder: str) -> LogFiles:
@@ -125,13 +140,17 @@ def _children(filesystem: Any, folder: str, kind: Any) -> list[str]:
 
 def _read_footer(filesystem: Any, path: str) -> RowFile | None:
     """What the end of a Parquet file says; None if it is damaged or another program's."""
-    try:
-        with pq.ParquetFile(filesystem.open_input_file(path)) as file:
-            metadata = file.schema_arrow.metadata or {}
-            names = tuple(file.schema_arrow.names)
-            rows = file.metadata.num_rows
-    except (OSError, pa.ArrowException, ValueError):
-        return None
+    for _ in range(2):  # a remote object may be replaced while it is read
+        with suppress(OSError, pa.ArrowException, ValueError):
+            return _read_end(filesystem, path)
+    return None
+
+
+def _read_end(filesystem: Any, path: str) -> RowFile | None:
+    with pq.ParquetFile(filesystem.open_input_file(path)) as file:
+        metadata = file.schema_arrow.metadata or {}
+        names = tuple(file.schema_arrow.names)
+        rows = file.metadata.num_rows
     if not is_own(metadata) or len(set(names)) < len(names):
         return None
     return RowFile(path, metadata.get(IDENTIFIERS_KEY, b"").decode("ascii", "replace"), names, rows)

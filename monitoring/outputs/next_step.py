@@ -34,9 +34,10 @@ def next_step(findings: Findings) -> str:
     if findings.verdict == "recalibrate":
         return f"correct the probabilities by fresh labels: {_command(findings, 'recalibrate')}"
     if findings.has_alarm or findings.verdict == "watch":
+        has_labels = any(result.cohorts for result in findings.current)
         return (
             "look for the cause of what has changed, in the feed of the feature first; drift alone "
-            "is no reason to retrain, labels decide that (--labels)"
+            f"is no reason to retrain, labels decide that{'' if has_labels else ' (--labels)'}"
         )
     alias = findings.model_uri.removeprefix("models:/")
     return f"nothing; {alias} stays" if alias.endswith(f"@{CHAMPION}") else "nothing"

@@ -220,3 +220,65 @@ def test_the_log_of_another_model_is_one_line(registry, dearer, tmp_path):
     assert done.returncode == 1
     assert_one_line(done.stderr)
     assert "other" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def batch(registry, tmp_path_factory):
+    """The output of ``churn score``, and the customers with labels of the same day."""
+    folder = tmp_path_factory.mktemp("batch")
+    drawn = simulate(1500, seed=77)
+    drawn.customers.to_csv(folder / "customers.csv", index=False)
+    flags = ("--engine", "local", "--input", folder / "customers.csv", "--output", folder / "out")
+    assert call(main, "score", *flags, cwd=registry.folder).returncode == 0
+    today = datetime.now(timezone.utc).date()
+    labels = drawn.customers[["customer_id"]].assign(seen=today, left=drawn.churned)
+    labels.to_csv(folder / "labels.csv", index=False)
+    return folder
+
+
+def test_batch_results_are_monitored_by_their_scores_and_joined_with_labels(
+    registry, batch, tmp_path
+):
+    done = monitor(
+        registry,
+        *("--batch", batch / "out", "--output", tmp_path / "out"),
+        *("--labels", batch / "labels.csv", "--id", "customer_id", "--target", "left=1"),
+        *("--as-of", "seen"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "version 1, batch" in done.stdout
+    profile = pq.read_table(tmp_path / "out" / "profile_metrics.parquet").to_pandas()
+    whole = profile[profile["column_name"] == ":table"]
+    assert whole["count"].tolist() == [1500]
+    assert whole["labelled"].tolist() == [1500]
+    assert whole["realised_auc"].between(0.6, 0.95).all()
+    drift = pq.read_table(tmp_path / "out" / "drift_metrics.parquet").to_pandas()
+    assert drift["column_name"].tolist() == [":table"]
+    assert "Only the scores" in (tmp_path / "out" / "monitoring.html").read_text()
+
+
+def test_log_batch_and_table_are_populations_of_their_own(registry, batch, dearer, tmp_path):
+    done = monitor(
+        registry,
+        *("--log", dearer / "log", "--batch", batch / "out", "--data", batch / "customers.csv"),
+        *("--output", tmp_path),
+    )
+    assert done.returncode == 2, done.stderr
+    for source in ("serve", "batch", "table"):
+        assert f"version 1, {source}, compared with the training rows" in done.stdout
+    assert "ALARM (serve)" in done.stdout
+    assert "ALARM (batch)" not in done.stdout
+    profile = pq.read_table(tmp_path / "profile_metrics.parquet").to_pandas()
+    assert set(profile["source"]) == {"serve", "batch", "table"}
+
+
+def test_a_log_that_two_models_share_gives_each_its_own_rows(registry, tmp_path):
+    with working_in(registry.folder):
+        scorer = read_version("models:/churn@champion").scorer
+    for name, rows in (("churn", 300), ("other", 200)):
+        write_log(tmp_path / "log", scorer, simulate(rows, seed=5).customers, FIRST, name=name)
+    done = monitor(registry, "--log", tmp_path / "log", "--output", tmp_path / "out")
+    assert done.returncode in (0, 2), done.stderr
+    profile = pq.read_table(tmp_path / "out" / "profile_metrics.parquet").to_pandas()
+    assert profile.loc[profile["column_name"] == ":table", "count"].max() == 300
+    assert set(profile["model_name"]) == {"churn"}

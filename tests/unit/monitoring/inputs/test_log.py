@@ -1,10 +1,13 @@
 """Reading the counts of an inference log, whatever else is in its folder."""
 
-from datetime import datetime, timedelta
+import dataclasses
+from collections import Counter
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,13 +16,17 @@ from churn_model.inference_log.log_format import counts_schema
 from churn_model.profile.cell_counts import count_customers
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.validation import check_frame
+from monitoring.inputs import log_files
 from monitoring.inputs.counted import to_windows
 from monitoring.inputs.log import read_log
+from monitoring.inputs.log_files import find_log
+from monitoring.inputs.predictions import log_blocks
 from monitoring.windows import Population
-from tests.unit.monitoring.logs import day, write_log
+from tests.unit.monitoring.logs import day, opened_log, write_log
 
 DAILY = timedelta(days=1)
 NOW = day("2026-02-01")
+JANUARY = date(2026, 1, 1), date(2026, 1, 31)
 SERVE = Population("churn", "1", "serve")
 
 
@@ -237,3 +244,64 @@ def test_counts_in_many_files_add_up(tmp_path, scorer, customers):
     expected = sum(len(customers) - hour * 10 for hour in range(8))
     assert counts.scored == expected
     assert all(np.isclose(term.sum(), expected) for term in counts.terms)
+
+
+def test_counts_that_are_written_anew_are_not_added_twice(tmp_path, scorer, customers):
+    log = opened_log(tmp_path, scorer)
+    for first in range(0, 50, 10):
+        log(customers[first : first + 10], day("2026-01-05"))
+        assert windows(tmp_path, scorer)[0][SERVE][0].counts.scored == first + 10
+    assert len(find_log(str(tmp_path)).counts) == 1
+
+
+def test_rows_keep_their_positions_when_their_file_is_written_anew(tmp_path, scorer, customers):
+    log = opened_log(tmp_path, scorer)
+
+    def blocks() -> tuple[str, list[int], list[float]]:
+        (block,) = log_blocks(find_log(str(tmp_path)), "churn", "customer_id", *JANUARY)
+        return block.file, block.rows.tolist(), block.probability.tolist()
+
+    log(customers[:20], day("2026-01-05"))
+    file, rows, probability = blocks()
+    log(customers[20:50], day("2026-01-05"))
+    later = blocks()
+    assert later[0] == file
+    assert later[1][:20] == rows
+    assert later[2][:20] == probability
+    assert len(later[1]) == 50
+
+
+class Replaced:
+    """A remote file system whose objects are replaced while they are read for the first time."""
+
+    type_name = "s3"
+
+    def __init__(self) -> None:
+        self._own = pa.fs.LocalFileSystem()
+        self.reads: Counter[str] = Counter()
+
+    def __getattr__(self, name):
+        return getattr(self._own, name)
+
+    def open_input_file(self, path: str):
+        self.reads[path] += 1
+        content = Path(path).read_bytes()
+        is_replaced = self.reads[path] == 1  # its old size, and the start of its new content
+        return pa.BufferReader(content[:-7] if is_replaced else content)
+
+
+def test_a_remote_file_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path, scorer, customers, monkeypatch
+):
+    write_log(tmp_path, scorer, customers[:40], day("2026-01-05"))
+    files = find_log(str(tmp_path))
+    remote = Replaced()
+    again = dataclasses.replace(files, filesystem=remote)
+    assert read_log(again, "churn", every=DAILY).versions == ("1",)
+    damaged: list[str] = []
+    (block,) = log_blocks(again, "churn", "customer_id", *JANUARY, damaged)
+    assert (len(block.rows), damaged) == (40, [])
+    assert set(remote.reads.values()) == {2}
+    monkeypatch.setattr(log_files, "open_folder", lambda uri: (Replaced(), str(tmp_path)))
+    found = find_log("s3://bucket/log")
+    assert (len(found.rows), len(found.counts), found.notes) == (1, 1, ())

@@ -1,0 +1,88 @@
+"""What was scored and is not collected yet."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from churn_model.inference_log.scored_rows import Table
+from churn_model.inference_log.singles import Batch, Singles
+
+if TYPE_CHECKING:
+    from churn_model.inference_log.logged_version import LoggedVersion
+
+MOST_SINGLES = 100_000
+"""Customers of one version who were scored alone and wait."""
+
+_MOST_CALLS = 1000
+"""Other calls that wait. A caller who finds more of either does a part of the work."""
+
+
+class Rejected(NamedTuple):
+    """Rows that were not scored, because they are invalid, and their errors by field and rule."""
+
+    when: float
+    rows: int
+    rules: Mapping[tuple[str, str], int]
+
+
+class Failed(NamedTuple):
+    """A customer who was scored, but cannot be recorded because of an error in this program."""
+
+    when: float
+    error: Exception
+
+
+Scored: TypeAlias = Batch | Table | Rejected | Failed
+Entry: TypeAlias = tuple["LoggedVersion", Scored]
+
+
+class ScoreQueue:
+    """A queue that several threads can add to; adding waits for nothing.
+
+    Customers who are scored alone wait in the ``Singles`` of their version.
+    """
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._singles: list[tuple[weakref.ref[object], LoggedVersion, Singles]] = []
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._entries.clear()
+        for _, _, singles in self._singles:
+            singles.clear()
+
+    def singles(self, version: LoggedVersion, owner: object) -> Singles:
+        """Where the customers of a version wait whom ``owner`` adds, as long as it exists."""
+        added = Singles(version.scorer, version.has_values)
+        self._singles.append((weakref.ref(owner), version, added))
+        return added
+
+    def add(self, version: LoggedVersion, scored: Table | Rejected | Failed) -> None:
+        """Add the customers of one call."""
+        self._entries.append((version, scored))
+
+    def take(self, rows: int) -> list[Entry]:
+        """Remove the first entries: as few as have this many rows, or all. In one thread only."""
+        taken: list[Entry] = []
+        while self._entries and rows > 0:
+            version, scored = self._entries.popleft()
+            taken.append((version, scored))
+            rows -= len(scored.scores.valid) if isinstance(scored, Table) else 1
+        for owner, alone, singles in list(self._singles):
+            gone = owner() is None  # before its last customers are taken
+            batch = singles.take(rows) if rows > 0 else None
+            if batch is not None:
+                taken.append((alone, batch))
+                rows -= len(batch.when)
+            elif gone and not singles:
+                self._singles = [each for each in self._singles if each[2] is not singles]
+        return taken
+
+    @property
+    def is_long(self) -> bool:
+        """Whether customers are added faster than they are collected."""
+        return len(self._entries) > _MOST_CALLS
