@@ -59,6 +59,11 @@ class MonitorOptions:
             )
         if self.log_key is not None and not self.log:
             raise MonitoringError("--log-key is the key of an inference log; name it with --log")
+        if self.reference is not None and self.reference < self.every:
+            raise MonitoringError(
+                "--reference is shorter than a window (--every); windows are compared with whole "
+                "ones before them"
+            )
         if self.labels is None:
             self._check_without_labels()
         else:

@@ -7,6 +7,7 @@ import secrets
 import shlex
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -154,7 +155,8 @@ def write_labelled(file: Path, table: pd.DataFrame) -> None:
     except OSError as error:
         raise MonitoringError(f"--labelled {file}: cannot be written ({error.strerror})") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def _publish(aside: Path, file: Path) -> None:

@@ -37,7 +37,13 @@ class LabelOptions:
                 "--labels needs --id COLUMN, --target COLUMN=VALUE and --as-of COLUMN: who the "
                 "customers are, who churned, and when they were observed"
             )
-        if self.known_until is not None and self.known_until > date.today() + timedelta(days=1):
+        tomorrow = date.today() + timedelta(days=1)
+        if isinstance(self.as_of, date) and self.as_of > tomorrow:
+            raise MonitoringError(
+                f"--as-of {self.as_of}: is in the future; it is the day on which the customers "
+                "were observed"
+            )
+        if self.known_until is not None and self.known_until > tomorrow:
             raise MonitoringError(
                 f"--known-until {self.known_until}: is in the future; it is the day up to which "
                 "churn is recorded"
@@ -57,6 +63,24 @@ class LabelOptions:
                 "--treatment must be COLUMN=VALUE with the value of treated customers, for example "
                 "contacted=1"
             )
+
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        """Raise MonitoringError if two flags name the same column."""
+        flags: dict[str, str] = {}
+        for flag, column in (
+            ("--id", self.id),
+            ("--target", self.target[0].rpartition("=")[0].strip()),
+            ("--as-of", self.observation.column),
+            ("--treatment", self.treatment_column),
+        ):
+            if column and column in flags:
+                raise MonitoringError(
+                    f"{flags[column]} and {flag} both name the column {column!r}; each needs a "
+                    "column of its own"
+                )
+            flags[column] = flag
 
     @property
     def _treatment(self) -> tuple[str, str]:

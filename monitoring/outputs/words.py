@@ -37,7 +37,9 @@ def window_name(start: datetime, end: datetime) -> str:
         return f"{start:%Y-%m-%d %H:%M}"
     if length == DAY and not (start.hour or start.minute):
         return f"{start:%Y-%m-%d}"
-    return f"{start:%Y-%m-%d} to {end - timedelta(seconds=1):%Y-%m-%d}"
+    if start != midnight(start) or end != midnight(end):
+        return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}"
 
 
 def since(moment: datetime) -> str:
