@@ -91,6 +91,11 @@ class MonitorOptions:
         missing = [flag for name, flag in _NEEDED.items() if not getattr(self, name)]
         if missing:
             raise MonitoringError(f"--labels also needs {', '.join(missing)}")
+        if self.labelled is not None and self.output.resolve() in self.labelled.resolve().parents:
+            raise MonitoringError(
+                f"--labelled {self.labelled}: is in the folder of --output, whose files each run "
+                "replaces; name a file elsewhere"
+            )
         if not (self.log or self.batch):
             raise MonitoringError(
                 "--labels are joined to logged predictions; name them with --log or --batch"

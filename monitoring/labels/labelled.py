@@ -54,6 +54,8 @@ def check_new(file: Path) -> None:
         raise MonitoringError(f"--labelled {file}: exists already; remove it, or name another file")
     if not file.absolute().parent.is_dir():
         raise MonitoringError(f"--labelled {file}: there is no folder {file.absolute().parent}")
+    if not os.access(file.absolute().parent, os.W_OK):
+        raise MonitoringError(f"--labelled {file}: cannot be written (Permission denied)")
 
 
 def labelled_table(

@@ -74,6 +74,7 @@ def test_a_length_that_is_no_number_of_days_or_hours_is_rejected(length, capsys)
         ([*NAMES, "--reference", "1H"], "--reference is shorter than a window (--every)"),
         ([*NAMES, "--window", "60D"], "--window needs a table of labels"),
         ([*NAMES, "--labelled", "new.csv"], "--labelled needs a table of labels"),
+        ([*NAMES, *LABELS, "--labelled", "out/new.csv"], "is in the folder of --output"),
         ([*NAMES, "--as-of", "Seen"], "name the table with --data or --labels"),
         (
             [*NAMES, "--labels", "t.csv", "--id", "ID"],
