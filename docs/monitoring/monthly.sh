@@ -3,17 +3,22 @@
 # verdict says so. Usage: LABELS=TABLE monthly.sh [monitor|examine|act]; without a step, all of them.
 #
 # LABELS is a table with one row per customer and observation date: who left within 60 days, and
-# whom a campaign reached. Adapt the flags below to its columns. The inference log is written by
+# whom a campaign reached. KNOWN_UNTIL is the day up to which LABELS records who left, by default
+# today. Adapt the name of the model and the flags below. The inference log is written by
 # churn serve --inference-log inference-log --inference-log-level values --inference-log-key log.key
 set -euo pipefail
 
+name=churn # the registered model
 columns=(--id customer_id --target left=yes --as-of seen --window 60D)
-state=monitoring/state # the labelled table, and what became of the last challenger
+columns+=(--known-until "${KNOWN_UNTIL:-$(date -u +%F)}") # also for the labelled table, which ends earlier
+results=monitoring-results
+state=$results/state # the labelled table, and what became of the last challenger
 
 monitor() {
     mkdir -p "$state"
     rm -f "$state/fresh.csv"
-    churn monitor --log inference-log --log-key log.key --output monitoring --every 30D \
+    churn monitor -m "models:/$name@champion" --log inference-log --log-key log.key \
+        --output "$results" --every 30D \
         --labels "${LABELS:?set LABELS to the table of labels}" "${columns[@]}" \
         --treatment contacted=yes --labelled "$state/fresh.csv" || [ $? -eq 2 ] # 2: an alarm
 }
@@ -28,7 +33,7 @@ examine() {
         echo $((months - 1)) >"$state/waiting"
         return 0
     fi
-    churn promote --data "$state/fresh.csv" "${columns[@]}" || code=$?
+    churn promote --name "$name" --data "$state/fresh.csv" "${columns[@]}" || code=$?
     [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || return "$code"
     rm "$state/waiting"
     if [ "$code" -eq 0 ]; then touch "$state/promoted"; else touch "$state/refused"; fi
@@ -38,12 +43,13 @@ examine() {
 act() {
     local verdict
     if [ -e "$state/waiting" ]; then return 0; fi
-    verdict=$(python -c 'import json; print(json.load(open("monitoring/summary.json"))["verdict"])')
+    verdict=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["verdict"])' \
+        "$results/summary.json")
     if [ -e "$state/promoted" ]; then verdict=fine; fi
     if [ -e "$state/refused" ] && [ "$verdict" = recalibrate ]; then verdict=retrain; fi
     case $verdict in
-        recalibrate) churn recalibrate --data "$state/fresh.csv" "${columns[@]}" ;;
-        retrain) churn train --data "$state/fresh.csv" "${columns[@]}" ;;
+        recalibrate) churn recalibrate --name "$name" --data "$state/fresh.csv" "${columns[@]}" ;;
+        retrain) churn train --name "$name" --data "$state/fresh.csv" "${columns[@]}" ;;
     esac
     rm -f "$state/promoted" "$state/refused"
     case $verdict in recalibrate | retrain) echo 2 >"$state/waiting" ;; esac

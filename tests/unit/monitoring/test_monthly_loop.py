@@ -20,7 +20,7 @@ SCRIPT = RECIPES / "monthly.sh"
 CHURN = """#!/usr/bin/env bash
 echo "$@" >> churn.log
 case $1 in
-    monitor) echo labelled > monitoring/state/fresh.csv; exit "${MONITOR:-0}" ;;
+    monitor) echo labelled > monitoring-results/state/fresh.csv; exit "${MONITOR:-0}" ;;
     promote) exit "${PROMOTE:-0}" ;;
 esac
 """
@@ -39,8 +39,9 @@ class Loop:
     def run(self, verdict, *steps, **exit_codes):
         """Run a month; returns the exit code and the commands that were run."""
         (self.folder / "churn.log").unlink(missing_ok=True)
-        (self.folder / "monitoring").mkdir(exist_ok=True)
-        (self.folder / "monitoring" / "summary.json").write_text(json.dumps({"verdict": verdict}))
+        results = self.folder / "monitoring-results"
+        results.mkdir(exist_ok=True)
+        (results / "summary.json").write_text(json.dumps({"verdict": verdict}))
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"PATH": path, "LABELS": "l.csv"} | exit_codes
         done = subprocess.run(
@@ -99,6 +100,15 @@ def test_each_command_of_the_loop_has_valid_flags(loop):
             parsers[command](flags)
             seen.add(command)
     assert seen == set(parsers)
+
+
+def test_all_commands_take_churn_as_known_until_the_same_day(loop):
+    """The labelled table ends before that day; without it, 60 more days would be left out."""
+    lines = []
+    for _ in range(3):
+        lines += loop.run("recalibrate", PROMOTE="2", KNOWN_UNTIL="2026-05-31")[2]
+    assert {line.split()[0] for line in lines} == {"monitor", "promote", "recalibrate", "train"}
+    assert all("--known-until 2026-05-31" in line for line in lines)
 
 
 def test_an_unknown_step_is_one_line(loop):
