@@ -27,7 +27,7 @@ def limits_in_words(limits: Limits) -> tuple[tuple[str, str], ...]:
         ("realised AUC: material from a difference of", f"{labels.auc:g}"),
         ("realised calibration: material from a difference of", f"{labels.calibration:.0%}"),
         (
-            "customers that the verdict judges: those of the last days with labels",
-            f"{labels.recent}",
+            "customers that the verdict judges: those with labels of the last",
+            f"{labels.recent} days",
         ),
     )

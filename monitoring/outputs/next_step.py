@@ -9,7 +9,7 @@ from pyfunc import CHAMPION, MODEL_NAME
 
 HEADLINES = {
     "fine": "fine, nothing calls for action",
-    "watch": "watch; something has changed, and labels do not show worse predictions",
+    "watch": "watch; something has changed, but no labels show worse predictions",
     "recalibrate": "recalibrate; the probabilities are off, the order of the customers is not",
     "retrain": "retrain; predictions have become worse, and recalibration does not repair that",
 }

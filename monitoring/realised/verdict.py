@@ -47,7 +47,7 @@ def realised_alarms(realised: Realised) -> tuple[Alarm, ...]:
     since = datetime.combine(test.since, time(), timezone.utc)
     message = (
         f"the realised Brier loss is {test.excess:.3f} above the expected one since "
-        f"{test.since}, and by at least {test.bound:.3f} with the error level of the test"
+        f"{test.since}, and by at least {test.bound:.3f} even if chance is allowed for"
     )
     return (Alarm("realised_loss", "", since, message),)
 
