@@ -12,7 +12,7 @@ name=churn # the registered model
 columns=(--id customer_id --target left=yes --as-of seen --window 60D)
 columns+=(--known-until "${KNOWN_UNTIL:-$(date -u +%F)}") # also for the labelled table, which ends earlier
 results=monitoring-results
-state=$results/state # the labelled table, and what became of the last challenger
+state=monitoring-state # the labelled table, and what became of the last challenger
 
 monitor() {
     mkdir -p "$state"
