@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from monitoring.windows import Population, Window
 
 Verdict: TypeAlias = Literal["fine", "watch", "recalibrate", "retrain"]
+
+
+NORMAL: Final = 1.959964
+"""Standard errors from a value to the ends of its 95 % interval."""
 
 
 class Estimate(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitoring.alarms.drift_findings import drift_findings
-from monitoring.alarms.feed_findings import feed_findings
-from monitoring.alarms.findings import episodes
+from monitoring.alarms.changes import episodes
+from monitoring.alarms.drift_changes import drift_changes
+from monitoring.alarms.feed_changes import feed_changes
 from monitoring.alarms.limits import Limits
 from monitoring.alarms.volume import volume_alarms
 from monitoring.drift.reference import Reference
@@ -26,9 +26,9 @@ def check(
     ``complete``: the windows that are over, whose volume can be checked; by default all.
     """
     windows = [result.window for result in results]
-    drifts = [drift_findings(result, limits.drift) for result in results]
+    drifts = [drift_changes(result, limits.drift) for result in results]
     feeds = [
-        feed_findings(result, reference, limits.broken_feed)
+        feed_changes(result, reference, limits.broken_feed)
         for result, reference in zip(results, references, strict=True)
     ]
     return (

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from churn_model.arrays import Floats, Mask
 from churn_model.profile.score_bins import BINS, score_bins
-from monitoring.inputs.counted import EPOCH, window_numbers
+from monitoring.inputs.counted import window_numbers
 from monitoring.labels.join import Current, Join
-from monitoring.labels.options import Treated
 from monitoring.labels.table import Labels
-from monitoring.windows import Population
+from monitoring.options import Treated
+from monitoring.windows import EPOCH, Population
 
 Rows = npt.NDArray[np.intp]
 

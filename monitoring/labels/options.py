@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from churn_model.errors import MonitoringError
 from churn_model.tables.observations import ObservationOptions
-
-Treated: TypeAlias = Literal["exclude", "weight"]
+from monitoring.options import Treated
 
 
 @dataclass(frozen=True, kw_only=True)

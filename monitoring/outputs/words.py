@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from monitoring.results import Estimate, PopulationResult
 
@@ -42,12 +42,8 @@ def window_name(start: datetime, end: datetime) -> str:
 
 def since(moment: datetime) -> str:
     """``2026-05-04``, or with the time if it is not midnight."""
-    return f"{moment:%Y-%m-%d}" if moment == midnight(moment) else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def midnight(moment: datetime) -> datetime:
-    """The start of the day."""
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    is_midnight = moment.time() == time()
+    return f"{moment:%Y-%m-%d}" if is_midnight else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def length_name(length: timedelta) -> str:

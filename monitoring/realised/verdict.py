@@ -12,8 +12,7 @@ from statistics import NormalDist
 from monitoring.alarms.limits import LabelLimits
 from monitoring.plural import plural
 from monitoring.realised.cohorts import Realised
-from monitoring.realised.metrics import NORMAL
-from monitoring.results import Alarm, Cohort, Estimate, Verdict
+from monitoring.results import NORMAL, Alarm, Cohort, Estimate, Verdict
 
 
 def verdict(

@@ -33,7 +33,7 @@ def test_other_versions_are_one_line_and_do_not_count():
     assert "version 2, serve: watch, 1 alarm; it is another version" in summary(shown, OUT)
 
 
-def test_retraining_is_the_command_that_uses_the_labelled_table():
+def test_retraining_is_the_command_that_uses_the_training_table():
     command = "churn train --data 'my new.csv' --id ID --target Left=yes"
     retrain = replace(population_result(3), verdict="retrain")
     shown = replace(findings(retrain), labelled=command)
