@@ -8,12 +8,12 @@
 set -euo pipefail
 
 columns=(--id customer_id --target left=yes --as-of seen --window 60D)
-state=monitoring/state # the labelled table, and what became of the last challenger
+state=monitoring-report/state # the labelled table, and what became of the last challenger
 
 monitor() {
     mkdir -p "$state"
     rm -f "$state/fresh.csv"
-    churn monitor --log inference-log --log-key log.key --output monitoring --every 30D \
+    churn monitor --log inference-log --log-key log.key --output monitoring-report --every 30D \
         --labels "${LABELS:?set LABELS to the table of labels}" "${columns[@]}" \
         --treatment contacted=yes --labelled "$state/fresh.csv" || [ $? -eq 2 ] # 2: an alarm
 }
@@ -38,7 +38,7 @@ examine() {
 act() {
     local verdict
     if [ -e "$state/waiting" ]; then return 0; fi
-    verdict=$(python -c 'import json; print(json.load(open("monitoring/summary.json"))["verdict"])')
+    verdict=$(python -c 'import json; print(json.load(open("monitoring-report/summary.json"))["verdict"])')
     if [ -e "$state/promoted" ]; then verdict=fine; fi
     if [ -e "$state/refused" ] && [ "$verdict" = recalibrate ]; then verdict=retrain; fi
     case $verdict in

@@ -20,7 +20,7 @@ SCRIPT = RECIPES / "monthly.sh"
 CHURN = """#!/usr/bin/env bash
 echo "$@" >> churn.log
 case $1 in
-    monitor) echo labelled > monitoring/state/fresh.csv; exit "${MONITOR:-0}" ;;
+    monitor) echo labelled > monitoring-report/state/fresh.csv; exit "${MONITOR:-0}" ;;
     promote) exit "${PROMOTE:-0}" ;;
 esac
 """
@@ -39,8 +39,10 @@ class Loop:
     def run(self, verdict, *steps, **exit_codes):
         """Run a month; returns the exit code and the commands that were run."""
         (self.folder / "churn.log").unlink(missing_ok=True)
-        (self.folder / "monitoring").mkdir(exist_ok=True)
-        (self.folder / "monitoring" / "summary.json").write_text(json.dumps({"verdict": verdict}))
+        (self.folder / "monitoring-report").mkdir(exist_ok=True)
+        (self.folder / "monitoring-report" / "summary.json").write_text(
+            json.dumps({"verdict": verdict})
+        )
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"PATH": path, "LABELS": "l.csv"} | exit_codes
         done = subprocess.run(
