@@ -100,7 +100,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Customers with mature labels, observed from ``start`` up to ``end``.
+    """Customers with final labels, observed from ``start`` up to ``end``.
 
     ``realised`` and ``estimated``: auc, log_loss, brier, churn_rate and calibration (observed over
     expected churners), of the same customers; ``estimated`` is what was expected at the time.

@@ -92,7 +92,7 @@ def _notes(
         )
     if found < len(labels):
         yield (
-            f"labels: {len(labels) - found:,} of {len(labels):,} mature labels have no prediction "
+            f"labels: {len(labels) - found:,} of {len(labels):,} final labels have no prediction "
             "before the end of the observation date and within the window before it"
         )
     readable = {PLAIN, *([describe_identifiers(key)] if key is not None else [])}

@@ -1,4 +1,4 @@
-"""Reads the table of labels: one mature label per customer and observation date."""
+"""Reads the table of labels: one final label per customer and observation date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Labels:
-    """n mature labels, one for each customer and observation date.
+    """n final labels, one for each customer and observation date.
 
     ``customers`` (m,): the distinct identifiers as texts. ``customer`` (n,): the number of each
     label's customer. ``days`` (n,): observation dates. ``churned`` (n,): 1 or 0. ``treated`` (n,).
@@ -50,7 +50,7 @@ def read_label_table(options: LabelOptions) -> Labels:
     """Read a CSV or Parquet file of labels.
 
     Equal labels of a customer on a day count once; contradicting ones are left out. Raises
-    TableError for a table that cannot be read, or without mature labels.
+    TableError for a table that cannot be read, or without final labels.
     """
     path = options.table
     raw = read_file(path, detect_csv_format(path))
@@ -70,16 +70,16 @@ def read_label_table(options: LabelOptions) -> Labels:
     treated, notes = _treated(raw, options)
     has_label = churned >= 0
     invalid = has_label & (np.isnat(days) | pd.isna(texts))
-    immature = has_label & ~invalid & ~observed.mature
-    used = np.flatnonzero(has_label & ~invalid & ~immature)
+    not_final = has_label & ~invalid & ~observed.mature
+    used = np.flatnonzero(has_label & ~invalid & ~not_final)
     counts = {
         "without a label": int((churned == UNLABELLED).sum()),
         "without an identifier or a valid date": int(invalid.sum()),
-        f"whose window has not ended on {observed.known_until}": int(immature.sum()),
+        f"whose window has not ended on {observed.known_until}": int(not_final.sum()),
     }
     notes += [f"labels: left out {plural(n, 'row')} {what}" for what, n in counts.items() if n]
     if not len(used):
-        raise TableError(f"{path}: no row has a mature label; {'; '.join(notes)}")
+        raise TableError(f"{path}: no row has a final label; {'; '.join(notes)}")
     labels = Labels(
         *_distinct(texts[used]),
         days[used].astype("datetime64[D]"),

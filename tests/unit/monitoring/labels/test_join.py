@@ -239,7 +239,7 @@ def test_a_window_longer_than_the_log_is_explained(tmp_path, log, scorer, custom
     given = options(write_labels(tmp_path, [label(customers, "2026-03-01")]), window=60)
     found = reason(log, given)
     assert "the log begins on 2026-05-20" in found
-    assert "the first labels are mature on 2026-07-19" in found
+    assert "the first labels are final on 2026-07-19" in found
 
 
 def test_a_log_that_ended_too_early_is_explained(tmp_path, log, scorer, customers):

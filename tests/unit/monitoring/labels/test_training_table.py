@@ -90,7 +90,9 @@ def test_features_of_the_table_of_labels_are_preferred(tmp_path, scorer, custome
     assert found.table["tenure"].tolist() == ["3.0"] * 5
 
 
-def test_treated_and_immature_customers_are_not_in_the_table(tmp_path, scorer, customers):
+def test_treated_customers_and_labels_that_are_not_final_are_not_in_the_table(
+    tmp_path, scorer, customers
+):
     log = tmp_path / "log"
     write_log(log, scorer, customers[:9], day("2026-03-01"), level="values")
     rows = [
