@@ -41,12 +41,12 @@ class LabelledCustomers:
 
 
 def read_labelled_customers(
-    options: MonitorOptions, version: LoadedVersion, log: LogFiles | None
+    options: MonitorOptions,
+    label_options: LabelOptions,
+    version: LoadedVersion,
+    log: LogFiles | None,
 ) -> LabelledCustomers:
     """Join the labels with predictions. Raises ChurnError."""
-    if options.labelled is not None:
-        check_new(options.labelled)
-    label_options = _label_options(options)
     labels, joined, notes = join_labels(label_options, _prediction_files(options, version, log))
     populations = match_populations(
         labels, joined, str(version.name), options.every, label_options.treated
@@ -67,9 +67,17 @@ def read_labelled_customers(
     )
 
 
-def _label_options(options: MonitorOptions) -> LabelOptions:
-    assert options.labels is not None  # as MonitorOptions checks
-    assert options.as_of is not None
+def check_label_options(options: MonitorOptions) -> LabelOptions | None:
+    """The options of labels; None without labels.
+
+    Raises MonitoringError if they contradict each other, or if the table for training cannot be
+    written. Called first, because a log may take minutes to read.
+    """
+    if options.labels is None:
+        return None
+    assert options.as_of is not None  # as MonitorOptions checks
+    if options.labelled is not None:
+        check_new(options.labelled)
     return LabelOptions(
         table=options.labels,
         id=options.id,
