@@ -1,4 +1,4 @@
-"""Everything that is known about a population without labels."""
+"""The windows of a population without labels: drift, estimated performance and alarms."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Cohort:
 
 @dataclass(frozen=True)
 class PopulationResult:
-    """Everything about one population.
+    """The results of one population.
 
     ``reference``: what the windows are compared with, in words. ``estimates``: those of the
     reference. ``false_alarms_per_year``: expected at most without any change, by the limits.

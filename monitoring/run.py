@@ -174,7 +174,7 @@ def population_result(
     options: MonitorOptions,
     now: datetime | None,
 ) -> PopulationResult:
-    """Everything about one population. ``now``: None if it is not expected to go on."""
+    """The results of one population. ``now``: None if no more customers are to be expected."""
     found = analyse(
         windows, version.scorecard, version.profile, limits, options.every, options.reference, now
     )

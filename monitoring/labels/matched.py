@@ -30,7 +30,7 @@ class Matched:
     observation dates. ``weights`` (k,): 1, or more for untreated customers who stand in for treated
     ones. ``cohort`` (k,): the number of the window, as in ``Counted``, that contains the
     observation date. ``treated``: customers who were left out. ``coverage``: the share (0..1) of
-    all customers whom the k stand for.
+    all customers whom the k represent.
     """
 
     label: Rows

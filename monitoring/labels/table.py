@@ -54,15 +54,7 @@ def read_label_table(options: LabelOptions) -> Labels:
     """
     path = options.table
     raw = read_file(path, detect_csv_format(path))
-    for name, flag in (
-        (options.id, "--id"),
-        (options.observation.column, "--as-of"),
-        (options.treatment_column, "--treatment"),
-    ):
-        if name:
-            require_column(name, raw.columns, flag, path)
-    if raw.empty:
-        raise TableError(f"{path}: has a header and no rows")
+    _check_columns(raw, options)
     churned = read_labels(raw, read_target(raw, options.target))
     observed = read_observations(raw, options.observation)
     days = observed.days if observed.days is not None else np.full(len(raw), np.datetime64("NaT"))
@@ -91,6 +83,19 @@ def read_label_table(options: LabelOptions) -> Labels:
         tuple(notes),
     )
     return _without_duplicates(labels)
+
+
+def _check_columns(raw: pd.DataFrame, options: LabelOptions) -> None:
+    """Raise TableError for a table without rows, or without a column that the options name."""
+    for name, flag in (
+        (options.id, "--id"),
+        (options.observation.column, "--as-of"),
+        (options.treatment_column, "--treatment"),
+    ):
+        if name:
+            require_column(name, raw.columns, flag, options.table)
+    if raw.empty:
+        raise TableError(f"{options.table}: has a header and no rows")
 
 
 def identifier_texts(cells: pd.Series[Any]) -> npt.NDArray[np.object_]:

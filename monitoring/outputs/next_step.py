@@ -37,7 +37,8 @@ def next_step(findings: Findings) -> str:
         has_labels = any(result.cohorts for result in findings.current)
         return (
             "look for the cause of what has changed, first in the data feed of the feature; drift "
-            f"alone is no reason to retrain, labels decide that{'' if has_labels else ' (--labels)'}"
+            "alone is no reason to retrain, labels decide that"
+            f"{'' if has_labels else ' (--labels)'}"
         )
     alias = findings.model_uri.removeprefix("models:/")
     return f"nothing; {alias} stays" if alias.endswith(f"@{CHAMPION}") else "nothing"

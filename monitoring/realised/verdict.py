@@ -117,11 +117,11 @@ def _no_change(realised: Realised | None) -> str:
 
 
 def _treated(realised: Realised | None) -> tuple[str, ...]:
-    """For whom the realised performance stands, if customers were treated."""
+    """Whom the realised performance represents, if customers were treated."""
     if realised is None or not realised.treated:
         return ()
     return (
-        f"{plural(realised.treated, 'treated customer')} left out; the others stand for "
+        f"{plural(realised.treated, 'treated customer')} left out; the others represent "
         f"{realised.coverage:.0%} of the labelled customers.",
     )
 

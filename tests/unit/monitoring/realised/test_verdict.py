@@ -117,5 +117,5 @@ def test_the_reasons_say_for_whom_they_stand_if_customers_were_treated(observe):
     found, reasons = verdict([], observe(lambda x: x, treated=12), LIMITS)
     assert found == "fine"
     assert reasons[1] == (
-        "12 treated customers left out; the others stand for 100% of the labelled customers."
+        "12 treated customers left out; the others represent 100% of the labelled customers."
     )
