@@ -51,6 +51,8 @@ def read_labelled_customers(
     populations = match_populations(
         labels, joined, str(version.name), options.every, label_options.treated
     )
+    if not populations:
+        notes = (*notes, "labels: all customers with a prediction were treated; none is measured")
     if options.labelled is None:
         return LabelledCustomers(populations, notes)
     made = training_table(

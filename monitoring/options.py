@@ -60,6 +60,11 @@ class MonitorOptions:
             )
         if self.log_key is not None and not self.log:
             raise MonitoringError("--log-key is the key of an inference log; name it with --log")
+        if self.reference is not None and self.reference < self.every:
+            raise MonitoringError(
+                "--reference is shorter than a window (--every); windows are compared with whole "
+                "ones before them"
+            )
         if self.labels is None:
             self._check_without_labels()
         else:
@@ -87,6 +92,11 @@ class MonitorOptions:
         missing = [flag for name, flag in _NEEDED.items() if not getattr(self, name)]
         if missing:
             raise MonitoringError(f"--labels also needs {', '.join(missing)}")
+        if self.labelled is not None and self.output.resolve() in self.labelled.resolve().parents:
+            raise MonitoringError(
+                f"--labelled {self.labelled}: is in the folder of --output, whose files each run "
+                "replaces; name a file elsewhere"
+            )
         if not (self.log or self.batch):
             raise MonitoringError(
                 "--labels are joined to logged predictions; name them with --log or --batch"

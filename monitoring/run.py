@@ -131,6 +131,10 @@ def _windows(
     scorecards = {number: version.scorecard for number, version in versions.items()}
     for counted in scored.counted:
         found, more = to_windows(counted, scorecards, now)
+        problem = f"version {current.number} is left out: "
+        for note in more:
+            if note.startswith(problem):
+                raise MonitoringError(f"version {current.number}: {note.removeprefix(problem)}")
         windows.update(found)
         notes += more
     if options.data:

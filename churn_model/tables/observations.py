@@ -21,6 +21,10 @@ AS_OF = "--as-of"
 Days = npt.NDArray[np.datetime64]
 
 
+class AmbiguousDatesError(TableError):
+    """Several formats fit the dates; the message names the flags that choose one."""
+
+
 @dataclass(frozen=True)
 class ObservationOptions:
     """What the user says about the time of the rows.
@@ -145,7 +149,7 @@ def read_days(
     is_text = isinstance(cells.dtype, pd.StringDtype)
     if not (is_text and date_format):
         times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
-        days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+        days = times.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
     if is_text and np.isnat(days).any():
         days = _formatted_days(cells, days, flag, date_format)
     rows = np.flatnonzero(np.isnat(days)).tolist()
@@ -160,7 +164,7 @@ def _formatted_days(cells: pd.Series[Any], iso: Days, flag: str, date_format: st
     if reading.readable == 0:
         return iso
     if reading.others:
-        raise TableError(f"{flag} {cells.name}: {reading.question(str(cells.name))}")
+        raise AmbiguousDatesError(f"{flag} {cells.name}: {reading.question(str(cells.name))}")
     known = dict(zip(distinct.texts, reading.values, strict=True))
     found = cells.str.strip().map(known).to_numpy(object)
     days = np.array([None if pd.isna(day) else day for day in found], dtype="datetime64[D]")

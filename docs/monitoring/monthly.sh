@@ -8,7 +8,7 @@
 set -euo pipefail
 
 columns=(--id customer_id --target left=yes --as-of seen --window 60D)
-state=monitoring-report/state # the labelled table, and what became of the last challenger
+state=monitoring-state # the labelled table, and what became of the last challenger
 
 monitor() {
     mkdir -p "$state"

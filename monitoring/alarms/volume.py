@@ -56,7 +56,8 @@ class _History:
 
 def volume_alarms(windows: Sequence[Window], limits: VolumeLimits) -> list[Alarm]:
     """The runs of windows with no or few customers that are unusual; windows must be complete."""
-    history, alarms, i = _History(), [], 0
+    history, i = _History(), 0
+    alarms: list[Alarm] = []  # with messages that do not say when
     while i < len(windows):
         end = _end_of_gap(windows, i)
         if end > i:
@@ -65,7 +66,10 @@ def volume_alarms(windows: Sequence[Window], limits: VolumeLimits) -> list[Alarm
             end = i + 1
             alarms += _low_alarm(windows, i, history, limits)
         i = end
-    return _joined(alarms)
+    return [
+        alarm_of(_KEY, alarm.message, alarm.since, alarm.until, windows)
+        for alarm in _joined(alarms)
+    ]
 
 
 def _rows(window: Window) -> float:
@@ -96,7 +100,7 @@ def _gap_alarm(
     usual = f"at most {longest} in a row were empty" if longest else "none was empty"
     text = f"no customers in {count} (before, {usual})"
     until = windows[end].start if is_over else None
-    return [alarm_of(_KEY, text, windows[start].start, until, windows)]
+    return [Alarm(*_KEY, windows[start].start, text, until)]
 
 
 def _low_alarm(
@@ -111,7 +115,7 @@ def _low_alarm(
         return []
     text = f"only {rows:,.0f} rows in a window (before, the median was {median(history.rows):,.0f})"
     until = window.end if i + 1 < len(windows) else None
-    return [alarm_of(_KEY, text, window.start, until, windows)]
+    return [Alarm(*_KEY, window.start, text, until)]
 
 
 def _joined(alarms: list[Alarm]) -> list[Alarm]:

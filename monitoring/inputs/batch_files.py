@@ -95,7 +95,7 @@ def _read_run(base: Path, file: Path) -> BatchRun | None:
     run = file.stem.removeprefix(_SUMMARY)
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
-        scored_at = datetime.fromisoformat(summary["scored_at"])
+        scored_at = _time(summary["scored_at"])
         reasons = {str(rule): _count(count) for rule, count in summary["reasons"].items()}
         model = summary["model"]
         files = _scored_files(base / "scored" / f"run={run}")
@@ -103,7 +103,7 @@ def _read_run(base: Path, file: Path) -> BatchRun | None:
             run,
             str(model["name"] or ""),
             str(model["version"] or ""),
-            scored_at if scored_at.tzinfo else scored_at.replace(tzinfo=timezone.utc),
+            scored_at,
             _count(summary["scored"]),
             _count(summary["rejected"]),
             reasons,
@@ -112,6 +112,15 @@ def _read_run(base: Path, file: Path) -> BatchRun | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _time(text: str) -> datetime:
+    """A time, in UTC if it has no zone. Raises ValueError for one that no run can have."""
+    time = datetime.fromisoformat(text)
+    time = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    if not 1970 < time.year < 9999:
+        raise ValueError("is not the time of a run")
+    return time
 
 
 def _count(value: object) -> int:

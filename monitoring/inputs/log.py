@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from monitoring.inputs.log_files import LogFiles, find_log
 from monitoring.plural import plural
 
 _ROWS_TOGETHER = 100_000
+_LATEST = int(datetime(9000, 1, 1, tzinfo=timezone.utc).timestamp())
+_MOST = 1e15  # in one cell; beyond, floats are no whole numbers, and their sums overflow
 
 _SCORE_KINDS = (kinds.SCORE, kinds.PREDICTED, kinds.REVENUE, kinds.WITH_REVENUE)
 
@@ -87,8 +89,11 @@ def _completed(table: pa.Table) -> pa.Table:
 def _is_valid(table: pa.Table) -> bool:
     if any(table.column(name).null_count for name in ("minute", "cell", "count")):
         return False
+    minutes = table.column("minute").cast(pa.int64()).to_numpy()
+    if not ((minutes >= 0) & (minutes < _LATEST)).all():
+        return False
     counts, cells = table.column("count").to_numpy(), table.column("cell").to_numpy()
-    if not (np.isfinite(counts).all() and (cells >= 0).all()):
+    if not ((np.abs(counts) <= _MOST).all() and (cells >= 0).all()):
         return False
     kind = table.column("kind")
     is_score = pc.is_in(kind, pa.array(_SCORE_KINDS)).to_numpy().astype(bool)

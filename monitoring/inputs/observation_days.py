@@ -79,6 +79,7 @@ class ObservationDays:
                 f"{self.source}: column {self.column!r} occurs {len(found)} times; keep one"
             )
         if not found:
+            names = [name for name in names if name != CORRUPT]
             raise MonitoringError(
                 f"{self.source}: has no column {self.column!r} for --as-of."
                 f"{did_you_mean(self.column, names)} The columns are "
@@ -130,7 +131,7 @@ def _days_of_texts(texts: pa.Array) -> npt.NDArray[np.datetime64]:
     iso = pc.if_else(pc.match_substring_regex(distinct.dictionary, _ISO), distinct.dictionary, None)
     cells = pd.Series(iso.to_pylist(), dtype=object).str.strip()
     times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
-    days = times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+    days = times.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
     known = np.append(days, np.datetime64("NaT", "D"))
     chosen = distinct.indices.fill_null(len(days)).to_numpy(zero_copy_only=False)
     result: npt.NDArray[np.datetime64] = known[chosen]

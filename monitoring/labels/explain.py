@@ -27,9 +27,11 @@ def explain_no_match(
     window = labels.observation.window
     begin = f"{len(labels):,} final labels match no prediction"
     if last < logged[0]:
+        reason = f"{begin}: customers were observed up to {last}, and the log begins on {logged[0]}"
+        if not window:
+            return reason
         return (
-            f"{begin}: customers were observed up to {last}, and the log begins on {logged[0]}; "
-            f"with a window of {window} days, the first labels are final on "
+            f"{reason}; with a window of {window} days, the first labels are final on "
             f"{logged[0] + timedelta(days=window)} (--known-until)"
         )
     if window and first > logged[1] + timedelta(days=window):

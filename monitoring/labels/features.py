@@ -38,8 +38,32 @@ def logged_features(
     if not tables:
         return np.empty(0, dtype=np.intp), pd.DataFrame(columns=list(names))
     order = np.argsort(found)
-    table = pa.concat_tables(tables, promote_options="permissive").take(pa.array(order))
+    table = _concatenated(tables).take(pa.array(order))
     return np.array(found, dtype=np.intp)[order], _to_pandas(table)
+
+
+def _concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables as one; a feature whose types do not go together is text.
+
+    Versions may have read a feature differently: as an integer, and as a category.
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowTypeError:
+        return pa.concat_tables([_as_text(table, _mixed(tables)) for table in tables])
+
+
+def _mixed(tables: Sequence[pa.Table]) -> list[str]:
+    """The features that have several types."""
+    names = tables[0].column_names
+    return [name for name in names if len({table.schema.field(name).type for table in tables}) > 1]
+
+
+def _as_text(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    for name in names:
+        i = table.schema.get_field_index(name)
+        table = table.set_column(i, name, table.column(i).cast(pa.string()))
+    return table
 
 
 def _latest(joined: Join, labels: Rows) -> list[tuple[int, str, int]]:

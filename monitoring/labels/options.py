@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from churn_model.errors import MonitoringError
@@ -36,6 +36,11 @@ class LabelOptions:
                 "--labels needs --id COLUMN, --target COLUMN=VALUE and --as-of COLUMN: who the "
                 "customers are, who churned, and when they were observed"
             )
+        if isinstance(self.as_of, date) and self.as_of > date.today() + timedelta(days=1):
+            raise MonitoringError(
+                f"--as-of {self.as_of}: is in the future; it is the day on which the customers "
+                "were observed"
+            )
         problem = observation_problem(self.as_of, self.window, self.known_until)
         if problem:
             raise MonitoringError(problem)
@@ -44,6 +49,24 @@ class LabelOptions:
                 "--treatment must be COLUMN=VALUE with the value of treated customers, for example "
                 "contacted=1"
             )
+
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        """Raise MonitoringError if two flags name the same column."""
+        flags: dict[str, str] = {}
+        for flag, column in (
+            ("--id", self.id),
+            ("--target", self.target[0].rpartition("=")[0].strip()),
+            ("--as-of", self.observation.column),
+            ("--treatment", self.treatment_column),
+        ):
+            if column and column in flags:
+                raise MonitoringError(
+                    f"{flags[column]} and {flag} both name the column {column!r}; each needs a "
+                    "column of its own"
+                )
+            flags[column] = flag
 
     @property
     def _treatment(self) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from churn_model.errors import TableError
 from churn_model.tables.column_names import require_column
 from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.files import read_file
-from churn_model.tables.observations import Days, ObservationOptions, read_observations
+from churn_model.tables.observations import (
+    AmbiguousDatesError,
+    Days,
+    ObservationOptions,
+    read_observations,
+)
 from churn_model.tables.target import UNLABELLED, label, read_labels, read_target
 from monitoring.labels.options import LabelOptions
 from monitoring.plural import plural
@@ -56,7 +62,13 @@ def read_label_table(options: LabelOptions) -> Labels:
     raw = read_file(path, detect_csv_format(path))
     _check_columns(raw, options)
     churned = read_labels(raw, read_target(raw, options.target))
-    observed = read_observations(raw, options.observation)
+    try:
+        observed = read_observations(raw, options.observation)
+    except AmbiguousDatesError:
+        raise TableError(
+            f"{path}: --as-of {options.observation.column}: the dates can be read in several ways; "
+            "write them as 2026-01-31"
+        ) from None
     days = observed.days if observed.days is not None else np.full(len(raw), np.datetime64("NaT"))
     texts = identifier_texts(raw[options.id])
     treated, notes = _treated(raw, options)
@@ -82,7 +94,7 @@ def read_label_table(options: LabelOptions) -> Labels:
         observed.resolved(options.observation),
         tuple(notes),
     )
-    return _without_duplicates(labels)
+    return _without_duplicates(labels, path)
 
 
 def _check_columns(raw: pd.DataFrame, options: LabelOptions) -> None:
@@ -128,10 +140,11 @@ def _distinct(texts: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], 
     return np.asarray(customers, dtype=object), codes.astype(np.intp)
 
 
-def _without_duplicates(labels: Labels) -> Labels:
+def _without_duplicates(labels: Labels, path: Path) -> Labels:
     """The labels without second ones of the same customer and day, and without contradictions.
 
-    A customer with several labels on a day was treated if any of them says so.
+    A customer with several labels on a day was treated if any of them says so. Raises TableError
+    if no label is left.
     """
     keys = pd.DataFrame({"customer": labels.customer, "day": labels.days})
     group = keys.groupby(["customer", "day"], sort=False).ngroup().to_numpy()
@@ -139,6 +152,11 @@ def _without_duplicates(labels: Labels) -> Labels:
     size, sums = np.bincount(group, minlength=n), np.bincount(group, labels.churned, n)
     treated = np.bincount(group, labels.treated, n) > 0
     contradicting = (sums > 0) & (sums < size)
+    if contradicting.all():
+        raise TableError(
+            f"{path}: all customers have contradicting labels for the same day; keep one label per "
+            "customer and day"
+        )
     _, first = np.unique(group, return_index=True)
     kept = np.sort(first[~contradicting])
     notes = list(labels.notes)

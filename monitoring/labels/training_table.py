@@ -7,6 +7,7 @@ import secrets
 import shlex
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,6 +54,8 @@ def check_new(file: Path) -> None:
         raise MonitoringError(f"--labelled {file}: exists already; remove it, or name another file")
     if not file.absolute().parent.is_dir():
         raise MonitoringError(f"--labelled {file}: there is no folder {file.absolute().parent}")
+    if not os.access(file.absolute().parent, os.W_OK):
+        raise MonitoringError(f"--labelled {file}: cannot be written (Permission denied)")
 
 
 def training_table(
@@ -154,7 +157,8 @@ def write_table(file: Path, table: pd.DataFrame) -> None:
     except OSError as error:
         raise MonitoringError(f"--labelled {file}: cannot be written ({error.strerror})") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def _publish(aside: Path, file: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EISDIR
 from pathlib import Path
 
 from churn_model.errors import MonitoringError
@@ -43,7 +44,11 @@ def output_folder(folder: Path) -> Iterator[Path]:
 
 def _publish(aside: Path, folder: Path) -> None:
     try:
-        for file in sorted(aside.iterdir()):
+        files = sorted(aside.iterdir())
+        for file in files:  # before any is replaced, so that two runs are never mixed
+            if (folder / file.name).is_dir():
+                raise IsADirectoryError(EISDIR, f"{file.name} is a folder")
+        for file in files:
             os.replace(file, folder / file.name)
     except OSError as error:
         raise _unwritable(folder, error) from None

@@ -86,5 +86,6 @@ def _step(start: datetime, every: timedelta) -> int:
 
 
 def _valid_name(name: str) -> str:
-    """A name with the characters that MLflow allows."""
-    return re.sub(r"[^\w\-. /]", "_", name, flags=re.ASCII)[:250]
+    """A name with the characters that MLflow allows, and that is a plain path."""
+    parts = re.sub(r"[^\w\-. /]", "_", name, flags=re.ASCII)[:250].split("/")
+    return "/".join("_" if part in ("", ".", "..") else part for part in parts)

@@ -44,6 +44,12 @@ def next_step(findings: Findings) -> str:
     return f"nothing; {alias} stays" if alias.endswith(f"@{CHAMPION}") else "nothing"
 
 
+def training_command(findings: Findings) -> str:
+    """What trains on the labelled table, if it was written and is not the next step; or empty."""
+    is_next = findings.verdict in ("retrain", "recalibrate")
+    return _command(findings, "train") if findings.labelled and not is_next else ""
+
+
 def _command(findings: Findings, command: str) -> str:
     """``churn train --data FILE``, with the flags that describe the table if it was written."""
     if findings.labelled:  # it begins with "churn train"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitoring.findings import Findings
 from monitoring.outputs.files import PAGE
-from monitoring.outputs.next_step import headline, next_step
+from monitoring.outputs.next_step import headline, next_step, training_command
 from monitoring.outputs.series import mean_score, rejected_share
 from monitoring.outputs.words import (
     MISSING,
@@ -46,6 +46,8 @@ def _lines(findings: Findings, output: Path) -> Iterator[str]:
     yield from (f"note: {note}" for note in findings.notes)
     yield ""
     yield f"page: {output / PAGE}"
+    if training_command(findings):
+        yield f"the labelled table can be used so: {training_command(findings)}"
     yield f"next: {next_step(findings)}"
 
 

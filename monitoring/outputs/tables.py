@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -28,13 +28,13 @@ Row = dict[str, Any]
 
 def profile_metrics(findings: Findings) -> pa.Table:
     """One row per window and population, and one per feature with missing or unlisted values."""
-    rows = (row for result in findings.results for row in _profile_rows(result, findings.every))
+    rows = (row for result in findings.results for row in _profile_rows(result))
     return _table(rows, PROFILE_COLUMNS)
 
 
 def drift_metrics(findings: Findings) -> pa.Table:
     """One row per window, population and term, and one for the score."""
-    rows = (row for result in findings.results for row in _drift_rows(result, findings.every))
+    rows = (row for result in findings.results for row in _drift_rows(result))
     return _table(rows, DRIFT_COLUMNS)
 
 
@@ -48,25 +48,25 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _keys(result: PopulationResult, start: datetime, end: datetime, every: timedelta) -> Row:
+def _keys(result: PopulationResult, start: datetime, end: datetime) -> Row:
     return {
         "window_start": start,
         "window_end": end,
-        "granularity": length_name(every),
+        "granularity": length_name(end - start),
         **result.population._asdict(),
     }
 
 
-def _profile_rows(result: PopulationResult, every: timedelta) -> Iterator[Row]:
+def _profile_rows(result: PopulationResult) -> Iterator[Row]:
     cohorts = {(each.start, each.end): each for each in result.cohorts}
     for window in result.windows:
         start, end = window.window.start, window.window.end
         cohort = cohorts.pop((start, end), None)
-        keys = _keys(result, start, end, every)
+        keys = _keys(result, start, end)
         yield keys | _whole(window) | _labelled(cohort)
         yield from (keys | row for row in _features(window))
     for (start, end), cohort in cohorts.items():  # customers who were scored in other windows
-        yield _keys(result, start, end, every) | {"column_name": TABLE} | _labelled(cohort)
+        yield _keys(result, start, end) | {"column_name": TABLE} | _labelled(cohort)
 
 
 def _whole(window: WindowResult) -> Row:
@@ -117,9 +117,9 @@ def _metrics(prefix: str, names: Sequence[str], values: Mapping[str, Estimate]) 
     }
 
 
-def _drift_rows(result: PopulationResult, every: timedelta) -> Iterator[Row]:
+def _drift_rows(result: PopulationResult) -> Iterator[Row]:
     for window in result.windows:
-        keys = _keys(result, window.window.start, window.window.end, every)
+        keys = _keys(result, window.window.start, window.window.end)
         keys |= {"drift_type": "BASELINE", "reference": result.reference}
         for term in window.terms:
             yield keys | _term(term.term, term, _is_alarm(result, term.term, window))

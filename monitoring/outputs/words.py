@@ -37,13 +37,18 @@ def window_name(start: datetime, end: datetime) -> str:
         return f"{start:%Y-%m-%d %H:%M}"
     if length == DAY and not (start.hour or start.minute):
         return f"{start:%Y-%m-%d}"
-    return f"{start:%Y-%m-%d} to {end - timedelta(seconds=1):%Y-%m-%d}"
+    if not (_is_midnight(start) and _is_midnight(end)):
+        return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}"
 
 
 def since(moment: datetime) -> str:
     """``2026-05-04``, or with the time if it is not midnight."""
-    is_midnight = moment.time() == time()
-    return f"{moment:%Y-%m-%d}" if is_midnight else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment:%Y-%m-%d}" if _is_midnight(moment) else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _is_midnight(moment: datetime) -> bool:
+    return moment.time() == time()
 
 
 def length_name(length: timedelta) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
@@ -182,6 +183,33 @@ def test_a_version_without_a_profile_is_reported(registry, dearer, workplace):
     assert "version 1 of churn" in done.stderr
     assert "without a monitoring profile" in done.stderr
     assert not (workplace / "out" / "monitoring.html").exists()
+
+
+def test_counts_that_do_not_fit_the_version_are_an_error(registry, tmp_path):
+    with working_in(registry.folder):
+        scorer = read_version("models:/churn@champion").scorer
+    log = tmp_path / "log"
+    write_log(log, scorer, simulate(50, seed=3).customers, FIRST, level="counts")
+    (file,) = log.rglob("*.parquet")
+    table = pq.read_table(file)
+    i = table.schema.get_field_index("cell")
+    is_term = pc.equal(table["kind"], "term")
+    far = pc.if_else(is_term, pc.add(table["cell"], 10_000), table["cell"])
+    pq.write_table(table.set_column(i, table.schema.field(i), far.cast("int32")), file)
+    done = monitor(registry, "--log", log, "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert_one_line(done.stderr)
+    assert "version 1: its counts have a cell" in done.stderr
+
+
+def test_labels_of_treated_customers_only_are_reported(registry, calm, key_file, tmp_path):
+    labels = tmp_path / "labels.csv"
+    pd.read_csv(calm / "labels.csv").assign(contacted=1).to_csv(labels, index=False)
+    flags = ("--labels", labels, "--id", "customer_id", "--target", "left=1", "--as-of", "seen")
+    flags += ("--log-key", key_file, "--treatment", "contacted=1", "--output", tmp_path / "out")
+    done = monitor(registry, "--log", calm / "log", *flags)
+    assert done.returncode == 0
+    assert "note: labels: all customers with a prediction were treated" in done.stdout
 
 
 def test_the_log_of_another_model_is_one_line(registry, dearer, tmp_path):

@@ -134,9 +134,10 @@ def _pairs(rows: DatedRows, early: Rows, late: Rows, folds: int, seed: int) -> l
 def _text(last: Period, rows: DatedRows, window: int) -> str:
     gap = f", with a gap of {window} days" if window else ""
     grouped = ", grouped by customer" if rows.customers.repeat else ""
+    when = f"from {last.first} to {last.last}" if last.first != last.last else f"of {last.first}"
     return (
-        f"trained on the rows up to {last.trained_to}, held out those from {last.first} to "
-        f"{last.last} ({rows.column}){gap}{grouped}"
+        f"trained on the rows up to {last.trained_to}, held out those {when} "
+        f"({rows.column}){gap}{grouped}"
     )
 
 

@@ -71,8 +71,10 @@ def test_a_length_that_is_no_number_of_days_or_hours_is_rejected(length, capsys)
     [
         (["--output", "out"], "name an inference log (--log), results of batch scoring"),
         (["--output", "out", "--data", "t.csv", "--log-key", "k"], "name it with --log"),
+        ([*NAMES, "--reference", "1H"], "--reference is shorter than a window (--every)"),
         ([*NAMES, "--window", "60D"], "--window needs a table of labels"),
         ([*NAMES, "--labelled", "new.csv"], "--labelled needs a table of labels"),
+        ([*NAMES, *LABELS, "--labelled", "out/new.csv"], "is in the folder of --output"),
         ([*NAMES, "--as-of", "Seen"], "name the table with --data or --labels"),
         (
             [*NAMES, "--labels", "t.csv", "--id", "ID"],

@@ -20,7 +20,7 @@ SCRIPT = RECIPES / "monthly.sh"
 CHURN = """#!/usr/bin/env bash
 echo "$@" >> churn.log
 case $1 in
-    monitor) echo labelled > monitoring-report/state/fresh.csv; exit "${MONITOR:-0}" ;;
+    monitor) echo labelled > monitoring-state/fresh.csv; exit "${MONITOR:-0}" ;;
     promote) exit "${PROMOTE:-0}" ;;
 esac
 """

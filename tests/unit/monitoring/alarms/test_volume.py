@@ -44,6 +44,12 @@ def test_missing_customers_are_an_alarm_only_if_unusual(rows, expected):
     assert _alarms(rows) == expected
 
 
+def test_the_message_of_adjacent_alarms_says_when_the_first_began():
+    windows = days([CellCounts(scores=count_scores(np.full(n, 0.3))) for n in [100] * 20 + [5, 4]])
+    (alarm,) = volume_alarms(windows, load_limits().volume)
+    assert alarm.message.endswith(f"since {alarm.since:%Y-%m-%d}")
+
+
 def test_rejected_rows_are_not_missing():
     windows = days([CellCounts(scores=count_scores(np.full(50, 0.3)))] * 20)
     windows += days([CellCounts()] * 20 + [CellCounts(rejected=50.0)])[20:]

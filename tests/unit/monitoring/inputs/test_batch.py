@@ -100,6 +100,15 @@ def test_a_summary_that_leads_out_of_the_folder_is_skipped(out, scorer, customer
         find_runs(str(out))
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59"])
+def test_a_summary_with_an_impossible_time_is_skipped(out, scorer, customers, time):
+    summary = score_batch(out, scorer, customers[:5], day("2026-01-05"))
+    file = out / f"_summary-{summary['run']}.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "scored_at": time}))
+    with pytest.raises(MonitoringError, match="is not a summary of churn score"):
+        find_runs(str(out))
+
+
 def test_a_folder_without_results_is_one_line(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(MonitoringError) as error:

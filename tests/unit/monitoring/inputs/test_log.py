@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +148,16 @@ def test_damaged_foreign_and_unfinished_files_are_reported_and_left_alone(
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("cell", -1), ("count", -1.0), ("count", float("inf")), ("cell", 500), ("minute", None)],
+    [
+        ("cell", -1),
+        ("count", -1.0),
+        ("count", float("inf")),
+        ("count", 1e300),
+        ("cell", 500),
+        ("minute", None),
+        ("minute", datetime(9999, 12, 31)),
+        ("minute", datetime(1960, 1, 1)),
+    ],
 )
 def test_a_file_with_impossible_counts_is_skipped(tmp_path, scorer, customers, column, value):
     write_log(tmp_path, scorer, customers[:4], day("2026-01-05"))

@@ -244,6 +244,12 @@ def test_timestamps_count_by_their_day_in_utc(tmp_path):
     assert str(window.start.date()) == "2026-01-02"
 
 
+def test_the_columns_that_are_named_are_those_of_the_table(tmp_path):
+    with pytest.raises(ChurnError, match="The columns are") as caught:
+        windows_of(write_csv(customers(), tmp_path), as_of="nothing")
+    assert "corrupt_line" not in str(caught.value)
+
+
 TOMORROW = str(datetime.now(timezone.utc).date() + 3 * DAY)
 
 
@@ -256,6 +262,7 @@ TOMORROW = str(datetime.now(timezone.utc).date() + 3 * DAY)
         (lambda f: f.assign(observed="2026"), "'2026' is not a date such as"),
         (lambda f: f.assign(observed=None), "is not a date such as 2026-01-31"),
         (lambda f: f.assign(observed=TOMORROW), "is in the future"),
+        (lambda f: f.assign(observed="9999-12-31"), "is in the future"),
         (lambda f: f.assign(observed="1850-01-01"), "'1850-01-01' is before 1900"),
         (lambda f: f.drop(columns="plan").assign(Plan="x"), "Give the columns the names of the"),
         (lambda f: f.head(0), "has no rows"),

@@ -31,6 +31,39 @@ def test_contradicting_labels_are_left_out_and_reported(tmp_path):
     assert "in row 1 (2026-03-01)" in labels.notes[-1]
 
 
+def test_only_contradicting_labels_are_one_line(tmp_path):
+    file = tmp_path / "labels.csv"
+    pd.DataFrame([row("a"), row("a", churned=1)]).to_csv(file, index=False)
+    with pytest.raises(TableError, match="all customers have contradicting labels"):
+        read_label_table(options(file, window=0))
+
+
+def test_ambiguous_dates_are_reported_without_a_flag_that_the_command_lacks(tmp_path):
+    file = tmp_path / "labels.csv"
+    pd.DataFrame([row("a", "01/02/2026"), row("b", "02/01/2026", 1)]).to_csv(file, index=False)
+    with pytest.raises(TableError, match="write them as 2026-01-31") as error:
+        read_label_table(options(file, window=0))
+    assert "--format" not in str(error.value)
+
+
+def test_an_observation_day_in_the_future_is_one_line(tmp_path):
+    with pytest.raises(MonitoringError, match="is in the future"):
+        read(tmp_path, [row("a")], as_of=date.today() + timedelta(days=9), window=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags"),
+    [
+        ({"treatment": "churned=1"}, "--target and --treatment"),
+        ({"as_of": "churned"}, "--target and --as-of"),
+        ({"id": "churned"}, "--id and --target"),
+    ],
+)
+def test_two_flags_with_the_same_column_are_one_line(tmp_path, changes, flags):
+    with pytest.raises(MonitoringError, match=f"{flags} both name the column 'churned'"):
+        read(tmp_path, [row("a")], **changes)
+
+
 def test_a_customer_is_treated_if_any_of_the_equal_labels_says_so(tmp_path):
     rows = [row("a", contacted=0), row("a", contacted=1), row("b", contacted=0)]
     labels = read(tmp_path, rows, treatment="contacted=1")

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn_model.errors import MonitoringError
@@ -197,6 +199,8 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
         check_new(tmp_path / "t.xlsx")
     with pytest.raises(MonitoringError, match="there is no folder"):
         check_new(tmp_path / "missing" / "t.csv")
+    with pytest.raises(MonitoringError, match="File name too long"):
+        write_table(tmp_path / f"{'x' * 245}.csv", pd.DataFrame({"a": [1]}))
     (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere")
     with pytest.raises(MonitoringError, match="exists already"):
         check_new(tmp_path / "link.csv")
@@ -270,6 +274,20 @@ def test_values_of_every_kind_come_back_as_they_were_scored(tmp_path, suffix):
     ages = (pd.Timestamp("2026-03-05") - pd.to_datetime(frame["signed"])).dt.days
     np.testing.assert_array_equal(read["signed"].to_numpy(float), ages.to_numpy(float))
     assert read["plan"].tolist() == frame["plan"].tolist()
+
+
+def test_a_feature_that_versions_read_differently_is_text(tmp_path, scorer, customers):
+    log = tmp_path / "log"
+    write_log(log, scorer, customers[:20], day("2026-03-01"), level="values")
+    write_log(log, scorer, customers[20:40], day("2026-03-02"), level="values")
+    (file,) = (log / "date=2026-03-02").iterdir()
+    table = pq.read_table(file)
+    i = table.schema.get_field_index("age")
+    pq.write_table(table.set_column(i, "age", table.column(i).cast(pa.string())), file)
+    given = options(write_labels(tmp_path, rows_of(customers[:40])))
+    found = labelled(tmp_path / "new.csv", log, given).table
+    assert found["age"].tolist() == customers["age"][:40].astype(str).tolist()
+    assert found["tenure"].tolist() == customers["tenure"][:40].tolist()
 
 
 def half_treated(tmp_path, customers):

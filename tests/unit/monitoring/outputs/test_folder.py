@@ -38,6 +38,18 @@ def test_a_run_that_fails_leaves_the_files_of_the_earlier_one(tmp_path, failure)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
+def test_a_folder_with_the_name_of_a_file_leaves_all_files_of_the_earlier_run(tmp_path):
+    (tmp_path / "page.html").write_text("earlier")
+    (tmp_path / "table.parquet").mkdir()
+    run = output_folder(tmp_path)
+    aside = run.__enter__()
+    (aside / "page.html").write_text("new")
+    (aside / "table.parquet").touch()
+    with pytest.raises(MonitoringError, match=r"table\.parquet is a folder"):
+        run.__exit__(None, None, None)
+    assert (tmp_path / "page.html").read_text() == "earlier"
+
+
 def test_a_second_run_at_the_same_time_is_refused(tmp_path):
     second = output_folder(tmp_path)
     with output_folder(tmp_path), pytest.raises(MonitoringError, match="another run is writing"):

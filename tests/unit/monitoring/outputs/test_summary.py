@@ -1,6 +1,7 @@
 """What the command prints, from results made by hand."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from monitoring.outputs.next_step import next_step
@@ -19,6 +20,12 @@ def test_the_summary_names_verdict_alarm_page_and_next_step():
     assert lines[-1].startswith("next: look for the cause")
 
 
+def test_windows_that_do_not_begin_at_midnight_have_times():
+    result = population_result(3, every=timedelta(hours=36), cohorts=0)
+    lines = summary(findings(result, every=timedelta(hours=36)), OUT).splitlines()
+    assert any(line.startswith("2026-05-02 12:00 to 2026-05-04 00:00") for line in lines)
+
+
 def test_the_last_five_windows_are_a_table():
     lines = summary(findings(population_result(20)), OUT).splitlines()
     table = [line for line in lines if line.startswith("2026-05-")]
@@ -31,6 +38,15 @@ def test_other_versions_are_one_line_and_do_not_count():
     shown = findings(population_result(3, drifts=False), other)
     assert not shown.has_alarm
     assert "version 2, serve: watch, 1 alarm; it is another version" in summary(shown, OUT)
+
+
+def test_the_command_that_uses_the_training_table_is_printed_once_whatever_the_verdict():
+    command = "churn train --data new.csv --id id --target left=1 --as-of seen"
+    for verdict in ("fine", "watch", "retrain"):
+        result = replace(population_result(), verdict=verdict)
+        shown = summary(replace(findings(result), labelled=command), OUT)
+        assert shown.count(command) == 1
+    assert "churn train" not in summary(findings(), OUT)
 
 
 def test_retraining_is_the_command_that_uses_the_training_table():

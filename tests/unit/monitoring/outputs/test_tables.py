@@ -46,6 +46,13 @@ def test_a_cohort_without_a_window_of_its_own_has_a_row():
     assert whole[3]["realised_auc"] == pytest.approx(0.77)
 
 
+def test_the_cohorts_of_short_windows_are_a_day_long():
+    result = replace(population_result(2, every=DAY / 4), cohorts=population_result(2).cohorts)
+    whole = rows(profile_metrics(findings(result, every=DAY / 4)), column_name=":table")
+    granularity = [(row["granularity"], row["labelled"] is not None) for row in whole]
+    assert set(granularity) == {("6 hours", False), ("1 day", True)}
+
+
 def test_shares_of_missing_values_are_percentages_of_a_feature():
     (row,) = rows(profile_metrics(findings(population_result(1))), column_name="age")
     assert row["percent_null"] == pytest.approx(3.0)

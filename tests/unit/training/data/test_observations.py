@@ -102,6 +102,13 @@ def test_an_observation_date_in_the_future_does_not_make_other_windows_end():
     assert "2 whose window has not ended on 2026-03-31" in found.summary()
 
 
+@pytest.mark.parametrize("day", ["2611-07-15", "9999-12-31"])
+def test_a_date_in_the_far_future_is_in_the_future(day):
+    observed = read_observations(pd.DataFrame({"seen": [day]}), ObservationOptions("seen"))
+    assert np.isnat(observed.days).all()
+    assert observed.errors[0].msg == "is an observation date in the future"
+
+
 def test_options_are_the_same_after_a_run_has_stored_them():
     for options in (
         ObservationOptions(),
