@@ -23,7 +23,9 @@ from batch.stores import LocalStore
 from batch.writing import Writer
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.reading.batches import folder_columns, read
-from churn_model.tables.reading.row_checker import ERROR, LINE, RULES, CheckedRows, as_text
+from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows
+from churn_model.tables.reading.row_checker import LINE
+from churn_model.tables.reading.utf8 import as_text
 
 _REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])

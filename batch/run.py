@@ -13,7 +13,8 @@ from churn_model.errors import BatchError
 from churn_model.schema.column import OUTPUT_COLUMNS
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.descriptor import TableDescriptor, load_descriptor
-from churn_model.tables.reading.row_checker import CORRUPT, FORMS, RULES, RowChecker
+from churn_model.tables.reading.checked_rows import RULES
+from churn_model.tables.reading.row_checker import CORRUPT, FORMS, RowChecker
 from pyfunc.environment import quiet_mlflow
 from pyfunc.loaded_version import LoadedVersion, read_version
 

@@ -24,7 +24,9 @@ from batch.spark_files import read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
 from batch.stores import LocalStore
-from churn_model.tables.reading.row_checker import CORRUPT, ERROR, LINE, RULES, as_text
+from churn_model.tables.reading.checked_rows import ERROR, RULES
+from churn_model.tables.reading.row_checker import CORRUPT, LINE
+from churn_model.tables.reading.utf8 import as_text
 from pyfunc.signature import signature
 from pyfunc.spark_types import result_type
 

@@ -13,8 +13,9 @@ from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 from batch.job import Job
 from batch.spark_columns import column_of, folder_columns, read_lines
 from batch.spark_csv import QUOTES, read_csv
+from churn_model.tables.reading.checked_rows import RULES
 from churn_model.tables.reading.file_names import check_names
-from churn_model.tables.reading.row_checker import LINE, RULES
+from churn_model.tables.reading.row_checker import LINE
 
 _TIMES = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",

@@ -1,4 +1,4 @@
-"""Everything that is known about a population without labels."""
+"""The windows of a population without labels: drift, estimated performance and alarms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from churn_model.arrays import Floats
 from churn_model.errors import MonitoringError
 from churn_model.profile import CellCounts, MonitoringProfile
 from churn_model.scoring.scorecard import Scorecard
-from monitoring.alarms import Limits, check, false_alarms_per_year
+from monitoring.alarms import Limits, check, false_alarms_per_year, seen_once
 from monitoring.drift import Comparer, Reference, references
 from monitoring.drift.compare import mean_log_odds
 from monitoring.drift.feature_shares import missing_shares, unlisted_shares
@@ -25,7 +25,8 @@ from monitoring.windows import Window
 class Analysis:
     """The results of a population without labels; the fields are those of ``PopulationResult``.
 
-    ``alarms``: those that are still the case. ``past_alarms``: those that are over.
+    ``alarms``: those that are still the case. ``past_alarms``: those that are over. ``seen_once``:
+    significant changes of the last window that would have to be repeated to be alarms, in words.
     """
 
     reference: str
@@ -34,6 +35,7 @@ class Analysis:
     past_alarms: tuple[Alarm, ...]
     estimates: Mapping[str, Estimate]
     false_alarms_per_year: float
+    seen_once: tuple[str, ...]
 
 
 def analyse(
@@ -69,6 +71,7 @@ def analyse(
         past_alarms=tuple(alarm for alarm in alarms if alarm.until is not None),
         estimates=reference_estimates(profile, scorecard),
         false_alarms_per_year=false_alarms_per_year(limits, every),
+        seen_once=seen_once(results, limits),
     )
 
 

@@ -12,10 +12,10 @@ from churn_model.schema import RecordSchema
 from monitoring.inputs.batch import own_runs
 from monitoring.inputs.batch_files import find_runs
 from monitoring.inputs.log_files import LogFiles
-from monitoring.labels.labelled import check_new, labelled_table, write_labelled
 from monitoring.labels.matched import Matched, match_populations
 from monitoring.labels.options import LabelOptions
-from monitoring.labels.read import Scored, join_labels
+from monitoring.labels.read import PredictionFiles, join_labels
+from monitoring.labels.training_table import check_new, training_table, write_table
 from monitoring.options import MonitorOptions
 from monitoring.windows import Population
 from pyfunc.loaded_version import LoadedVersion
@@ -37,17 +37,17 @@ class LabelledCustomers:
     def write(self) -> None:
         """Write the table for training, if one is wanted. Raises MonitoringError."""
         if self.file is not None:
-            write_labelled(self.file, self.table)
+            write_table(self.file, self.table)
 
 
 def read_labelled_customers(
-    options: MonitorOptions, version: LoadedVersion, log: LogFiles | None
+    options: MonitorOptions,
+    label_options: LabelOptions,
+    version: LoadedVersion,
+    log: LogFiles | None,
 ) -> LabelledCustomers:
     """Join the labels with predictions. Raises ChurnError."""
-    if options.labelled is not None:
-        check_new(options.labelled)
-    label_options = _label_options(options)
-    labels, joined, notes = join_labels(label_options, _scored(options, version, log))
+    labels, joined, notes = join_labels(label_options, _prediction_files(options, version, log))
     populations = match_populations(
         labels, joined, str(version.name), options.every, label_options.treated
     )
@@ -55,7 +55,7 @@ def read_labelled_customers(
         notes = (*notes, "labels: all customers with a prediction were treated; none is measured")
     if options.labelled is None:
         return LabelledCustomers(populations, notes)
-    made = labelled_table(
+    made = training_table(
         options.labelled,
         label_options,
         labels,
@@ -69,9 +69,17 @@ def read_labelled_customers(
     )
 
 
-def _label_options(options: MonitorOptions) -> LabelOptions:
-    assert options.labels is not None  # as MonitorOptions checks
-    assert options.as_of is not None
+def check_label_options(options: MonitorOptions) -> LabelOptions | None:
+    """The options of labels; None without labels.
+
+    Raises MonitoringError if they contradict each other, or if the table for training cannot be
+    written. Called first, because a log may take minutes to read.
+    """
+    if options.labels is None:
+        return None
+    assert options.as_of is not None  # as MonitorOptions checks
+    if options.labelled is not None:
+        check_new(options.labelled)
     return LabelOptions(
         table=options.labels,
         id=options.id,
@@ -84,11 +92,13 @@ def _label_options(options: MonitorOptions) -> LabelOptions:
     )
 
 
-def _scored(options: MonitorOptions, version: LoadedVersion, log: LogFiles | None) -> Scored:
+def _prediction_files(
+    options: MonitorOptions, version: LoadedVersion, log: LogFiles | None
+) -> PredictionFiles:
     name = str(version.name)
     runs = own_runs(find_runs(options.batch)[0], name, options.batch) if options.batch else ()
     key = None if options.log_key is None else read_key(options.log_key)
-    return Scored(name, _identifiers(version.scorer.schema), log, runs, key)
+    return PredictionFiles(name, _identifiers(version.scorer.schema), log, runs, key)
 
 
 def _identifiers(schema: RecordSchema) -> tuple[str, ...]:

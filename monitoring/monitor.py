@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None, prog: str = "churn monitor") -> int
 
 
 def run(options: MonitorOptions, now: datetime | None = None) -> Findings:
-    """Find everything out, write it, log it to MLflow and print the summary. Raises ChurnError.
+    """Monitor, write the results, log them to MLflow and print a summary. Raises ChurnError.
 
     ``now``: the time of the run; by default the present.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from churn_model.errors import MonitoringError
 from pyfunc import CHAMPION_URI
 
-Treated = Literal["exclude", "weight"]
+Treated: TypeAlias = Literal["exclude", "weight"]
 
 _NEEDED = {"id": "--id COLUMN", "target": "--target COLUMN=VALUE", "as_of": "--as-of COLUMN|DAY"}
 """The options that say what a table of labels means, and their flags."""
@@ -26,8 +26,9 @@ class MonitorOptions:
     None for the limits that are shipped. ``target``: ``column=value`` for each value that means
     churned. ``window``: the days after the observation that a label covers. ``known_until``: the
     day up to which churn is recorded; None for the last observation date. ``treatment``:
-    ``column=value`` for each value that means that a customer was in a campaign. ``labelled``: the
-    table for training to write.
+    ``column=value`` of customers who were in a campaign. ``treated``: leave these out, or let
+    untreated ones with similar scores stand in for them. ``labelled``: the table for training to
+    write.
 
     Raises MonitoringError for options that are missing or contradict each other.
     """

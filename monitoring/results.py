@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from monitoring.windows import Population, Window
 
 Verdict: TypeAlias = Literal["fine", "watch", "recalibrate", "retrain"]
+
+
+NORMAL: Final = 1.959964
+"""Standard errors from a value to the ends of its 95 % interval."""
 
 
 class Estimate(NamedTuple):
@@ -96,7 +100,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Customers with mature labels, observed from ``start`` up to ``end``.
+    """Customers with final labels, observed from ``start`` up to ``end``.
 
     ``realised`` and ``estimated``: auc, log_loss, brier, churn_rate and calibration (observed over
     expected churners), of the same customers; ``estimated`` is what was expected at the time.
@@ -112,7 +116,7 @@ class Cohort:
 
 @dataclass(frozen=True)
 class PopulationResult:
-    """Everything about one population.
+    """The results of one population.
 
     ``reference``: what the windows are compared with, in words. ``estimates``: those of the
     reference. ``false_alarms_per_year``: expected at most without any change, by the limits.

@@ -15,7 +15,11 @@ from monitoring.inputs.batch import read_batch
 from monitoring.inputs.counted import Counted, to_windows
 from monitoring.inputs.log import read_log
 from monitoring.inputs.log_files import LogFiles, find_log
-from monitoring.labelled_customers import LabelledCustomers, read_labelled_customers
+from monitoring.labelled_customers import (
+    LabelledCustomers,
+    check_label_options,
+    read_labelled_customers,
+)
 from monitoring.limits_in_words import limits_in_words
 from monitoring.options import MonitorOptions
 from monitoring.realised.cohorts import realised
@@ -50,15 +54,16 @@ def monitor(
     """
     now = now or datetime.now(timezone.utc)
     limits = load_limits(options.limits)
+    label_options = check_label_options(options)
     with in_progress(f"reading {options.model_uri}"):
         current = _current(options.model_uri)
     scored = _read_scored(options, str(current.name))
     versions, notes = _versions(current, scored)
     windows, more_notes = _windows(options, current, scored, versions, now)
     labelled = None
-    if options.labels is not None:
+    if label_options is not None:
         with in_progress(f"joining {options.labels}"):
-            labelled = read_labelled_customers(options, current, scored.log)
+            labelled = read_labelled_customers(options, label_options, current, scored.log)
     with in_progress("comparing"):
         results = tuple(_results(options, current, windows, versions, labelled, limits, now))
     findings = Findings(
@@ -173,7 +178,7 @@ def population_result(
     options: MonitorOptions,
     now: datetime | None,
 ) -> PopulationResult:
-    """Everything about one population. ``now``: None if it is not expected to go on."""
+    """The results of one population. ``now``: None if no more customers are to be expected."""
     found = analyse(
         windows, version.scorecard, version.profile, limits, options.every, options.reference, now
     )
@@ -183,7 +188,7 @@ def population_result(
     if matched is not None:
         measured = realised(matched, version.scorecard, version.profile, limits.labels)
         alarms = (*alarms, *realised_alarms(measured))
-    decision, reasons = verdict(found.alarms, measured, limits.labels)
+    decision, reasons = verdict(found.alarms, measured, limits.labels, found.seen_once)
     return PopulationResult(
         population=population,
         reference=found.reference,

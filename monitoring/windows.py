@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from datetime import datetime, timezone
+from typing import Final, NamedTuple, TypeAlias
 
 from churn_model.profile import CellCounts
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""From which windows are counted."""
 
 
 class Population(NamedTuple):

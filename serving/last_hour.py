@@ -1,4 +1,4 @@
-"""What the last 60 minutes of customers look like to the model, as Prometheus metrics.
+"""Mean score and shift of each feature over the last 60 minutes, as Prometheus metrics.
 
 With several workers, each writes its sums to a file in their shared folder, and a scrape adds them
 up before it divides.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from churn_model.errors import TrainingError
+from churn_model.flag_checks import observation_problem
 from churn_model.offer import Offer
 
 INFER = "infer"
@@ -47,21 +48,9 @@ class ColumnOptions:
                 "--window counts from the day on which a row was observed; name the column with "
                 "that day: --as-of COLUMN"
             )
-        if self.known_until is not None and self.known_until > date.today() + timedelta(days=1):
-            raise TrainingError(
-                f"--known-until {self.known_until}: is in the future; it is the day up to which "
-                "churn is recorded"
-            )
-        if self.known_until is not None and not self.window:
-            raise TrainingError(
-                "--known-until says which labels are known already; name the days that a label "
-                "covers, too: --window 60D"
-            )
-        if self.window and isinstance(self.as_of, date) and self.known_until is None:
-            raise TrainingError(
-                f"all rows were observed on {self.as_of}; name the day up to which churn is "
-                "recorded: --known-until DAY"
-            )
+        problem = observation_problem(self.as_of, self.window, self.known_until)
+        if problem:
+            raise TrainingError(problem)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,7 +177,7 @@ def measure(folder: Path) -> dict[str, Any]:
     from monitoring.inputs.log_files import find_log
     from monitoring.labels.matched import match_populations
     from monitoring.labels.options import LabelOptions
-    from monitoring.labels.read import Scored, join_labels
+    from monitoring.labels.read import PredictionFiles, join_labels
 
     scorecard, every = made_up_scorer().scorecard, timedelta(days=1)
     result: dict[str, Any] = {"start_mib": _peak()}
@@ -196,7 +196,9 @@ def measure(folder: Path) -> dict[str, Any]:
         window=30,
         known_until=date(2026, 4, 1),
     )
-    labels, joined, _ = join_labels(options, Scored(MODEL, ("customer_id",), files, key=KEY))
+    labels, joined, _ = join_labels(
+        options, PredictionFiles(MODEL, ("customer_id",), files, key=KEY)
+    )
     matched = match_populations(labels, joined, MODEL, timedelta(days=30), "exclude")
     result |= {"join_s": time.perf_counter() - began, "join_mib": _peak()}
     return result | {"labels": len(labels), "matched": sum(map(len, matched.values()))}

@@ -1,4 +1,6 @@
-"""Bins of scores: log-odds in steps of 0.1, the same for all models and forever.
+"""Bins of scores: log-odds in steps of 0.1, the same for all models.
+
+They must not change: profiles and logs that were written earlier are counted in them.
 
 Within a bin probabilities differ by at most a tenth, so metrics that are computed from a histogram
 of scores agree with those computed from the scores themselves.

@@ -11,7 +11,7 @@ set -euo pipefail
 name=churn # the registered model
 columns=(--id customer_id --target left=yes --as-of seen --window 60D)
 columns+=(--known-until "${KNOWN_UNTIL:-$(date -u +%F)}") # also for the labelled table, which ends earlier
-results=monitoring-results
+results=monitoring-report
 state=monitoring-state # the labelled table, and what became of the last challenger
 
 monitor() {

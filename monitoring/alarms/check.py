@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitoring.alarms.drift_findings import drift_findings
-from monitoring.alarms.feed_findings import feed_findings
-from monitoring.alarms.findings import episodes
+from monitoring.alarms.changes import episodes, moment
+from monitoring.alarms.drift_changes import drift_changes
+from monitoring.alarms.feed_changes import feed_changes
 from monitoring.alarms.limits import Limits
 from monitoring.alarms.volume import volume_alarms
 from monitoring.drift.reference import Reference
@@ -26,13 +26,27 @@ def check(
     ``complete``: the windows that are over, whose volume can be checked; by default all.
     """
     windows = [result.window for result in results]
-    drifts = [drift_findings(result, limits.drift) for result in results]
+    drifts = [drift_changes(result, limits.drift) for result in results]
     feeds = [
-        feed_findings(result, reference, limits.broken_feed)
+        feed_changes(result, reference, limits.broken_feed)
         for result, reference in zip(results, references, strict=True)
     ]
     return (
         *episodes(windows, feeds, 1),
         *volume_alarms(windows if complete is None else complete, limits.volume),
         *episodes(windows, drifts, limits.drift.windows),
+    )
+
+
+def seen_once(results: Sequence[WindowResult], limits: Limits) -> tuple[str, ...]:
+    """The significant changes of the last window that must be repeated to be alarms."""
+    last = next((result for result in reversed(results) if result.score is not None), None)
+    changes = None if last is None else drift_changes(last, limits.drift)
+    if last is None or changes is None or limits.drift.windows == 1:
+        return ()
+    when = moment(last.window.start, [last.window])
+    return tuple(
+        f"{change.text} in the window of {when}; it is an alarm if the next window shows it too"
+        for change in changes.values()
+        if change.is_significant
     )

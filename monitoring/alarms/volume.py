@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
 
-from monitoring.alarms.findings import Key, alarm_of
+from monitoring.alarms.changes import Key, alarm_of
 from monitoring.alarms.limits import VolumeLimits
 from monitoring.results import Alarm
 from monitoring.windows import Window

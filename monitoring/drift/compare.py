@@ -91,7 +91,7 @@ class Comparer:
 
     @classmethod
     def of(cls, reference: Reference, scorecard: Scorecard) -> Comparer:
-        """Of a reference with customers."""
+        """The comparer for a reference, which must have customers."""
         scale = reference.scored / reference.scores.sum()
         merged = merge_scores(reference.scores)
         score = _Distribution("score", (), LOG_ODDS, merged, reference.scores * scale)

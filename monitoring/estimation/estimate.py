@@ -26,9 +26,8 @@ from monitoring.estimation.expected_metrics import (
     Metric,
     expected_metrics,
 )
-from monitoring.results import Estimate
+from monitoring.results import NORMAL, Estimate
 
-_NORMAL = 1.959964  # standard errors of a 95 % interval
 _RANGES = {"auc": (0.0, 1.0), "churn_rate": (0.0, 1.0), "brier": (0.0, 1.0)}
 
 
@@ -42,12 +41,12 @@ class Estimator:
 
     @classmethod
     def of(cls, profile: MonitoringProfile, scorecard: Scorecard) -> Estimator:
-        """Of a version."""
+        """The estimator of a version."""
         offer = None if scorecard.campaign is None else scorecard.campaign.offer
         return cls(fit_calibration(profile), cell_errors(profile), offer)
 
     def estimate(self, counts: CellCounts) -> dict[str, Estimate]:
-        """The same as ``estimate``."""
+        """The metrics to expect of these customers, as the function ``estimate`` describes."""
         if not counts.scored:
             return {}
         offset = window_offset(counts, self.errors)
@@ -125,7 +124,7 @@ def _with_interval(
         + by_coefficient @ calibration.covariance @ by_coefficient
         + slopes.sum() ** 2 * offset.variance
     )
-    margin = _NORMAL * math.sqrt(max(0.0, float(variance)))
+    margin = NORMAL * math.sqrt(max(0.0, float(variance)))
     low, high = _RANGES.get(name, (-math.inf, math.inf))
     value = metric.value
     return Estimate(value, max(low, value - margin), min(high, value + margin))

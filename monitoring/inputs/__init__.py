@@ -1,1 +1,1 @@
-"""What was scored: the inference log, and the results of batch scoring."""
+"""What was scored: an inference log, the results of batch scoring, or a table."""

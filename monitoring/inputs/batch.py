@@ -15,7 +15,8 @@ from churn_model.errors import MonitoringError
 from churn_model.inference_log import log_format as kinds
 from churn_model.profile.score_bins import count_scores
 from monitoring.inputs.batch_files import BatchRun, find_runs
-from monitoring.inputs.counted import EPOCH, Adder, Counted, check_every, window_numbers
+from monitoring.inputs.counted import Adder, Counted, check_every, window_numbers
+from monitoring.windows import EPOCH
 
 BATCH: Final = "batch"
 """The source of batch results."""

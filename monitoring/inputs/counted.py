@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
@@ -18,9 +18,8 @@ from churn_model.inference_log import log_format as kinds
 from churn_model.profile import CellCounts
 from churn_model.profile.score_bins import BINS
 from churn_model.scoring.scorecard import Scorecard, term_shape
-from monitoring.windows import Population, Window, WindowsByPopulation
+from monitoring.windows import EPOCH, Population, Window, WindowsByPopulation
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 KEYS: Final = ("model_version", "source", "window", "kind", "name", "cell")
 _PENDING_ROWS = 500_000
 _MOST_WINDOWS = 50_000

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from churn_model.dates import day_numbers
 from churn_model.errors import MonitoringError
 from churn_model.suggestions import did_you_mean
-from churn_model.tables.reading.row_checker import CORRUPT, LINE, as_text, parse_line
+from churn_model.tables.reading.row_checker import CORRUPT, LINE, parse_line
+from churn_model.tables.reading.utf8 import as_text
 from churn_model.tables.typed import plain
 
 Days = npt.NDArray[np.int64]

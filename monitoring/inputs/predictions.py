@@ -18,8 +18,8 @@ from churn_model.inference_log.identifiers import PLAIN
 from churn_model.inference_log.log_format import day_of_folder
 from monitoring.inputs.batch import BATCH, PROBABILITY, to_numbers
 from monitoring.inputs.batch_files import BatchRun
-from monitoring.inputs.counted import EPOCH
 from monitoring.inputs.log_files import LogFiles, RowFile
+from monitoring.windows import EPOCH
 
 BLOCK_ROWS = 262_144
 

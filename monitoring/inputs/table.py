@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +18,17 @@ from churn_model.profile import CellCounts
 from churn_model.profile.cell_counts import count_customers
 from churn_model.scoring import Scorer
 from churn_model.tables.reading.batches import file_names, folder_columns, read
-from churn_model.tables.reading.row_checker import FORMS, CheckedRows, RowChecker
+from churn_model.tables.reading.checked_rows import CheckedRows
+from churn_model.tables.reading.row_checker import FORMS, RowChecker
 from churn_model.tables.reading.source import Source, format_of
 from churn_model.validation import Checked
 from monitoring.inputs.observation_days import Days, ObservationDays
-from monitoring.windows import Population, Window
+from monitoring.windows import EPOCH, Population, Window
 from pyfunc.loaded_version import LoadedVersion
 
 TABLE: Final = "table"
 """The source of the customers of a table."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY: Final = timedelta(days=1)
 _MOST_WINDOWS: Final = 10_000
 
@@ -157,7 +157,7 @@ def _rejected(checked_rows: CheckedRows, rows: Any) -> CellCounts:
 def _check_span(source: str, counts: dict[int, CellCounts], every: timedelta) -> None:
     span = max(counts, default=0) - min(counts, default=0) + 1
     if span > _MOST_WINDOWS:
-        first, last = (_EPOCH + window * every for window in (min(counts), max(counts)))
+        first, last = (EPOCH + window * every for window in (min(counts), max(counts)))
         raise MonitoringError(
             f"{source}: the observation dates from {first:%Y-%m-%d} to {last:%Y-%m-%d} make over "
             f"{_MOST_WINDOWS:,} windows; name longer ones with --every, or correct the dates"
@@ -170,13 +170,13 @@ def _windows(
     """All windows from the first to the last, with empty counts where there are no rows."""
     if not isinstance(as_of, str):
         [counted] = counts.values()
-        start = _EPOCH + scoring_day(as_of) * _DAY
+        start = EPOCH + scoring_day(as_of) * _DAY
         return [Window(start, start + every, counted)]
     return [
-        Window(_EPOCH + i * every, _EPOCH + (i + 1) * every, counts.get(i, CellCounts()))
+        Window(EPOCH + i * every, EPOCH + (i + 1) * every, counts.get(i, CellCounts()))
         for i in range(min(counts), max(counts) + 1)
     ]
 
 
 def _date(day: int) -> date:
-    return (_EPOCH + day * _DAY).date()
+    return (EPOCH + day * _DAY).date()

@@ -25,13 +25,13 @@ def explain_no_match(
         )
     first, last = _day(labels.days.min()), _day(labels.days.max())
     window = labels.observation.window
-    begin = f"{len(labels):,} mature labels match no prediction"
+    begin = f"{len(labels):,} final labels match no prediction"
     if last < logged[0]:
         reason = f"{begin}: customers were observed up to {last}, and the log begins on {logged[0]}"
         if not window:
             return reason
         return (
-            f"{reason}; with a window of {window} days, the first labels are mature on "
+            f"{reason}; with a window of {window} days, the first labels are final on "
             f"{logged[0] + timedelta(days=window)} (--known-until)"
         )
     if window and first > logged[1] + timedelta(days=window):

@@ -69,7 +69,6 @@ class Join:
     files: list[str] = field(default_factory=list)
     forms: Counter[str] = field(default_factory=Counter)
     known_customers: int = 0
-    sample: list[str] = field(default_factory=list)
 
 
 def join(labels: Labels, blocks: Iterable[Block], key: bytes | None) -> Join:
@@ -82,8 +81,6 @@ def join(labels: Labels, blocks: Iterable[Block], key: bytes | None) -> Join:
         if block.form not in index:
             continue
         texts = block.identifiers.to_numpy(zero_copy_only=False)
-        if not result.sample:
-            result.sample = list(texts[:1])
         customer = index[block.form].get_indexer(texts)
         chosen = np.flatnonzero((customer >= 0) & (block.scored_at != _NEVER))
         result.known_customers += len(chosen)

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from churn_model.arrays import Floats, Mask
 from churn_model.profile.score_bins import BINS, score_bins
-from monitoring.inputs.counted import EPOCH, window_numbers
+from monitoring.inputs.counted import window_numbers
 from monitoring.labels.join import Current, Join
-from monitoring.labels.options import Treated
 from monitoring.labels.table import Labels
-from monitoring.windows import Population
+from monitoring.options import Treated
+from monitoring.windows import EPOCH, Population
 
 Rows = npt.NDArray[np.intp]
 
@@ -30,7 +30,7 @@ class Matched:
     observation dates. ``weights`` (k,): 1, or more for untreated customers who stand in for treated
     ones. ``cohort`` (k,): the number of the window, as in ``Counted``, that contains the
     observation date. ``treated``: customers who were left out. ``coverage``: the share (0..1) of
-    all customers whom the k stand for.
+    all customers whom the k represent.
     """
 
     label: Rows

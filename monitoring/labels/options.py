@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from churn_model.errors import MonitoringError
+from churn_model.flag_checks import observation_problem
 from churn_model.tables.observations import ObservationOptions
-
-Treated: TypeAlias = Literal["exclude", "weight"]
+from monitoring.options import Treated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,27 +36,14 @@ class LabelOptions:
                 "--labels needs --id COLUMN, --target COLUMN=VALUE and --as-of COLUMN: who the "
                 "customers are, who churned, and when they were observed"
             )
-        tomorrow = date.today() + timedelta(days=1)
-        if isinstance(self.as_of, date) and self.as_of > tomorrow:
+        if isinstance(self.as_of, date) and self.as_of > date.today() + timedelta(days=1):
             raise MonitoringError(
                 f"--as-of {self.as_of}: is in the future; it is the day on which the customers "
                 "were observed"
             )
-        if self.known_until is not None and self.known_until > tomorrow:
-            raise MonitoringError(
-                f"--known-until {self.known_until}: is in the future; it is the day up to which "
-                "churn is recorded"
-            )
-        if self.known_until is not None and not self.window:
-            raise MonitoringError(
-                "--known-until says which labels are known already; name the days that a label "
-                "covers, too: --window 60D"
-            )
-        if self.window and isinstance(self.as_of, date) and self.known_until is None:
-            raise MonitoringError(
-                f"all rows were observed on {self.as_of}; name the day up to which churn is "
-                "recorded: --known-until DAY"
-            )
+        problem = observation_problem(self.as_of, self.window, self.known_until)
+        if problem:
+            raise MonitoringError(problem)
         if self.treatment and not all(part.strip() for part in self._treatment):
             raise MonitoringError(
                 "--treatment must be COLUMN=VALUE with the value of treated customers, for example "

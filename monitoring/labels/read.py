@@ -22,7 +22,7 @@ from monitoring.plural import plural
 
 
 @dataclass(frozen=True)
-class Scored:
+class PredictionFiles:
     """Where the predictions of a model are: in a log, in batch results, or in both.
 
     ``identifiers``: the names of the record's identifiers. ``key``: of the log's hashed
@@ -36,7 +36,9 @@ class Scored:
     key: bytes | None = None
 
 
-def join_labels(options: LabelOptions, scored: Scored) -> tuple[Labels, Join, tuple[str, ...]]:
+def join_labels(
+    options: LabelOptions, scored: PredictionFiles
+) -> tuple[Labels, Join, tuple[str, ...]]:
     """Read the labels and join them; also returns notes.
 
     Raises TableError for a table that cannot be read, and MonitoringError with the reason if no
@@ -57,7 +59,7 @@ def join_labels(options: LabelOptions, scored: Scored) -> tuple[Labels, Join, tu
 
 
 def _blocks(
-    options: LabelOptions, labels: Labels, scored: Scored, damaged: list[str]
+    options: LabelOptions, labels: Labels, scored: PredictionFiles, damaged: list[str]
 ) -> Iterator[Block]:
     column = identifier_column(options.id, scored.identifiers)
     last = date.fromisoformat(str(labels.days.max()))
@@ -70,7 +72,7 @@ def _blocks(
         yield from batch_blocks(scored.runs, column, first, last)
 
 
-def _logged(scored: Scored) -> tuple[date, date] | None:
+def _logged(scored: PredictionFiles) -> tuple[date, date] | None:
     """The first and the last day with scored rows; None without rows."""
     days = [run.scored_at.date() for run in scored.runs if run.scored]
     for file in scored.log.rows if scored.log is not None else ():
@@ -90,7 +92,7 @@ def _notes(
         )
     if found < len(labels):
         yield (
-            f"labels: {len(labels) - found:,} of {len(labels):,} mature labels have no prediction "
+            f"labels: {len(labels) - found:,} of {len(labels):,} final labels have no prediction "
             "before the end of the observation date and within the window before it"
         )
     readable = {PLAIN, *([describe_identifiers(key)] if key is not None else [])}

@@ -1,4 +1,4 @@
-"""Reads the table of labels: one mature label per customer and observation date."""
+"""Reads the table of labels: one final label per customer and observation date."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Labels:
-    """n mature labels, one for each customer and observation date.
+    """n final labels, one for each customer and observation date.
 
     ``customers`` (m,): the distinct identifiers as texts. ``customer`` (n,): the number of each
     label's customer. ``days`` (n,): observation dates. ``churned`` (n,): 1 or 0. ``treated`` (n,).
@@ -56,19 +56,11 @@ def read_label_table(options: LabelOptions) -> Labels:
     """Read a CSV or Parquet file of labels.
 
     Equal labels of a customer on a day count once; contradicting ones are left out. Raises
-    TableError for a table that cannot be read, or without mature labels.
+    TableError for a table that cannot be read, or without final labels.
     """
     path = options.table
     raw = read_file(path, detect_csv_format(path))
-    for name, flag in (
-        (options.id, "--id"),
-        (options.observation.column, "--as-of"),
-        (options.treatment_column, "--treatment"),
-    ):
-        if name:
-            require_column(name, raw.columns, flag, path)
-    if raw.empty:
-        raise TableError(f"{path}: has a header and no rows")
+    _check_columns(raw, options)
     churned = read_labels(raw, read_target(raw, options.target))
     try:
         observed = read_observations(raw, options.observation)
@@ -82,16 +74,16 @@ def read_label_table(options: LabelOptions) -> Labels:
     treated, notes = _treated(raw, options)
     has_label = churned >= 0
     invalid = has_label & (np.isnat(days) | pd.isna(texts))
-    immature = has_label & ~invalid & ~observed.mature
-    used = np.flatnonzero(has_label & ~invalid & ~immature)
+    not_final = has_label & ~invalid & ~observed.mature
+    used = np.flatnonzero(has_label & ~invalid & ~not_final)
     counts = {
         "without a label": int((churned == UNLABELLED).sum()),
         "without an identifier or a valid date": int(invalid.sum()),
-        f"whose window has not ended on {observed.known_until}": int(immature.sum()),
+        f"whose window has not ended on {observed.known_until}": int(not_final.sum()),
     }
     notes += [f"labels: left out {plural(n, 'row')} {what}" for what, n in counts.items() if n]
     if not len(used):
-        raise TableError(f"{path}: no row has a mature label; {'; '.join(notes)}")
+        raise TableError(f"{path}: no row has a final label; {'; '.join(notes)}")
     labels = Labels(
         *_distinct(texts[used]),
         days[used].astype("datetime64[D]"),
@@ -103,6 +95,19 @@ def read_label_table(options: LabelOptions) -> Labels:
         tuple(notes),
     )
     return _without_duplicates(labels, path)
+
+
+def _check_columns(raw: pd.DataFrame, options: LabelOptions) -> None:
+    """Raise TableError for a table without rows, or without a column that the options name."""
+    for name, flag in (
+        (options.id, "--id"),
+        (options.observation.column, "--as-of"),
+        (options.treatment_column, "--treatment"),
+    ):
+        if name:
+            require_column(name, raw.columns, flag, options.table)
+    if raw.empty:
+        raise TableError(f"{options.table}: has a header and no rows")
 
 
 def identifier_texts(cells: pd.Series[Any]) -> npt.NDArray[np.object_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import mlflow
@@ -15,12 +15,12 @@ from mlflow.entities import Metric
 from monitoring.findings import Findings
 from monitoring.outputs.series import mean_score, predicted_share, rejected_share
 from monitoring.results import PopulationResult, WindowResult
+from monitoring.windows import EPOCH
 from pyfunc.mlflow_run import logged_run
 from pyfunc.registry_errors import readable_errors
 
 EXPERIMENT = "churn-monitoring"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MOST_METRICS = 1000  # of one request to MLflow
 
 
@@ -82,7 +82,7 @@ def _logged(prefix: str, values: dict[str, float], start: datetime, step: int) -
 
 def _step(start: datetime, every: timedelta) -> int:
     """The number of the window since 1970, so that later runs give a window the same step."""
-    return (start - _EPOCH) // every
+    return (start - EPOCH) // every
 
 
 def _valid_name(name: str) -> str:

@@ -8,7 +8,7 @@ from monitoring.findings import Findings
 from pyfunc import CHAMPION, MODEL_NAME
 
 HEADLINES = {
-    "fine": "fine, nothing calls for action",
+    "fine": "fine; there is nothing to do",
     "watch": "watch; something has changed, but no labels show worse predictions",
     "recalibrate": "recalibrate; the probabilities are off, the order of the customers is not",
     "retrain": "retrain; predictions have become worse, and recalibration does not repair that",
@@ -18,7 +18,7 @@ HEADLINES = {
 def headline(findings: Findings) -> str:
     """The verdict and what it means."""
     if not findings.current:
-        return "nothing to judge, no customers were scored yet"
+        return "nothing to judge; no customers were scored yet"
     return HEADLINES[findings.verdict]
 
 
@@ -36,8 +36,9 @@ def next_step(findings: Findings) -> str:
     if findings.has_alarm or findings.verdict == "watch":
         has_labels = any(result.cohorts for result in findings.current)
         return (
-            "look for the cause of what has changed, in the feed of the feature first; drift alone "
-            f"is no reason to retrain, labels decide that{'' if has_labels else ' (--labels)'}"
+            "look for the cause of what has changed, first in the data feed of the feature; drift "
+            "alone is no reason to retrain, labels decide that"
+            f"{'' if has_labels else ' (--labels)'}"
         )
     alias = findings.model_uri.removeprefix("models:/")
     return f"nothing; {alias} stays" if alias.endswith(f"@{CHAMPION}") else "nothing"

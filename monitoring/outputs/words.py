@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from monitoring.results import Estimate, PopulationResult
 
@@ -37,19 +37,18 @@ def window_name(start: datetime, end: datetime) -> str:
         return f"{start:%Y-%m-%d %H:%M}"
     if length == DAY and not (start.hour or start.minute):
         return f"{start:%Y-%m-%d}"
-    if start != midnight(start) or end != midnight(end):
+    if not (_is_midnight(start) and _is_midnight(end)):
         return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
     return f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}"
 
 
 def since(moment: datetime) -> str:
     """``2026-05-04``, or with the time if it is not midnight."""
-    return f"{moment:%Y-%m-%d}" if moment == midnight(moment) else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment:%Y-%m-%d}" if _is_midnight(moment) else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def midnight(moment: datetime) -> datetime:
-    """The start of the day."""
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+def _is_midnight(moment: datetime) -> bool:
+    return moment.time() == time()
 
 
 def length_name(length: timedelta) -> str:

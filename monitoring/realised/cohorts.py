@@ -27,7 +27,7 @@ class Realised:
     ``cohorts``: earliest first. ``recent``: the customers of the last days, as one cohort.
     ``loss``: whether the loss has risen; ``recalibrated_loss``: whether it would have risen with
     the right churn rate too. ``treated``: customers who were left out. ``coverage``: the share
-    (0..1) of the labelled customers for whom the metrics stand.
+    (0..1) of the labelled customers whom the metrics represent.
     """
 
     cohorts: tuple[Cohort, ...]

@@ -9,10 +9,7 @@ import numpy.typing as npt
 
 from churn_model.arrays import Floats
 from monitoring.realised.delong import auc
-from monitoring.results import Estimate
-
-NORMAL = 1.959964
-"""Standard errors of a 95 % interval."""
+from monitoring.results import NORMAL, Estimate
 
 _EPSILON = 1e-12
 _NONE_SEEN = 3.689

@@ -12,19 +12,22 @@ from statistics import NormalDist
 from monitoring.alarms.limits import LabelLimits
 from monitoring.plural import plural
 from monitoring.realised.cohorts import Realised
-from monitoring.realised.metrics import NORMAL
-from monitoring.results import Alarm, Cohort, Estimate, Verdict
+from monitoring.results import NORMAL, Alarm, Cohort, Estimate, Verdict
 
 
 def verdict(
-    alarms: Sequence[Alarm], realised: Realised | None, limits: LabelLimits
+    alarms: Sequence[Alarm],
+    realised: Realised | None,
+    limits: LabelLimits,
+    seen_once: Sequence[str] = (),
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict and its reasons, one sentence each.
 
-    ``alarms``: those that are still the case. ``realised``: None without labels.
+    ``alarms``: those that are still the case. ``realised``: None without labels. ``seen_once``:
+    changes that are no alarms yet.
     """
     drift = [alarm for alarm in alarms if alarm.kind != "realised_loss"]
-    seen = tuple(f"{alarm.message}." for alarm in drift)
+    seen = tuple(f"{text}." for text in [alarm.message for alarm in drift] or seen_once)
     worse: tuple[str, ...] = ()
     miscalibrated: tuple[str, ...] = ()
     if realised is not None:
@@ -118,11 +121,11 @@ def _no_change(realised: Realised | None) -> str:
 
 
 def _treated(realised: Realised | None) -> tuple[str, ...]:
-    """For whom the realised performance stands, if customers were treated."""
+    """Whom the realised performance represents, if customers were treated."""
     if realised is None or not realised.treated:
         return ()
     return (
-        f"{plural(realised.treated, 'treated customer')} left out; the others stand for "
+        f"{plural(realised.treated, 'treated customer')} left out; the others represent "
         f"{realised.coverage:.0%} of the labelled customers.",
     )
 

@@ -241,3 +241,15 @@ def _wait(url: str, process: subprocess.Popen, log: Path, seconds: float = 300) 
 def server(registry, tmp_path_factory) -> Iterator[str]:
     with serving(registry, tmp_path_factory.mktemp("elsewhere")) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

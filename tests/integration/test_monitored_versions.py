@@ -11,34 +11,10 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 
 from churn_model.errors import RegistryError
-from churn_model.profile import MonitoringProfile, TermProfile
-from churn_model.profile.monitoring_profile import ScoreProfile
-from churn_model.profile.score_bins import BINS
 from churn_model.schema import CUSTOMER_SCHEMA
 from monitoring.versions import load_versions
 from tests.integration.conftest import working_in
-
-
-def profile_of(scorecard) -> MonitoringProfile:
-    terms = []
-    for term in scorecard.terms:
-        ones = [1.0] * len(term.scores)
-        terms.append(
-            TermProfile(
-                features=term.features, rows=ones, held_out=ones, churners=ones, expected=ones
-            )
-        )
-    scores = ScoreProfile(rows=[1.0] * BINS, churners=[0.5] * BINS)
-    return MonitoringProfile(
-        rows=9,
-        customers=9,
-        held_out_customers=9,
-        rejected=0,
-        missing={},
-        unlisted={},
-        terms=terms,
-        scores=scores,
-    )
+from tests.unit.churn_model.profile.profiles import uniform_profile
 
 
 def register(folder: Path, scorecard, profile: str | None) -> str:
@@ -58,7 +34,7 @@ def registered(workplace, scorecard):
     """Versions 1: with a profile, 2: without one, 3: with a damaged one, 4: deleted."""
     with working_in(workplace):
         MlflowClient().create_registered_model("churn")
-        good = profile_of(scorecard).dumps()
+        good = uniform_profile(scorecard).dumps()
         for number, profile in (("1", good), ("2", None), ("3", good[:100]), ("4", good)):
             assert int(register(workplace / "models" / number, scorecard, profile)) == int(number)
         MlflowClient().delete_model_version("churn", "4")
@@ -69,7 +45,7 @@ def test_versions_with_a_profile_are_loaded_and_the_others_reported(registered, 
     versions, notes = load_versions("churn", ["1", "2", "3", "4", "", "../1", "champion"])
     assert list(versions) == ["1"]
     assert versions["1"].scorecard == scorecard
-    assert versions["1"].profile == profile_of(scorecard)
+    assert versions["1"].profile == uniform_profile(scorecard)
     assert len(notes) == 6
     for note, number in zip(notes, ["2", "3", "4", "without a number"], strict=False):
         assert note.startswith(f"version {number}")

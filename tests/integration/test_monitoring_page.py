@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from monitoring.outputs.page import page
 from monitoring.windows import Population
@@ -20,15 +17,6 @@ def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "monitoring.html"
     path.write_text(page(findings(population_result(30, cohorts=14), batch, earlier)))
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

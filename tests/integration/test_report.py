@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 WIDTHS = (1280, 390)
 
@@ -16,15 +14,6 @@ WIDTHS = (1280, 390)
 @pytest.fixture(scope="module")
 def report(registry) -> Path:
     return next((registry.folder / "mlruns").rglob("report.html"))
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -12,15 +12,16 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from churn_model.dates import iso_dates
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
-from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
+from churn_model.schema.column import Column
 from churn_model.suggestions import did_you_mean
 from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows, checked_rows
+from churn_model.tables.reading.utf8 import as_text, plain_strings, undecoded_rows
 from churn_model.tables.texts import check_texts, read_numbers
-from churn_model.tables.typed import formatted_texts, plain, to_series
+from churn_model.tables.typed import formatted_texts, to_series
 from churn_model.validation import Checked, check_records
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.rules import Rule
@@ -31,83 +32,16 @@ Form = Literal["typed", "text", "lines"]
 FORMS: dict[str, Form] = {"parquet": "typed", "csv": "text", "json": "lines", "table": "typed"}
 """How the formats store rows; ``table`` is one of Spark's catalog."""
 
-ERROR, RULES = "error", "rules"
-"""Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
-
 LINE = "value"
 """The only column of a source with JSON lines: their bytes."""
 
 CORRUPT = "corrupt_line"
 """The column for CSV rows with more or fewer cells than the header: the unchanged row."""
 
-_ARROW: dict[Kind, pa.DataType] = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.string(),
-    "category": pa.string(),
-    "identifier": pa.string(),
-}
 _INVALID_JSON: Rule = ("json_invalid", "is not valid JSON")
 _NOT_UTF8: Rule = ("string_unicode", "is not valid UTF-8")
 _NOT_UNICODE: Rule = ("string_unicode", "must be valid Unicode")
 _UNEVEN: Rule = ("csv_row", "has more or fewer cells than the header")
-
-
-@dataclass(frozen=True)
-class CheckedRows:
-    """The result of checking a batch of n rows.
-
-    ``identifiers``: the columns of identifiers (n,), which the results repeat unchanged. ``error``
-    and ``rules`` (n,) are null for a valid row.
-    """
-
-    checked: Checked
-    identifiers: Mapping[str, pa.Array]
-    error: pa.Array
-    rules: pa.Array
-
-    @property
-    def valid(self) -> pa.Array:
-        """Which rows are valid (n,)."""
-        return pa.array(self.checked.valid)
-
-    def accepted(self, schema: RecordSchema) -> pa.RecordBatch:
-        """The valid rows, with the columns and types of the model's signature."""
-        arrays = [self._array(column) for column in schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema)).filter(self.valid)
-
-    def _array(self, column: Column) -> pa.Array:
-        if column.kind == "identifier":
-            return self.identifiers[column.name]
-        values = self.checked.values[column.name]
-        if column.kind == "date":
-            return pa.array(iso_dates(values), pa.string())
-        if column.name in self.checked.texts:
-            texts = self.checked.texts[column.name]
-            return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())
-        if column.kind == "category":
-            missing = values < 0
-            return pa.array(column.levels, pa.string()).take(pa.array(values, mask=missing))
-        return _numbers(values, self.checked.valid, _ARROW[column.kind])
-
-
-def _numbers(values: npt.NDArray[Any], valid: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
-    if values.dtype.kind != "f":
-        return pa.array(values, kind)
-    missing = np.isnan(values)
-    if kind != pa.float64():
-        # the values of rejected rows are not used and may be out of range
-        values = np.where(missing | ~valid, 0, values)
-        largest = values >= -float(INT64_MIN)  # doubles that stand for integers just below 2**63
-        values = np.where(largest, 0, values).astype(bool if kind == pa.bool_() else np.int64)
-        values[largest] = INT64_MAX
-    return pa.array(values, kind, mask=missing)
-
-
-def arrow_schema(schema: RecordSchema) -> pa.Schema:
-    """The model's input columns as Arrow types."""
-    return pa.schema([(column.name, _ARROW[column.kind]) for column in schema])
 
 
 @dataclass(frozen=True)
@@ -217,7 +151,7 @@ class RowChecker:
             for column in self.schema.identifiers
             if column.name in arrays
         }
-        return _checked_rows(checked, identifiers, self.schema)
+        return checked_rows(checked, identifiers, self.schema)
 
     def _reject_undecoded(
         self, checked: Checked, batch: pa.RecordBatch, names: Mapping[str, str]
@@ -225,7 +159,7 @@ class RowChecker:
         """Reject the rows whose identifier is not valid UTF-8: two of them could look equal."""
         for column in self.schema.identifiers:
             array = batch.column(names[column.name]) if column.name in names else pa.nulls(0)
-            rows = _undecoded_rows(array)
+            rows = undecoded_rows(array)
             rejected = np.array(rows, dtype=np.intp)
             checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
         return checked
@@ -276,7 +210,7 @@ class RowChecker:
             )
             for name, values in checked.identifiers.items()
         }
-        return _checked_rows(checked, identifiers, self.schema)
+        return checked_rows(checked, identifiers, self.schema)
 
 
 def _is_one_name(names: Sequence[str]) -> bool:
@@ -324,66 +258,3 @@ def _reject_rows(
     valid[rows] = False
     errors = FieldErrors([ErrorGroup(field, *reason, np.sort(rows)), *others.groups])
     return replace(checked, valid=valid, errors=errors)
-
-
-def _checked_rows(
-    checked: Checked, identifiers: dict[str, pa.Array], schema: RecordSchema
-) -> CheckedRows:
-    n = checked.n
-    for column in schema.identifiers:
-        identifiers.setdefault(column.name, pa.nulls(n, pa.string()))
-    if not checked.errors:
-        nulls = pa.nulls(n, pa.string())
-        return CheckedRows(checked, identifiers, nulls, nulls)
-    messages = pa.array(checked.errors.messages_by_row(n), pa.string())
-    rules = checked.errors.messages_by_row(n, lambda error: f"{error.field}:{error.type}", ";")
-    return CheckedRows(checked, identifiers, messages, pa.array(rules, pa.string()))
-
-
-def plain_strings(array: pa.Array) -> pa.Array:
-    """A column (n,) of any type as a plain one, with U+FFFD for invalid UTF-8 in strings."""
-    array = plain(array)
-    return as_text(array.cast(pa.large_binary())) if _is_undecoded(array) else array
-
-
-def _is_undecoded(array: pa.Array) -> bool:
-    """Whether a column of strings contains invalid UTF-8, which Parquet files may do."""
-    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-        return False
-    try:
-        array.validate(full=True)
-    except pa.ArrowInvalid:
-        return True
-    return False
-
-
-def _undecoded_rows(array: pa.Array) -> list[int]:
-    array = plain(array)
-    if not _is_undecoded(array):
-        return []
-    values = array.cast(pa.large_binary()).to_pylist()
-    return [row for row, value in enumerate(values) if value is not None and not _is_utf8(value)]
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def as_text(array: pa.Array) -> pa.Array:
-    """A column as strings (n,): invalid UTF-8 becomes U+FFFD, values of other types become null."""
-    if array.type == pa.string():
-        return array
-    if pa.types.is_large_string(array.type):
-        return array.cast(pa.string())
-    if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
-        return pa.nulls(len(array), pa.string())
-    try:
-        return array.cast(pa.string())
-    except pa.ArrowInvalid:
-        cells = array.to_pylist()
-        texts = [None if cell is None else cell.decode(errors="replace") for cell in cells]
-        return pa.array(texts, pa.string())

@@ -34,7 +34,11 @@ def test_customers_as_in_training_raise_no_alarm(paired_profile, rows):
 def test_other_customers_are_an_alarm_from_the_second_window_on(paired_profile):
     rng = np.random.default_rng(2)
     usual, moved = ([counted(rng, 1000, usage=u) for _ in range(3)] for u in (5.0, 7.0))
-    assert _analysed([*usual, *moved[:1]], paired_profile).alarms == ()
+    first = _analysed([*usual, *moved[:1]], paired_profile)
+    assert first.alarms == ()
+    assert first.seen_once[0].startswith("usage changed: this lowers the mean log-odds by 0.1")
+    assert "in the window of 2026-01-04" in first.seen_once[0]
+    assert _analysed(usual, paired_profile).seen_once == ()
     alarms = _analysed([*usual, *moved], paired_profile).alarms
     assert ("drift", "usage") in _named(alarms)
     assert {alarm.since for alarm in alarms} == {START + 3 * DAY}

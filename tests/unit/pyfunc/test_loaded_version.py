@@ -14,12 +14,10 @@ import pytest
 from mlflow.models import Model
 
 from churn_model.errors import ProfileError, RegistryError, SchemaError, ScorecardError
-from churn_model.profile import MonitoringProfile, TermProfile
-from churn_model.profile.monitoring_profile import ScoreProfile
-from churn_model.profile.score_bins import BINS
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import DATA_TAG, SIMULATED
 from pyfunc.loaded_version import read_version, resolve
+from tests.unit.churn_model.profile.profiles import uniform_profile
 
 PREFIX = "/api/2.0/mlflow-artifacts/artifacts"
 PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
@@ -115,7 +113,7 @@ def test_a_version_from_before_profiles_has_none(uri):
 
 
 def test_the_profile_is_read_when_it_is_asked_for(model, uri, scorecard):
-    profile = empty_profile(scorecard)
+    profile = uniform_profile(scorecard)
     profile.save(model / "artifacts" / "monitoring_profile.json")
     assert read_version(uri).profile() == profile
 
@@ -132,28 +130,9 @@ def test_a_damaged_profile_does_not_affect_scoring(model, uri, text, customer):
 
 def test_the_profile_of_another_scorecard_is_reported(model, uri, scorecard):
     other = scorecard.model_copy(update={"terms": scorecard.terms[:2]})
-    empty_profile(other).save(model / "artifacts" / "monitoring_profile.json")
+    uniform_profile(other).save(model / "artifacts" / "monitoring_profile.json")
     with pytest.raises(ProfileError, match="does not belong to the scorecard"):
         read_version(uri).profile()
-
-
-def empty_profile(scorecard) -> MonitoringProfile:
-    lists = ("rows", "held_out", "churners", "expected")
-    return MonitoringProfile(
-        rows=1,
-        customers=1.0,
-        held_out_customers=1.0,
-        rejected=0.0,
-        missing={},
-        unlisted={},
-        terms=[
-            TermProfile(
-                features=term.features, **{name: [0.0] * len(term.scores) for name in lists}
-            )
-            for term in scorecard.terms
-        ],
-        scores=ScoreProfile(rows=[0.0] * BINS, churners=[0.0] * BINS),
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.reading.row_checker import LINE, RowChecker, arrow_schema
+from churn_model.tables.reading.checked_rows import arrow_schema
+from churn_model.tables.reading.row_checker import LINE, RowChecker
 from tests.unit.churn_model.test_schema import Rich
 
 PLAIN = TableDescriptor.plain(CUSTOMER_SCHEMA)

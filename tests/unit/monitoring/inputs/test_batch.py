@@ -11,7 +11,7 @@ from monitoring.inputs.batch import read_batch
 from monitoring.inputs.batch_files import find_runs
 from monitoring.inputs.counted import to_windows
 from monitoring.labels.matched import match_populations
-from monitoring.labels.read import Scored, join_labels
+from monitoring.labels.read import PredictionFiles, join_labels
 from monitoring.windows import Population
 from tests.unit.monitoring.batches import score_batch
 from tests.unit.monitoring.labels.labels import MONTHLY, options, write_labels
@@ -133,6 +133,6 @@ def test_labels_join_batch_results(tmp_path, out, scorer, customers, target):
     ]
     given = options(write_labels(tmp_path, rows))
     runs, _ = find_runs(str(out))
-    labels, joined, _ = join_labels(given, Scored("churn", ("customer_id",), runs=runs))
+    labels, joined, _ = join_labels(given, PredictionFiles("churn", ("customer_id",), runs=runs))
     found = match_populations(labels, joined, "churn", MONTHLY, "exclude")[BATCH]
     assert found.probability.tolist() == pytest.approx(scorer.score(numbered).probability.tolist())

@@ -9,7 +9,7 @@ import pandas as pd
 from monitoring.inputs.log_files import find_log
 from monitoring.labels.matched import Matched, match_populations
 from monitoring.labels.options import LabelOptions
-from monitoring.labels.read import Scored, join_labels
+from monitoring.labels.read import PredictionFiles, join_labels
 from monitoring.windows import Population
 
 MONTHLY = timedelta(days=30)
@@ -41,6 +41,6 @@ def write_labels(folder: Path, rows: list[dict[str, Any]], name: str = "labels.c
 def matched(
     log: Path, given: LabelOptions, key: bytes | None = None, every: timedelta = MONTHLY
 ) -> dict[Population, Matched]:
-    scored = Scored("churn", ("customer_id",), find_log(str(log)), key=key)
+    scored = PredictionFiles("churn", ("customer_id",), find_log(str(log)), key=key)
     labels, joined, _ = join_labels(given, scored)
     return match_populations(labels, joined, "churn", every, given.treated)

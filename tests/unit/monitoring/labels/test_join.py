@@ -10,7 +10,7 @@ import pytest
 
 from churn_model.errors import MonitoringError
 from monitoring.inputs.log_files import find_log
-from monitoring.labels.read import Scored, join_labels
+from monitoring.labels.read import PredictionFiles, join_labels
 from monitoring.windows import Population
 from tests.unit.monitoring.labels.labels import matched, options, write_labels
 from tests.unit.monitoring.logs import day, write_log
@@ -65,7 +65,7 @@ def test_labels_whose_window_has_not_ended_are_left_out(tmp_path, log, scorer, c
     write_log(log, scorer, customers[:2], day("2026-03-01"))
     rows = [label(customers, "2026-03-01"), label(customers, "2026-03-02", row=1)]
     given = options(write_labels(tmp_path, rows), known_until=day("2026-03-31").date())
-    scored = Scored("churn", ("customer_id",), find_log(str(log)))
+    scored = PredictionFiles("churn", ("customer_id",), find_log(str(log)))
     labels, joined, notes = join_labels(given, scored)
     assert joined.current["serve"].labels.tolist() == [0]
     assert len(labels) == 1
@@ -143,7 +143,7 @@ def test_the_join_agrees_with_one_that_compares_all_pairs(tmp_path, log, scorer,
         own = [(t, p) for t, p in own if t >= end - timedelta(days=11)]
         if own:
             expected[row["customer_id"], row["observed"]] = max(own)[1]
-    scored = Scored("churn", ("customer_id",), find_log(str(log)))
+    scored = PredictionFiles("churn", ("customer_id",), find_log(str(log)))
     names = join_labels(given, scored)[0].customers[found.customer]
     keys = zip(names, found.days.astype(str), strict=True)
     assert dict(zip(keys, found.probability.tolist(), strict=True)) == expected
@@ -175,7 +175,7 @@ def test_a_file_of_rows_that_is_damaged_or_removed_is_reported(tmp_path, log, sc
     removed.unlink()
     rows = [label(customers, "2026-03-05", row=row) for row in range(3)]
     given = options(write_labels(tmp_path, rows))
-    _, joined, notes = join_labels(given, Scored("churn", ("customer_id",), found))
+    _, joined, notes = join_labels(given, PredictionFiles("churn", ("customer_id",), found))
     assert joined.current["serve"].labels.tolist() == [2]
     assert any("2 files of rows damaged or removed" in note for note in notes)
 
@@ -239,7 +239,7 @@ def test_a_window_longer_than_the_log_is_explained(tmp_path, log, scorer, custom
     given = options(write_labels(tmp_path, [label(customers, "2026-03-01")]), window=60)
     found = reason(log, given)
     assert "the log begins on 2026-05-20" in found
-    assert "the first labels are mature on 2026-07-19" in found
+    assert "the first labels are final on 2026-07-19" in found
 
 
 def test_a_log_that_ended_too_early_is_explained(tmp_path, log, scorer, customers):

@@ -23,6 +23,11 @@ def drifting():
     return page(findings())
 
 
+def without_figures(**changes):
+    """A page about no windows, which is made at once: drawing takes most of the time."""
+    return page(findings(replace(population_result(0, features=0, cohorts=0), **changes)))
+
+
 def test_the_page_names_verdict_alarm_and_what_to_do(drifting):
     shown = text(drifting)
     assert "Watch; something has changed" in shown
@@ -49,7 +54,7 @@ def test_names_of_fields_are_escaped(drifting):
 
 def test_messages_of_alarms_are_escaped():
     alarm = Alarm("rejected", "<script>x</script>", START, "<img src=x> rose")
-    html = page(findings(replace(population_result(3, features=1, cohorts=0), alarms=(alarm,))))
+    html = without_figures(alarms=(alarm,))
     assert "<script" not in html
     assert "<img" not in html
     assert "&lt;img src=x&gt; rose" in html
@@ -62,7 +67,7 @@ def test_realised_metrics_are_shown_next_to_the_estimates_of_the_same_customers(
 
 
 def test_without_labels_the_page_says_how_to_add_them():
-    shown = text(page(findings(population_result(3, features=1, cohorts=0))))
+    shown = text(without_figures())
     assert "--labels TABLE adds the realised performance" in shown
 
 
@@ -84,8 +89,7 @@ def test_without_any_population_there_is_nothing_to_judge():
 
 def test_alarms_that_are_over_are_listed_apart():
     over = Alarm("volume", "", START, "no customers from 2026-05-01 to 2026-05-03", START)
-    result = replace(population_result(3, features=1, cohorts=0, drifts=False), past_alarms=(over,))
-    shown = text(page(findings(result)))
+    shown = text(without_figures(alarms=(), past_alarms=(over,)))
     assert "No alarm." in shown
     assert "1 earlier alarm, over now" in shown
     assert "no customers from 2026-05-01 to 2026-05-03" in shown

@@ -40,7 +40,7 @@ def test_other_versions_are_one_line_and_do_not_count():
     assert "version 2, serve: watch, 1 alarm; it is another version" in summary(shown, OUT)
 
 
-def test_the_command_that_uses_the_labelled_table_is_printed_once_whatever_the_verdict():
+def test_the_command_that_uses_the_training_table_is_printed_once_whatever_the_verdict():
     command = "churn train --data new.csv --id id --target left=1 --as-of seen"
     for verdict in ("fine", "watch", "retrain"):
         result = replace(population_result(), verdict=verdict)
@@ -49,7 +49,7 @@ def test_the_command_that_uses_the_labelled_table_is_printed_once_whatever_the_v
     assert "churn train" not in summary(findings(), OUT)
 
 
-def test_retraining_is_the_command_that_uses_the_labelled_table():
+def test_retraining_is_the_command_that_uses_the_training_table():
     command = "churn train --data 'my new.csv' --id ID --target Left=yes"
     retrain = replace(population_result(3), verdict="retrain")
     shown = replace(findings(retrain), labelled=command)

@@ -12,7 +12,7 @@ from monitoring.results import Alarm
 from monitoring.windows import Population
 from tests.unit.monitoring.examples import DAY, START, findings, population_result
 
-DOCS = Path(__file__).parents[4] / "docs" / "monitoring.md"
+DOCS = Path(__file__).parents[4] / "docs" / "monitoring" / "tables.md"
 
 
 def rows(table, **wanted):

@@ -50,6 +50,13 @@ def test_without_labels_and_alarms_the_verdict_is_fine():
     assert "no labels" in reasons[0]
 
 
+def test_a_change_in_the_last_window_alone_is_watched():
+    found, reasons = verdict([], None, LIMITS, ["prices changed in the window of 2026-01-05"])
+    assert found == "watch"
+    assert reasons[0] == "prices changed in the window of 2026-01-05."
+    assert "changed" not in verdict([DRIFT], None, LIMITS, ["prices changed"])[1][-1]
+
+
 def test_labels_that_agree_with_the_estimates_are_fine(observe):
     found, reasons = verdict([], observe(lambda x: x), LIMITS)
     assert found == "fine"
@@ -117,5 +124,5 @@ def test_the_reasons_say_for_whom_they_stand_if_customers_were_treated(observe):
     found, reasons = verdict([], observe(lambda x: x, treated=12), LIMITS)
     assert found == "fine"
     assert reasons[1] == (
-        "12 treated customers left out; the others stand for 100% of the labelled customers."
+        "12 treated customers left out; the others represent 100% of the labelled customers."
     )

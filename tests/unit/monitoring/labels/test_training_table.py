@@ -17,9 +17,9 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from monitoring.inputs.batch_files import find_runs
 from monitoring.inputs.log_files import find_log
-from monitoring.labels.labelled import check_new, labelled_table, write_labelled
 from monitoring.labels.matched import match_populations
-from monitoring.labels.read import Scored, join_labels
+from monitoring.labels.read import PredictionFiles, join_labels
+from monitoring.labels.training_table import check_new, training_table, write_table
 from tests.unit.monitoring.batches import score_batch
 from tests.unit.monitoring.labels.labels import options, write_labels
 from tests.unit.monitoring.logs import day, write_log
@@ -32,10 +32,10 @@ KEY = bytes(range(32))
 
 def labelled(file, log, given, *, runs=(), key=None):
     files = find_log(str(log)) if log else None
-    scored = Scored("churn", ("customer_id",), log=files, runs=runs, key=key)
+    scored = PredictionFiles("churn", ("customer_id",), log=files, runs=runs, key=key)
     labels, joined, _ = join_labels(given, scored)
     matched = match_populations(labels, joined, "churn", timedelta(days=1), given.treated)
-    return labelled_table(file, given, labels, joined, matched.values(), CUSTOMER_SCHEMA, files)
+    return training_table(file, given, labels, joined, matched.values(), CUSTOMER_SCHEMA, files)
 
 
 def rows_of(customers, observed="2026-03-05", **more):
@@ -57,7 +57,7 @@ def test_training_accepts_the_table_with_logged_features_as_it_is(
     given = options(write_labels(tmp_path, rows_of(chosen)))
     file = tmp_path / f"labelled.{suffix}"
     found = labelled(file, log, given, key=KEY)
-    write_labelled(file, found.table)
+    write_table(file, found.table)
     program, command, *arguments = shlex.split(found.command)
     assert (program, command) == ("churn", "train")
     data = read_training_data(train_options([*arguments, "--name", "other"], "churn train"))
@@ -92,7 +92,9 @@ def test_features_of_the_table_of_labels_are_preferred(tmp_path, scorer, custome
     assert found.table["tenure"].tolist() == ["3.0"] * 5
 
 
-def test_treated_and_immature_customers_are_not_in_the_table(tmp_path, scorer, customers):
+def test_treated_customers_and_labels_that_are_not_final_are_not_in_the_table(
+    tmp_path, scorer, customers
+):
     log = tmp_path / "log"
     write_log(log, scorer, customers[:9], day("2026-03-01"), level="values")
     rows = [
@@ -152,7 +154,7 @@ def test_no_empty_table_is_written_if_all_customers_were_treated(tmp_path, score
 def test_an_existing_file_is_never_replaced(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("mine")
-    for action in (check_new, lambda file: write_labelled(file, pd.DataFrame({"a": [1]}))):
+    for action in (check_new, lambda file: write_table(file, pd.DataFrame({"a": [1]}))):
         with pytest.raises(MonitoringError, match="exists already"):
             action(file)
     assert file.read_text() == "mine"
@@ -168,7 +170,7 @@ def test_a_file_that_appears_while_the_table_is_written_is_not_replaced(tmp_path
             return super().to_csv(*arguments, **keywords)
 
     with pytest.raises(MonitoringError, match="exists already"):
-        write_labelled(file, Slow({"a": [1]}))
+        write_table(file, Slow({"a": [1]}))
     assert file.read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
@@ -185,9 +187,9 @@ def test_a_file_system_without_links_gets_the_table_too(tmp_path, monkeypatch, e
     monkeypatch.setattr(os, "link", no_links)
     if exists:
         with pytest.raises(MonitoringError, match="exists already"):
-            write_labelled(file, pd.DataFrame({"a": [1]}))
+            write_table(file, pd.DataFrame({"a": [1]}))
     else:
-        write_labelled(file, pd.DataFrame({"a": [1]}))
+        write_table(file, pd.DataFrame({"a": [1]}))
     assert file.read_text() == ("mine" if exists else "a\n1\n")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
@@ -198,7 +200,7 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(MonitoringError, match="there is no folder"):
         check_new(tmp_path / "missing" / "t.csv")
     with pytest.raises(MonitoringError, match="File name too long"):
-        write_labelled(tmp_path / f"{'x' * 245}.csv", pd.DataFrame({"a": [1]}))
+        write_table(tmp_path / f"{'x' * 245}.csv", pd.DataFrame({"a": [1]}))
     (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere")
     with pytest.raises(MonitoringError, match="exists already"):
         check_new(tmp_path / "link.csv")
@@ -256,10 +258,10 @@ def test_values_of_every_kind_come_back_as_they_were_scored(tmp_path, suffix):
     given = options(write_labels(tmp_path, rows_of(frame)))
     file = tmp_path / f"labelled.{suffix}"
     files = find_log(str(log))
-    labels, joined, _ = join_labels(given, Scored("churn", ("customer_id",), files))
+    labels, joined, _ = join_labels(given, PredictionFiles("churn", ("customer_id",), files))
     populations = match_populations(labels, joined, "churn", timedelta(days=1), "exclude").values()
-    made = labelled_table(file, given, labels, joined, populations, ALL_KINDS, files)
-    write_labelled(file, made.table)
+    made = training_table(file, given, labels, joined, populations, ALL_KINDS, files)
+    write_table(file, made.table)
     schema = tmp_path / "schema.json"
     schema.write_text(json.dumps(ALL_KINDS.to_json_schema()))
     arguments = [*shlex.split(made.command)[2:], "--schema", str(schema), "--name", "other"]

@@ -12,17 +12,17 @@ from monitoring.windows import Window
 
 
 class Key(NamedTuple):
-    """What a finding is about: the kind and the subject of its alarm."""
+    """What a change is about: the kind and the subject of its alarm."""
 
     kind: str
     subject: str
 
 
 @dataclass(frozen=True)
-class Finding:
+class Change:
     """A material change in a window.
 
-    ``is_significant``: noise does not explain it. An alarm starts with significant findings; then
+    ``is_significant``: noise does not explain it. An alarm starts with significant changes; then
     it continues as long as the change is material, because a small window may show it without
     proving it. ``text``: what changed, without the time.
     """
@@ -31,36 +31,36 @@ class Finding:
     text: str
 
 
-Findings: TypeAlias = Mapping[Key, Finding]
+Changes: TypeAlias = Mapping[Key, Change]
 """The material changes of a window."""
 
 
 def episodes(
-    windows: Sequence[Window], found: Sequence[Findings | None], repeated: int
+    windows: Sequence[Window], found: Sequence[Changes | None], repeated: int
 ) -> list[Alarm]:
     """An alarm for each change that is significant in ``repeated`` consecutive windows.
 
     ``found``: those of each window; None if the window says nothing, so that an alarm neither
     starts nor ends there. An alarm ends with the first window that no longer shows the change.
     """
-    keys = {key: None for findings in found for key in findings or ()}
+    keys = {key: None for changes in found for key in changes or ()}
     return [alarm for key in keys for alarm in _episodes_of(key, windows, found, repeated)]
 
 
 def _episodes_of(
-    key: Key, windows: Sequence[Window], found: Sequence[Findings | None], repeated: int
+    key: Key, windows: Sequence[Window], found: Sequence[Changes | None], repeated: int
 ) -> list[Alarm]:
     alarms: list[Alarm] = []
     significant: list[datetime] = []  # the starts of consecutive windows that show it
     text = ""
-    for window, findings in zip(windows, found, strict=True):
-        if findings is None:
+    for window, changes in zip(windows, found, strict=True):
+        if changes is None:
             continue
-        finding = findings.get(key)
+        change = changes.get(key)
         is_open = len(significant) >= repeated
-        if finding is not None and (is_open or finding.is_significant):
+        if change is not None and (is_open or change.is_significant):
             significant.append(window.start)
-            text = finding.text
+            text = change.text
             continue
         if is_open:
             alarms.append(alarm_of(key, text, significant[0], window.start, windows))

@@ -1,4 +1,4 @@
-"""The way back to training: a table of labelled, untreated customers for ``churn train``."""
+"""The table of labelled, untreated customers for ``churn train``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Labelled:
+class TrainingTable:
     """``table``: one row per label, with the columns of the labels and the features. ``command``:
     what trains on the file. ``notes``: what was left out.
     """
@@ -58,7 +58,7 @@ def check_new(file: Path) -> None:
         raise MonitoringError(f"--labelled {file}: cannot be written (Permission denied)")
 
 
-def labelled_table(
+def training_table(
     file: Path,
     options: LabelOptions,
     labels: Labels,
@@ -66,7 +66,7 @@ def labelled_table(
     populations: Iterable[Matched],
     schema: RecordSchema,
     log: LogFiles | None,
-) -> Labelled:
+) -> TrainingTable:
     """The labelled customers of all populations, each label once.
 
     The features are those of the table of labels if it has the required ones, otherwise those that
@@ -80,7 +80,7 @@ def labelled_table(
     if _has_features(labels.raw.columns, schema):
         table = _plain(labels.raw.iloc[labels.rows[chosen]], options)
         weighted = _with_weights(table, options, populations, chosen)
-        return Labelled(weighted, _command(file, options, labels))
+        return TrainingTable(weighted, _command(file, options, labels))
     if log is None:
         raise _without_features(options, labels, schema, "batch results have none")
     found, features = logged_features(log, joined, chosen, [c.name for c in schema.features])
@@ -91,7 +91,7 @@ def labelled_table(
     table = _with_weights(table, options, populations, found)
     left_out = len(chosen) - len(found)
     notes = (f"labelled: left out {plural(left_out, 'customer')} without logged features",)
-    return Labelled(table, _command(file, options, labels), notes if left_out else ())
+    return TrainingTable(table, _command(file, options, labels), notes if left_out else ())
 
 
 def _with_weights(
@@ -137,7 +137,7 @@ def _with_labels(
     return pd.concat([own_columns, features.drop(columns=repeated)], axis=1)
 
 
-def write_labelled(file: Path, table: pd.DataFrame) -> None:
+def write_table(file: Path, table: pd.DataFrame) -> None:
     """Write the table aside and give it its name; an existing file is never replaced.
 
     Raises MonitoringError.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from churn_model.profile import CellCounts
 from churn_model.profile.score_bins import PROBABILITY
-from monitoring.alarms.findings import Finding, Findings, Key, percent
+from monitoring.alarms.changes import Change, Changes, Key, percent
 from monitoring.alarms.limits import FeedLimits
 from monitoring.drift.reference import Reference
 from monitoring.drift.significance import holm, share_rose
@@ -25,9 +25,9 @@ class _Test(NamedTuple):
     text: str
 
 
-def feed_findings(
+def feed_changes(
     result: WindowResult, reference: Reference | None, limits: FeedLimits
-) -> Findings | None:
+) -> Changes | None:
     """None if the window has no rows or no reference."""
     counts = result.window.counts
     if reference is None or not counts.scored + counts.rejected:
@@ -35,7 +35,7 @@ def feed_findings(
     tests = list(_tests(result, reference, limits))
     corrected = holm([test.p_value for test in tests])
     return {
-        test.key: Finding(p_value <= limits.significance, test.text)
+        test.key: Change(p_value <= limits.significance, test.text)
         for test, p_value in zip(tests, corrected, strict=True)
         if test.is_material
     }

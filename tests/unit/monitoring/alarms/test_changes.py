@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from churn_model.profile import CellCounts
-from monitoring.alarms.findings import Finding, Key, episodes, percent
+from monitoring.alarms.changes import Change, Key, episodes, percent
 from monitoring.windows import Window
 from tests.unit.monitoring.customers import DAY, START, days
 
@@ -12,7 +12,7 @@ KEY = Key("drift", "usage")
 
 def _alarms(letters, repeated=2):
     """Windows that show a significant (S) or only material (m) change, none (-), or nothing ( )."""
-    kinds = {"S": {KEY: Finding(True, "it")}, "m": {KEY: Finding(False, "it")}, "-": {}, " ": None}
+    kinds = {"S": {KEY: Change(True, "it")}, "m": {KEY: Change(False, "it")}, "-": {}, " ": None}
     found = [kinds[letter] for letter in letters]
     alarms = episodes(days([CellCounts()] * len(found)), found, repeated)
     return [
@@ -43,7 +43,7 @@ def test_a_broken_feed_needs_one_window():
 
 
 def test_the_message_says_since_when():
-    found = [{KEY: Finding(True, "usage changed")}] * 2
+    found = [{KEY: Change(True, "usage changed")}] * 2
     (alarm,) = episodes(days([CellCounts()] * 2), found, 2)
     assert alarm.message == "usage changed since 2026-01-01"
     hour = timedelta(hours=1)
