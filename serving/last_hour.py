@@ -7,6 +7,7 @@ up before it divides.
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -69,7 +70,8 @@ class LastHour:
         self._file = None if folder is None else folder / f"last-hour-{os.getpid()}.json"
         self._lock = threading.Lock()
         self._minutes: dict[tuple[str, int], Floats] = {}
-        self._written = 0.0
+        self._written = -math.inf
+        self._later: threading.Timer | None = None
 
     def add(self, minute: int, version: LoggedVersion, vector: Floats) -> None:
         """Add the counts of a minute."""
@@ -80,8 +82,7 @@ class LastHour:
             self._minutes[key] = sums if known is None else known + sums
             for old in [key for key in self._minutes if key[1] <= minute - HOUR]:
                 del self._minutes[old]
-            if time.monotonic() - self._written > _SECONDS_BETWEEN_FILES:
-                self._write()
+            self._write_soon()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The metrics; none without a profile, and none without customers in the last hour."""
@@ -121,6 +122,23 @@ class LastHour:
             with suppress(OSError, ValueError):  # another worker may be ending
                 for name, minute, sums in json.loads(file.read_text(encoding="utf-8")):
                     yield (name, minute), np.array(sums)
+
+    def _write_soon(self) -> None:
+        """Write at once, or after a while if that was just done, even if nobody is scored then."""
+        if self._file is None or self._later is not None:
+            return
+        wait = self._written + _SECONDS_BETWEEN_FILES - time.monotonic()
+        if wait <= 0:
+            self._write()
+            return
+        self._later = threading.Timer(wait, self._write_late)
+        self._later.daemon = True
+        self._later.start()
+
+    def _write_late(self) -> None:
+        with self._lock:
+            self._later = None
+            self._write()
 
     def _write(self) -> None:
         """Write this worker's sums for the others to read; a full disk is no reason to fail."""

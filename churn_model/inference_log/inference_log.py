@@ -188,6 +188,10 @@ class VersionLog:
         self._version = version
         self._singles = log.queue.singles(version, self)
 
+    def __deepcopy__(self, _: Any) -> VersionLog:
+        """The same log: a copied model records its scores with those of the original."""
+        return self
+
     def single(
         self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:

@@ -1,5 +1,6 @@
 """The inference log of ``mlflow models serve`` and notebooks, from environment variables."""
 
+import copy
 import json
 import signal
 import subprocess
@@ -76,6 +77,14 @@ def test_models_of_one_process_share_a_log(artifacts, folder):
     for _ in range(2):
         loaded(artifacts).predict(None, FRAME)
     assert len(inference_log._logs) == 1
+    close_all()
+    assert assert_adds_up(folder) == {"scored": 6, "logged": 6}
+
+
+def test_a_copied_model_records_its_scores(artifacts, folder):
+    model = loaded(artifacts)
+    model.predict(None, FRAME)
+    copy.deepcopy(model).predict(None, FRAME)
     close_all()
     assert assert_adds_up(folder) == {"scored": 6, "logged": 6}
 

@@ -100,6 +100,23 @@ def test_the_sums_of_all_workers_are_added_before_they_are_divided(scorer, tmp_p
         assert shifts == pytest.approx(expected[1])
 
 
+def test_the_last_customers_of_a_quiet_worker_count_too(scorer, tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.last_hour._SECONDS_BETWEEN_FILES", 0.2)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    asked, quiet = LastHour(shared), LastHour(shared)
+    quiet._file = shared / "last-hour-other.json"
+    serve(asked, scorer, profile_of(scorer, customers(100)))
+    for part in (customers(50), customers(100)[50:]):
+        record(quiet, tmp_path / "log", scorer, part)
+    for _ in range(50):
+        shifts = [abs(shift) for shift in metrics(asked)[1].values()]
+        if max(shifts) < 1e-9:
+            break
+        time.sleep(0.1)
+    assert max(shifts) < 1e-9
+
+
 def test_only_the_version_that_is_served_and_the_last_hour_count(scorer, tmp_path, monkeypatch):
     last_hour = LastHour(None)
     profile = profile_of(scorer, customers(100))
