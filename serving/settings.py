@@ -196,6 +196,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _key_of_a_log(self) -> Settings:
+        if self.inference_log_key is not None and not self.inference_log:
+            raise ValueError(
+                "--inference-log-key is the key of an inference log; name the folder of the log "
+                "with --inference-log"
+            )
+        return self
+
     @property
     def has_keys(self) -> bool:
         """Whether requests need an API key."""

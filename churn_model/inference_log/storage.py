@@ -8,6 +8,7 @@ in one step: readers find either.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from churn_model.redaction import passwords_in, redact, redact_uri
 
 _REPLACING = ("local", "s3", "gcs", "abfs")
 """File systems of pyarrow whose ``move`` replaces a file in one step. HDFS, for one, refuses it."""
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class Storage(Protocol):
@@ -161,9 +165,16 @@ def _metadata(path: str, filesystem: Any = None) -> dict[bytes, bytes] | None:
 def open_storage(folder: str) -> Storage:
     """The folder by its local path or URI. Raises InferenceLogError for an unknown file system."""
     if "://" not in folder:
+        if _SCHEME.match(folder) or folder.startswith("~"):
+            raise InferenceLogError(
+                f"{folder}: is neither a path nor a URI; give a local path, or a URI with :// such "
+                "as s3://bucket/folder"
+            )
         return LocalStorage(folder)
     parts = urlsplit(folder)
     if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise InferenceLogError(f"{folder}: a local folder has three slashes, file:///folder")
         return LocalStorage(unquote(parts.path))
     import pyarrow as pa
     from pyarrow.fs import FileSystem

@@ -88,7 +88,7 @@ def test_an_odd_table_is_trained_on_and_scored_as_it_is(tmp_path, name):
     assert scores.valid.all()
     records = sent.astype(object).where(sent.notna(), None).to_dict("records")
     one = scorer.score_one(records[7], as_of="2026-01-31", explain=True)
-    assert one == scores.row(7)
+    assert one._replace(values=(), inputs=()) == scores.row(7)
 
 
 @pytest.mark.parametrize(

@@ -384,6 +384,14 @@ def test_an_unknown_file_system_is_one_line_without_credentials(uri):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("folder", ["file://log", "file://host/log", "dbfs:/log", "~/log", "C:/x"])
+def test_a_folder_that_would_be_written_somewhere_else_is_rejected(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InferenceLogError, match=r"slashes|neither a path nor a URI"):
+        opened(folder).check()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_field_with_the_name_of_a_column_is_an_error_before_anything_is_scored(tmp_path):
     schema = RecordSchema("customer", (Column("source", "identifier"), Column("x", "number")))
     scorecard = Scorecard(
