@@ -10,7 +10,7 @@ import pytest
 from churn_model.schema import Kind
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("batch", "churn_model", "pyfunc", "serving", "training")
+PACKAGES = ("batch", "churn_model", "monitoring", "pyfunc", "serving", "training")
 
 
 def kind_tables() -> list[tuple[str, str]]:
@@ -33,7 +33,7 @@ def test_a_table_has_an_entry_for_each_kind_of_column(module, name):
 
 def test_the_search_finds_the_tables():
     assert {module for module, _ in kind_tables()} >= {
-        "churn_model.tables.reading.row_checker",
+        "churn_model.tables.reading.checked_rows",
         "churn_model.schema.column",
         "churn_model.schema.json_schema",
         "churn_model.schema.pydantic_class",
