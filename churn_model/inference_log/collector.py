@@ -30,8 +30,8 @@ from churn_model.profile.score_bins import score_bins
 
 _logger = logging.getLogger("churn_model.inference_log")
 
-_CHUNK = 1024
-"""Rows that are collected in one step: about 2 ms, for which other threads wait."""
+_CHUNK = 8192
+"""Rows that are collected in one step; a step of fewer rows would cost more per row."""
 
 _PAUSE = 0.0005
 """Seconds between two steps, in which the other threads run."""

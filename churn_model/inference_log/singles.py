@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from struct import Struct, error
 from typing import Any
 
@@ -31,6 +32,7 @@ class Singles:
         self._scorer = scorer
         self._with_values = with_values
         self._pack = Struct(f"{_INPUTS + len(scorer.lookup.features)}d").pack
+        self._identify = _getter([column.name for column in scorer.schema.identifiers])
         self._waiting: deque[tuple[Any, ...]] = deque()
 
     def __len__(self) -> int:
@@ -58,9 +60,8 @@ class Singles:
         except error:
             known = [_MISSING if value is None else float(value) for value in inputs]
             packed = self._pack(when, threshold, probability, prediction, profit, *known)
-        self._waiting.append(
-            (packed, request_id, identifiers, values if self._with_values else None)
-        )
+        kept = values if self._with_values else None
+        self._waiting.append((packed, request_id, self._identify(identifiers), kept))
 
     def take(self, most: int) -> Batch | None:
         """Remove the first customers; None if nobody waits."""
@@ -91,10 +92,7 @@ class Batch:
             self.when,
             self._request_ids,
             np.zeros(len(numbers), dtype=np.int64),
-            {
-                column.name: [identifiers[column.name] for identifiers in self._identifiers]
-                for column in self._scorer.schema.identifiers
-            },
+            self._identifier_columns(),
             numbers[:, _PROBABILITY],
             numbers[:, _PREDICTION].astype(np.int64),
             numbers[:, _THRESHOLD],
@@ -103,8 +101,19 @@ class Batch:
             dict(zip(names, zip(*self._values, strict=True), strict=True)) if has_values else {},
         )
 
+    def _identifier_columns(self) -> dict[str, Sequence[Any]]:
+        names = [column.name for column in self._scorer.schema.identifiers]
+        if len(names) == 1:
+            return {names[0]: self._identifiers}
+        return dict(zip(names, zip(*self._identifiers, strict=True), strict=True)) if names else {}
+
     def _input(self, name: str, cells: Floats) -> npt.NDArray[Any]:
         """A column as the lookup takes it: codes of levels, -1 for a missing one, or numbers."""
         if self._scorer.kind(name) != "category":
             return cells
         return np.where(np.isnan(cells), -1.0, cells).astype(np.int64)
+
+
+def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """What takes these identifiers from a score: one alone, or a tuple of several."""
+    return itemgetter(*names) if names else lambda identifiers: None
