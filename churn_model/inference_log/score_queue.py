@@ -56,7 +56,7 @@ class ScoreQueue:
             singles.clear()
 
     def singles(self, version: LoggedVersion, owner: object) -> Singles:
-        """Where the customers of a version wait whom ``owner`` adds, as long as it exists."""
+        """A place for customers of a version; it is removed when ``owner``, who adds them, is gone."""
         added = Singles(version.scorer, version.has_values)
         self._singles.append((weakref.ref(owner), version, added))
         return added
@@ -66,20 +66,21 @@ class ScoreQueue:
         self._entries.append((version, scored))
 
     def take(self, rows: int) -> list[Entry]:
-        """Remove the first entries: as few as have this many rows, or all. In one thread only."""
+        """Remove the first entries, until they have this many rows. Only one thread may call it."""
         taken: list[Entry] = []
         while self._entries and rows > 0:
             version, scored = self._entries.popleft()
             taken.append((version, scored))
             rows -= len(scored.scores.valid) if isinstance(scored, Table) else 1
-        for owner, alone, singles in list(self._singles):
+        for known in list(self._singles):
+            owner, alone, singles = known
             gone = owner() is None  # before its last customers are taken
             batch = singles.take(rows) if rows > 0 else None
             if batch is not None:
                 taken.append((alone, batch))
                 rows -= len(batch.when)
             elif gone and not singles:
-                self._singles = [each for each in self._singles if each[2] is not singles]
+                self._singles.remove(known)  # in place, because another thread may add to the list
         return taken
 
     @property
