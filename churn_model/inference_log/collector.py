@@ -1,4 +1,4 @@
-"""Collects what was scored: a queue that callers append to, drained into rows and counts."""
+"""Turns what waits in the queue into rows and counts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count, groupby
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from churn_model.arrays import Floats
 from churn_model.inference_log.count_vector import (
     DROPPED,
     LOGGED,
@@ -24,8 +27,8 @@ from churn_model.inference_log.count_vector import (
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.pending import MINUTE, Pending
 from churn_model.inference_log.score_queue import Entry, Failed, Rejected, ScoreQueue
-from churn_model.inference_log.scored_rows import ScoredRows, Table, rows_of_tables
-from churn_model.inference_log.singles import Batch
+from churn_model.inference_log.scored_rows import ScoredCall, ScoredRows, rows_of_tables
+from churn_model.inference_log.singles import TakenSingles
 from churn_model.profile.score_bins import score_bins
 
 _logger = logging.getLogger("churn_model.inference_log")
@@ -41,10 +44,9 @@ class Collector:
     """Turns scores into rows and counts.
 
     ``queue``: callers add to it, which is all that they wait for. ``drain`` does the work, in one
-    thread at a time. Rows that do not fit into ``most_bytes`` are
-    dropped; all rows are counted. ``on_drop``: is called with the number of dropped rows.
-    ``on_counts``: is called with the minute, the version and the counts of each group of scored
-    rows.
+    thread at a time. Rows that do not fit into ``most_bytes`` are dropped; all rows are counted.
+    ``on_drop``: is called with the number of dropped rows. ``on_counts``: is called with the
+    minute, the version and the counts of each group of scored rows.
     """
 
     def __init__(
@@ -100,31 +102,53 @@ class Collector:
                     self._collect(version, scored)
         return bool(entries)
 
-    def _collect(self, version: LoggedVersion, scored: Batch | Failed | list[Table]) -> None:
+    def _collect(
+        self, version: LoggedVersion, scored: TakenSingles | Failed | list[ScoredCall]
+    ) -> None:
         if isinstance(scored, Failed):
-            with _Guard(self, version, [scored.when]):
+            with self._dropped_on_error(version, np.array([scored.when])):
                 raise scored.error
-        elif isinstance(scored, Batch):
-            with _Guard(self, version, scored.when.tolist()):
+        elif isinstance(scored, TakenSingles):
+            with self._dropped_on_error(version, scored.when):
                 self._record(version, scored.rows())
         else:
             self._collect_tables(version, scored)
 
-    def _collect_tables(self, version: LoggedVersion, scored: list[Table]) -> None:
+    def _collect_tables(self, version: LoggedVersion, scored: list[ScoredCall]) -> None:
         valid = [int(table.scores.valid.sum()) for table in scored]
-        times = [table.when for table, n in zip(scored, valid, strict=True) for _ in range(n)]
-        with _Guard(self, version, times):
+        when = np.repeat([table.when for table in scored], valid)
+        with self._dropped_on_error(version, when):
             self._record(version, rows_of_tables(version.scorer, scored, version.has_values))
         for table, n in zip(scored, valid, strict=True):
             if errors := table.scores.errors:
                 rejected = len(table.scores.valid) - n
                 self._reject(version, Rejected(table.when, rejected, errors.counts()))
 
+    @contextmanager
+    def _dropped_on_error(self, version: LoggedVersion, when: Floats) -> Iterator[None]:
+        """Count rows (n,) as dropped that an error in this program keeps from being collected."""
+        try:
+            yield
+        except Exception:
+            if not self._is_failing:
+                _logger.exception("scored rows could not be added to the inference log")
+            self._is_failing = True
+        else:
+            self._is_failing = False
+            return
+        dropped = len(when) if version.has_rows else 0
+        self._on_drop(dropped)
+        for minute, n in zip(*np.unique(_minutes(when), return_counts=True), strict=True):
+            vector = np.zeros(version.layout.size)
+            vector[[SCORED, DROPPED if dropped else NOT_SAMPLED]] = n
+            self._pending.add_counts(int(minute), version, vector)
+
     def _reject(self, version: LoggedVersion, rejected: Rejected) -> None:
         vector = np.zeros(version.layout.size)
         vector[REJECTED] = rejected.rows
         named = Counter({f"{field}:{rule}": n for (field, rule), n in rejected.rules.items()})
-        self._pending.add_counts(_minute(rejected.when), version, vector, named)
+        minute = int(rejected.when) // MINUTE * MINUTE
+        self._pending.add_counts(minute, version, vector, named)
 
     def _record(self, version: LoggedVersion, rows: ScoredRows) -> None:
         if not len(rows.when):
@@ -158,51 +182,21 @@ class Collector:
         return sampled, none
 
 
-class _Guard:
-    """Counts rows as dropped that could not be collected, because of an error in this program."""
-
-    def __init__(self, collector: Collector, version: LoggedVersion, when: Sequence[float]) -> None:
-        self._collector = collector
-        self._version = version
-        self._when = when
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        collector = self._collector
-        if error is None:
-            collector._is_failing = False
-            return False
-        if not isinstance(error, Exception):
-            return False
-        if not collector._is_failing:
-            _logger.exception("scored rows could not be added to the inference log")
-        collector._is_failing = True
-        dropped = len(self._when) if self._version.has_rows else 0
-        collector._on_drop(dropped)
-        for minute, n in Counter(map(_minute, self._when)).items():
-            vector = np.zeros(self._version.layout.size)
-            vector[[SCORED, DROPPED if dropped else NOT_SAMPLED]] = n
-            collector._pending.add_counts(minute, self._version, vector)
-        return True
-
-
 def _version_and_kind(entry: Entry) -> tuple[LoggedVersion, type]:
     return entry[0], type(entry[1])
 
 
 def _tables_together(
     kind: type, scored: list[Any]
-) -> Iterator[Batch | Rejected | Failed | list[Table]]:
+) -> Iterator[TakenSingles | Rejected | Failed | list[ScoredCall]]:
     """What was scored, with tables in groups of not many more than _CHUNK rows.
 
     A group of small tables costs as much as one of them.
     """
-    if kind is not Table:
+    if kind is not ScoredCall:
         yield from scored
         return
-    group: list[Table] = []
+    group: list[ScoredCall] = []
     rows = 0
     for table in scored:
         group.append(table)
@@ -214,13 +208,15 @@ def _tables_together(
         yield group
 
 
-def _minute(when: float) -> int:
-    return int(when) // MINUTE * MINUTE
+def _minutes(when: Floats) -> npt.NDArray[np.int64]:
+    """The start of the minute (n,) of each time (n,), in seconds since 1970."""
+    minutes: npt.NDArray[np.int64] = when.astype(np.int64) // MINUTE * MINUTE
+    return minutes
 
 
 def _count_by_minute(version: LoggedVersion, rows: ScoredRows) -> Any:
     """The counts of each minute, and the positions of its rows."""
-    minutes = rows.when.astype(np.int64) // MINUTE * MINUTE
+    minutes = _minutes(rows.when)
     bins = score_bins(rows.probability)
     predicted = rows.prediction == 1
     for minute in np.unique(minutes).tolist():

@@ -25,7 +25,7 @@ from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.retention import Retention
 from churn_model.inference_log.score_queue import MOST_SINGLES, Failed, Rejected, ScoreQueue
-from churn_model.inference_log.scored_rows import Table
+from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.inference_log.storage import check_writable, open_storage
 from churn_model.scoring import Score, Scorer, Scores
 from churn_model.validation.field_errors import FieldErrors
@@ -209,7 +209,7 @@ class VersionLog:
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record the customers of a table, and which were rejected."""
-        self._queue.add(self._version, Table(time.time(), request_id, threshold, scores))
+        self._queue.add(self._version, ScoredCall(time.time(), request_id, threshold, scores))
         is_large = len(scores.valid) > _LARGE
         if is_large or self._needs_attention():
             self._log.attend(self._queue.is_long)

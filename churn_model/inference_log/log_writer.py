@@ -48,13 +48,13 @@ class LogWriter:
         self._is_failing = False
         self._lock = threading.Lock()
 
-    def write(self, patience: float = -1) -> bool:
+    def write(self, timeout: float = -1) -> bool:
         """Write everything collected so far; returns whether that succeeded.
 
-        ``patience``: how many seconds to wait for another thread that is writing, -1 for as long
+        ``timeout``: how many seconds to wait for another thread that is writing, -1 for as long
         as it takes.
         """
-        if not self._lock.acquire(timeout=patience):
+        if not self._lock.acquire(timeout=timeout):
             return False
         try:
             return self._write_files() and self._take_files() and self._write_files()
@@ -64,7 +64,7 @@ class LogWriter:
     def write_all(self, seconds: float) -> None:
         """Write everything, trying for a number of seconds; then report what is lost."""
         end = time.monotonic() + seconds
-        while not self.write(patience=seconds):
+        while not self.write(timeout=seconds):
             if time.monotonic() > end:
                 lost = self._rows + self._collector.take().rows
                 self._on_drop(lost)

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from churn_model.inference_log.scored_rows import Table
-from churn_model.inference_log.singles import Batch, Singles
+from churn_model.inference_log.scored_rows import ScoredCall
+from churn_model.inference_log.singles import Singles, TakenSingles
 
 if TYPE_CHECKING:
     from churn_model.inference_log.logged_version import LoggedVersion
@@ -35,7 +35,7 @@ class Failed(NamedTuple):
     error: Exception
 
 
-Scored: TypeAlias = Batch | Table | Rejected | Failed
+Scored: TypeAlias = TakenSingles | ScoredCall | Rejected | Failed
 Entry: TypeAlias = tuple["LoggedVersion", Scored]
 
 
@@ -56,12 +56,12 @@ class ScoreQueue:
             singles.clear()
 
     def singles(self, version: LoggedVersion, owner: object) -> Singles:
-        """A place for customers of a version; it is removed when ``owner``, who adds them, is gone."""
+        """Where ``owner`` adds customers of a version; removed when the owner no longer exists."""
         added = Singles(version.scorer, version.has_values)
         self._singles.append((weakref.ref(owner), version, added))
         return added
 
-    def add(self, version: LoggedVersion, scored: Table | Rejected | Failed) -> None:
+    def add(self, version: LoggedVersion, scored: ScoredCall | Rejected | Failed) -> None:
         """Add the customers of one call."""
         self._entries.append((version, scored))
 
@@ -71,7 +71,7 @@ class ScoreQueue:
         while self._entries and rows > 0:
             version, scored = self._entries.popleft()
             taken.append((version, scored))
-            rows -= len(scored.scores.valid) if isinstance(scored, Table) else 1
+            rows -= len(scored.scores.valid) if isinstance(scored, ScoredCall) else 1
         for known in list(self._singles):
             owner, alone, singles = known
             gone = owner() is None  # before its last customers are taken

@@ -13,7 +13,7 @@ from churn_model.arrays import Floats
 from churn_model.scoring import Scorer, Scores
 
 
-class Table(NamedTuple):
+class ScoredCall(NamedTuple):
     """What was scored in one call, and the time (in seconds since 1970) and options of the call.
 
     ``threshold``: what the caller asked for.
@@ -48,7 +48,7 @@ class ScoredRows:
     values: Mapping[str, Sequence[Any]]
 
 
-def rows_of_tables(scorer: Scorer, tables: Sequence[Table], with_values: bool) -> ScoredRows:
+def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bool) -> ScoredRows:
     """The valid customers of tables, which together cost little more than one small table."""
     scores = [table.scores for table in tables]
     rows = [np.flatnonzero(own.valid) for own in scores]

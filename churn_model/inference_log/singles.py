@@ -63,14 +63,14 @@ class Singles:
         kept = values if self._with_values else None
         self._waiting.append((packed, request_id, self._identify(identifiers), kept))
 
-    def take(self, most: int) -> Batch | None:
+    def take(self, most: int) -> TakenSingles | None:
         """Remove the first customers; None if nobody waits."""
         pop = self._waiting.popleft
         taken = [pop() for _ in range(min(most, len(self._waiting)))]
-        return Batch(self._scorer, taken) if taken else None
+        return TakenSingles(self._scorer, taken) if taken else None
 
 
-class Batch:
+class TakenSingles:
     """Customers of one version, as they were taken from ``Singles``."""
 
     def __init__(self, scorer: Scorer, singles: Sequence[tuple[Any, ...]]) -> None:

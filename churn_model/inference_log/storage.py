@@ -167,14 +167,16 @@ def open_storage(folder: str) -> Storage:
     if "://" not in folder:
         if _SCHEME.match(folder) or folder.startswith("~"):
             raise InferenceLogError(
-                f"{folder}: is neither a path nor a URI; give a local path, or a URI with :// such "
-                "as s3://bucket/folder"
+                f"{redact_uri(folder)}: is neither a path nor a URI; give a local path, or a URI "
+                "with :// such as s3://bucket/folder"
             )
         return LocalStorage(folder)
     parts = urlsplit(folder)
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise InferenceLogError(f"{folder}: a local folder has three slashes, file:///folder")
+            raise InferenceLogError(
+                f"{redact_uri(folder)}: a local folder has three slashes, file:///folder"
+            )
         return LocalStorage(unquote(parts.path))
     import pyarrow as pa
     from pyarrow.fs import FileSystem

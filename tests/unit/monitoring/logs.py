@@ -13,7 +13,7 @@ from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.score_queue import ScoreQueue
-from churn_model.inference_log.scored_rows import Table
+from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.inference_log.storage import LocalStorage
 from churn_model.scoring import Scorer
 
@@ -61,7 +61,7 @@ def opened_log(
 
     def write(customers: pd.DataFrame, when: datetime) -> None:
         scores = scorer.score(customers, on_invalid="report")
-        queue.add(logged, Table(when.timestamp(), None, None, scores))
+        queue.add(logged, ScoredCall(when.timestamp(), None, None, scores))
         assert writer.write()
 
     return write

@@ -384,6 +384,12 @@ def test_an_unknown_file_system_is_one_line_without_credentials(uri):
     assert "secret" not in str(caught.value)
 
 
+def test_a_file_uri_with_credentials_is_rejected_without_them():
+    with pytest.raises(InferenceLogError, match="three slashes") as caught:
+        opened("file://u:secret@host/x")
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("folder", ["file://log", "file://host/log", "dbfs:/log", "~/log", "C:/x"])
 def test_a_folder_that_would_be_written_somewhere_else_is_rejected(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,7 @@ from churn_model.inference_log import parts
 from churn_model.inference_log.inference_log import InferenceLog, VersionLog
 from churn_model.inference_log.log_format import counted_rows
 from churn_model.inference_log.options import LogOptions
-from churn_model.inference_log.scored_rows import Table
+from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.inference_log.storage import LocalStorage, RemoteStorage
 from churn_model.scoring import Scores
 from tests.customers import CUSTOMER
@@ -53,7 +53,7 @@ def customers(n: int, first: int = 0) -> list[dict]:
 
 def add(version: VersionLog, scores: Scores) -> None:
     """Record customers who were scored at nine, without starting threads."""
-    version._queue.add(version._version, Table(NINE, None, None, scores))
+    version._queue.add(version._version, ScoredCall(NINE, None, None, scores))
 
 
 def kill_self() -> None:
