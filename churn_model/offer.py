@@ -18,9 +18,11 @@ from churn_model.errors import InvalidParameter
 
 Amounts = TypeVar("Amounts", float, Floats)
 
-_HIGHEST = {"cost": math.inf, "success": 1.0, "horizon": 1200.0, "margin": 1.0}
+LONGEST_HORIZON = 1200.0
+"""In months; a horizon of more than 100 years is a mistake."""
+
+_HIGHEST = {"cost": math.inf, "success": 1.0, "horizon": LONGEST_HORIZON, "margin": 1.0}
 _HIGHEST["contact_cost"] = math.inf
-"""A horizon of more than 100 years is a mistake."""
 
 
 @dataclass(frozen=True)

@@ -176,9 +176,14 @@ def _with_options(schema: RecordSchema, options: TableOptions) -> RecordSchema:
 
 
 def _without_excluded(schema: RecordSchema, options: TableOptions) -> RecordSchema:
-    """The schema without the features whose columns are not to be features."""
-    excluded = {plain_name(name) for name in (*options.exclude, *options.audit)}
-    return schema.without(c.name for c in schema if plain_name(c.name) in excluded)
+    """The schema without the features whose columns are not to be features.
+
+    As elsewhere, a field with exactly the name of a column goes before those with a similar one.
+    """
+    names = {column.name for column in schema}
+    excluded = set(_stripped((*options.exclude, *options.audit)))
+    similar = {plain_name(name) for name in excluded - names}
+    return schema.without(n for n in names if n in excluded or plain_name(n) in similar)
 
 
 def _with_prior(table: Table, options: TableOptions) -> Table:

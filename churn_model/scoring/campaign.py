@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from churn_model.arrays import Floats
-from churn_model.offer import Offer
+from churn_model.offer import LONGEST_HORIZON, Offer
 
 DecideBy: TypeAlias = Literal["threshold", "profit"]
 
@@ -32,7 +32,7 @@ class Campaign(BaseModel):
     offer_cost: _Amount
     contact_cost: _Amount = 0.0
     success: _Share
-    horizon: _Amount
+    horizon: Annotated[_Amount, Field(le=LONGEST_HORIZON)]
     margin: _Share
     revenue: str
     decide_by: DecideBy = "threshold"

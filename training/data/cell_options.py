@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -12,6 +13,10 @@ from churn_model.errors import TrainingError
 from churn_model.tables.descriptor import TableDescriptor, check_format
 
 D = TypeVar("D", bound=TableDescriptor)
+
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_SEPARATORS = re.compile(r"[^\w-]")
+"""Blanks, points and commas, which formats of numbers use in different ways."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class CellOptions:
             f"--missing: no cell of {column!r} is {value!r}; nothing was changed"
             for column, values in self.missing.items()
             for value in values
-            if column in raw and not _has(raw[column], value)
+            if column in raw and not _may_have(raw[column], value)
         )
 
     def of(self, column: str) -> CellOptionsOfColumn:
@@ -100,13 +105,18 @@ class CellOptionsOfColumn:
     likely: str = ""
 
 
-def _has(cells: pd.Series[Any], value: str) -> bool:
-    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype == object:
-        return bool((cells.astype(str).str.strip() == value).any())
-    try:
-        return bool((cells == float(value)).any())
-    except ValueError:
-        return False
+def _may_have(cells: pd.Series[Any], value: str) -> bool:
+    """Whether a column may have a value, which can be written in several ways: -999, -999.0."""
+    if not (isinstance(cells.dtype, pd.StringDtype) or cells.dtype == object):
+        try:
+            return bool((cells == float(value)).any())
+        except ValueError:
+            return True
+    if _ISO_DATE.fullmatch(value):  # which the column may write in another format
+        return True
+    start = _SEPARATORS.sub("", value)
+    texts = pd.Series(cells.dropna().unique()).astype(str)
+    return bool(texts.str.replace(_SEPARATORS, "", regex=True).str.startswith(start).any())
 
 
 def _pairs(flag: str, form: str, given: Iterable[str]) -> Iterable[tuple[str, str]]:

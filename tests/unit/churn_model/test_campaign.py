@@ -77,6 +77,7 @@ def test_a_scorecard_with_a_campaign_is_the_same_when_loaded(campaign_scorer):
         (lambda d: d.pop("campaign"), "format version 2 needs a campaign"),
         (lambda d: d["campaign"].update(revenue="gone"), "'gone' is not a numerical feature"),
         (lambda d: d["campaign"].update(success=2.0), "campaign.success"),
+        (lambda d: d["campaign"].update(horizon=1e308), "campaign.horizon"),
         (lambda d: d["campaign"].update(offer_cost=-1.0), "campaign.offer_cost"),
         (lambda d: d["campaign"].update(decide_by="luck"), "campaign.decide_by"),
         (lambda d: d["campaign"].update(contact_at_most=0.5), "decides by profit"),

@@ -1,3 +1,5 @@
+import json
+
 import pandas as pd
 import pytest
 
@@ -55,6 +57,25 @@ def test_a_missing_value_that_no_cell_has_is_reported(table, schema):
     frame.to_csv(table, index=False)
     again = read(*flags, "--missing", "Age=-99999", "--max-rejected", "0.1")
     assert not [note for note in again.table.notes if "'Age'" in note]
+
+
+@pytest.mark.parametrize("written", ["-999.0", "-999,00", "-999"])
+def test_a_missing_value_that_is_written_in_another_way_is_not_reported(table, written):
+    frame = pd.read_csv(table, dtype=str)
+    frame.loc[::50, "Monthly Charges"] = written
+    frame.to_csv(table, index=False)
+    flags = ["--data", table, "--target", "Exited=1", "--id", "CustomerId"]
+    data = read(*flags, "--missing", "Monthly Charges=-999", "--max-rejected", "0.1")
+    assert data.table.notes == ()
+
+
+def test_of_two_fields_with_similar_names_only_the_excluded_one_is_left_out(table, tmp_path):
+    pd.read_csv(table).assign(age=lambda frame: frame["Age"]).to_csv(table, index=False)
+    fields = {name: {"type": "integer"} for name in ("Age", "age")}
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"type": "object", "properties": fields, "required": [*fields]}))
+    data = read("--data", table, "--schema", schema, "--target", "Exited=1", "--exclude", "age")
+    assert [column.name for column in data.schema] == ["Age"]
 
 
 def test_with_a_schema_columns_are_matched_by_name_and_described(table):
