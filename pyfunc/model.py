@@ -6,7 +6,6 @@ It only adapts ``churn_model``, which is logged with it, to MLflow's interface.
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ from mlflow.pyfunc.model import PythonModel
 from churn_model.errors import LISTED_ERRORS, ChurnError, InvalidRecords
 from churn_model.inference_log.inference_log import VersionLog
 from churn_model.scoring import EXPECTED_PROFIT, Scorer, Scores
-from pyfunc.inference_log import VARIABLE, in_spark_task, log_of_environment
+from pyfunc.inference_log import in_spark_task, log_of_environment
 
 SCORECARD = "scorecard"
 SCHEMA = "schema"
@@ -44,12 +43,11 @@ class ChurnPyfunc(PythonModel):
         Raises MlflowException if the environment asks for an inference log that cannot be written.
         """
         self.scorer = Scorer.load(context.artifacts[SCORECARD], context.artifacts[SCHEMA])
-        if os.environ.get(VARIABLE):
-            folder = Path(context.artifacts[SCORECARD]).parents[1]
-            try:
-                self.log = log_of_environment(self.scorer, folder)
-            except ChurnError as error:
-                raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
+        folder = Path(context.artifacts[SCORECARD]).parents[1]
+        try:
+            self.log = log_of_environment(self.scorer, folder)
+        except ChurnError as error:
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, sigmoid
 from churn_model.profile import MonitoringProfile
 from churn_model.profile.monitoring_profile import ScoreProfile
 from churn_model.profile.score_bins import count_scores
 from monitoring.alarms.limits import LabelLimits, load_limits
-from monitoring.estimation.calibration_map import fit_calibration, sigmoid
+from monitoring.estimation.calibration_map import fit_calibration
 from monitoring.labels.matched import Matched
 from monitoring.realised.loss_test import loss_test, recalibrated_loss_test
 

@@ -7,7 +7,6 @@ more certain on the rows that it was trained on than on any others.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from churn_model.arrays import Floats
 from churn_model.errors import ProfileError, first_validation_error
 from churn_model.profile.score_bins import BINS
-from churn_model.scoring.scorecard import Scorecard, term_shape
+from churn_model.scoring.scorecard import Scorecard
 
 FORMAT: Final = "churn-monitoring-profile"
 VERSION: Final = 1
@@ -146,7 +145,7 @@ def _mismatches(profile: MonitoringProfile, scorecard: Scorecard) -> Iterator[st
         yield "they have different terms"
         return
     for counted, term in zip(profile.terms, scorecard.terms, strict=True):
-        if len(counted.rows) != math.prod(term_shape(scorecard, term)):
+        if len(counted.rows) != len(term.scores):
             yield f"term {term.name!r} has another number of cells"
     features = {feature.name for feature in scorecard.features}
     if not features.issuperset({*profile.missing, *profile.unlisted}):

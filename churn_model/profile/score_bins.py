@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, sigmoid
 
 STEP, LIMIT = 0.1, 10.0
 """Width of a bin, and the absolute log-odds from which scores share one bin."""
@@ -23,17 +23,12 @@ BINS = len(_EDGES) + 1
 """The number of bins (201 edges give 202)."""
 
 
-def _sigmoid(log_odds: Floats) -> Floats:
-    probability: Floats = 1.0 / (1.0 + np.exp(-log_odds))
-    return probability
-
-
-_PROBABILITY_EDGES = _sigmoid(_EDGES)
+_PROBABILITY_EDGES = sigmoid(_EDGES)
 
 LOG_ODDS: Floats = np.round(np.arange(BINS) * STEP - LIMIT - STEP / 2, 2)
 """The log-odds at the middle of each bin (BINS,)."""
 
-PROBABILITY: Floats = _sigmoid(LOG_ODDS)
+PROBABILITY: Floats = sigmoid(LOG_ODDS)
 """The probability at the middle of each bin (BINS,)."""
 
 

@@ -11,6 +11,7 @@ from churn_model.dates import iso_dates, scoring_day
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Scorecard
+from churn_model.validation.checks import bounds
 
 
 def example_customer(scorer: Scorer) -> dict[str, Any]:
@@ -41,8 +42,8 @@ def _typical_number(column: Column, cuts: Sequence[float]) -> float:
         middle = cuts[len(cuts) // 2]
         candidates = [round(middle, 2), middle]
     else:
-        bounds = [column.minimum, column.maximum]
-        candidates = [1.0, 0.0, *(bound for bound in bounds if bound is not None)]
+        limits = [column.minimum, column.maximum]
+        candidates = [1.0, 0.0, *(limit for limit in limits if limit is not None)]
     if column.kind == "integer":
         candidates = [round(number) for number in candidates]
     return next((number for number in candidates if _allows(column, number)), candidates[0])
@@ -50,12 +51,7 @@ def _typical_number(column: Column, cuts: Sequence[float]) -> float:
 
 def _allows(column: Column, number: float) -> bool:
     """Whether a number is within the column's bounds."""
-    return not (
-        (column.minimum is not None and number < column.minimum)
-        or (column.maximum is not None and number > column.maximum)
-        or (column.exclusive_minimum is not None and number <= column.exclusive_minimum)
-        or (column.exclusive_maximum is not None and number >= column.exclusive_maximum)
-    )
+    return not any(is_broken(number, bound) for bound, is_broken, _ in bounds(column))
 
 
 def _cuts(scorecard: Scorecard, feature: str) -> list[float]:

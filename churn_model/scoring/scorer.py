@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 
+from churn_model.arrays import sigmoid
 from churn_model.dates import iso_dates, scoring_day, to_day
 from churn_model.errors import (
     InvalidParameter,
@@ -281,7 +282,7 @@ class Scorer:
         """Score n checked rows; invalid rows keep their position without a score."""
         decision_threshold = self._threshold(threshold)
         values = self.inputs(checked, as_of)
-        probability = _sigmoids(self.lookup.log_odds(values))
+        probability = sigmoid(self.lookup.log_odds(values))
         prediction = (probability >= decision_threshold).astype(np.int64)
         profit = self._expected_profits(probability, values)
         if profit is not None and self._decides_by_profit and threshold is None:
@@ -416,8 +417,3 @@ def _sigmoid(log_odds: float) -> float:
         return 1.0 / (1.0 + math.exp(-log_odds))
     odds = math.exp(log_odds)
     return odds / (1.0 + odds)
-
-
-def _sigmoids(log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    odds = np.exp(-np.abs(log_odds))
-    return np.where(log_odds >= 0, 1.0, odds) / (1.0 + odds)

@@ -124,12 +124,12 @@ def _out_of_bounds(column: Column, values: Any) -> Iterator[Problem]:
         return
     # the two extremes usually show that no value is out of bounds
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
-    for bound, broken, rule in _bounds(column):
+    for bound, broken, rule in bounds(column):
         if broken(low, bound) or broken(high, bound):
             yield Problem(np.flatnonzero(broken(values, bound)), rule)
 
 
-def _bounds(column: Column) -> Iterator[tuple[float, Callable[[Any, float], Any], Rule]]:
+def bounds(column: Column) -> Iterator[tuple[float, Callable[[Any, float], Any], Rule]]:
     """The column's bounds, each with a test for values that break it and the rule."""
     for bound, broken, name, words in (
         (column.minimum, np.less, "greater_than_equal", "at least"),

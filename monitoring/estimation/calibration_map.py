@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, sigmoid
 from churn_model.profile import MonitoringProfile
 from churn_model.profile.score_bins import LOG_ODDS
 
@@ -55,9 +55,3 @@ def fit_calibration(profile: MonitoringProfile) -> CalibrationMap:
         if np.abs(step).max() < _CONVERGED:
             break
     return CalibrationMap(coefficients, np.linalg.inv(information))
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """The probabilities of log-odds (n,)."""
-    probability: Floats = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -700.0, 700.0)))
-    return probability

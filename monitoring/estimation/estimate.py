@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, sigmoid
 from churn_model.offer import Offer
 from churn_model.profile import CellCounts, MonitoringProfile
 from churn_model.scoring.scorecard import Scorecard
-from monitoring.estimation.calibration_map import DESIGN, CalibrationMap, fit_calibration, sigmoid
+from monitoring.estimation.calibration_map import DESIGN, CalibrationMap, fit_calibration
 from monitoring.estimation.cell_offsets import CellErrors, Offset, cell_errors, window_offset
 from monitoring.estimation.expected_metrics import (
     LOSS_OF_CHURNER,

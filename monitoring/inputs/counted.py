@@ -17,7 +17,7 @@ from churn_model.errors import MonitoringError
 from churn_model.inference_log import log_format as kinds
 from churn_model.profile import CellCounts
 from churn_model.profile.score_bins import BINS
-from churn_model.scoring.scorecard import Scorecard, term_shape
+from churn_model.scoring.scorecard import Scorecard
 from monitoring.windows import EPOCH, Population, Window, WindowsByPopulation
 
 KEYS: Final = ("model_version", "source", "window", "kind", "name", "cell")
@@ -158,7 +158,7 @@ def _mismatch(rows: _Rows, scorecard: Scorecard) -> str:
 
 
 def _sizes(scorecard: Scorecard) -> dict[str, int]:
-    return {term.name: int(np.prod(term_shape(scorecard, term))) for term in scorecard.terms}
+    return {term.name: len(term.scores) for term in scorecard.terms}
 
 
 def _lost(population: Population, rows: _Rows) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_model.arrays import Mask
 from churn_model.dates import day_numbers
 from churn_model.errors import MonitoringError
 from churn_model.suggestions import did_you_mean
@@ -21,8 +22,7 @@ from churn_model.tables.reading.row_checker import CORRUPT, LINE, parse_line
 from churn_model.tables.reading.utf8 import as_text
 from churn_model.tables.typed import plain
 
-Days = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+DayNumbers = npt.NDArray[np.int64]
 
 _ISO: Final = r"^\s*\d{4}-\d\d-\d\d"
 _FIRST: Final = np.datetime64("1900-01-01", "D")
@@ -39,7 +39,7 @@ class ObservationDays:
     source: str
     column: str
 
-    def __call__(self, batch: pa.RecordBatch) -> Days:
+    def __call__(self, batch: pa.RecordBatch) -> DayNumbers:
         """The day numbers (n,) of a batch.
 
         A row without cells of its own, such as a line that is not JSON, has the day of the row
@@ -59,7 +59,7 @@ class ObservationDays:
                 f"{self.source}: its first {len(cells):,} rows cannot be read, so that they have "
                 f"no --as-of {self.column}; correct the table"
             )
-        result: Days = numbers.to_numpy(np.int64)
+        result: DayNumbers = numbers.to_numpy(np.int64)
         return result
 
     def _cells(self, batch: pa.RecordBatch) -> tuple[pa.Array, Mask]:

@@ -22,7 +22,7 @@ from churn_model.tables.reading.checked_rows import CheckedRows
 from churn_model.tables.reading.row_checker import FORMS, RowChecker
 from churn_model.tables.reading.source import Source, format_of
 from churn_model.validation import Checked
-from monitoring.inputs.observation_days import Days, ObservationDays
+from monitoring.inputs.observation_days import DayNumbers, ObservationDays
 from monitoring.windows import EPOCH, Population, Window
 from pyfunc.loaded_version import LoadedVersion
 
@@ -90,7 +90,9 @@ def _one_file(path: str) -> str:
     return files[0]
 
 
-def _reader_of_days(source: str, as_of: str | date | None) -> Callable[[pa.RecordBatch], Days]:
+def _reader_of_days(
+    source: str, as_of: str | date | None
+) -> Callable[[pa.RecordBatch], DayNumbers]:
     if isinstance(as_of, str):
         return ObservationDays(source, as_of.strip())
     day = scoring_day(as_of)
@@ -108,15 +110,14 @@ def _whole_days(every: timedelta) -> int:
 def _count(
     scorer: Scorer,
     checked_rows: CheckedRows,
-    days: Days,
+    days: DayNumbers,
     days_per_window: int,
     before: dict[int, CellCounts],
 ) -> Iterator[tuple[int, CellCounts]]:
     """The windows of a batch, with the counts of its rows added to those from before."""
     checked = _with_dates_before(checked_rows.checked, scorer, days)
-    last = int(days.max())
-    values = scorer.inputs(checked, _date(last))
-    scores = scorer.score_columns(checked, as_of=_date(last))
+    scores = scorer.score_columns(checked, as_of=_date(int(days.max())))
+    values = scores.inputs
     campaign = scorer.scorecard.campaign
     revenue = None if campaign is None else np.asarray(values[campaign.revenue], dtype=np.float64)
     windows = days // days_per_window
@@ -135,7 +136,7 @@ def _count(
         yield window, before.get(window, CellCounts()) + counted
 
 
-def _with_dates_before(checked: Checked, scorer: Scorer, days: Days) -> Checked:
+def _with_dates_before(checked: Checked, scorer: Scorer, days: DayNumbers) -> Checked:
     """The rows with their dates moved so that they have the same ages on the last of the days."""
     moved = {
         column.name: checked.values[column.name] + (days.max() - days)

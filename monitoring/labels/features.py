@@ -6,15 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_model.arrays import Rows
 from monitoring.inputs.log_files import LogFiles, unreadable
 from monitoring.labels.join import Join
-
-Rows = npt.NDArray[np.intp]
 
 
 def logged_features(

@@ -9,15 +9,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from churn_model.arrays import Floats, Mask
+from churn_model.arrays import Floats, Mask, Rows
 from churn_model.profile.score_bins import BINS, score_bins
 from monitoring.inputs.counted import window_numbers
 from monitoring.labels.join import Current, Join
 from monitoring.labels.table import Labels
 from monitoring.options import Treated
 from monitoring.windows import EPOCH, Population
-
-Rows = npt.NDArray[np.intp]
 
 _DAY = timedelta(days=1)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churn_model.arrays import Mask
+from churn_model.arrays import Mask, Rows
 from churn_model.errors import TableError
 from churn_model.tables.column_names import require_column
 from churn_model.tables.csv_format import detect_csv_format
@@ -24,8 +24,6 @@ from churn_model.tables.observations import (
 from churn_model.tables.target import UNLABELLED, label, read_labels, read_target
 from monitoring.labels.options import LabelOptions
 from monitoring.plural import plural
-
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from churn_model.arrays import Rows
 from churn_model.errors import MonitoringError
 from churn_model.schema import RecordSchema
 from churn_model.suggestions import plain_name
@@ -31,8 +31,6 @@ WEIGHT: Final = "weight"
 """The column that says for how many customers a row stands."""
 
 _SUFFIXES = (".csv", ".parquet")
-
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

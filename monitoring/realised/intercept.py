@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from churn_model.arrays import Floats
-from monitoring.estimation.calibration_map import sigmoid
+from churn_model.arrays import Floats, sigmoid
 
 _STEPS, _CONVERGED = 50, 1e-10
 _PRECISION = 0.1  # of a normal prior, so that it is finite if nobody or everybody churned

@@ -18,9 +18,9 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, sigmoid
 from churn_model.profile.score_bins import BINS, PROBABILITY, score_bins
-from monitoring.estimation.calibration_map import DESIGN, CalibrationMap, sigmoid
+from monitoring.estimation.calibration_map import DESIGN, CalibrationMap
 from monitoring.labels.matched import Matched
 from monitoring.realised.confidence_sequence import lower_bounds
 from monitoring.realised.intercept import fit_intercept

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churn_model.arrays import Rows
 from churn_model.schema import RecordSchema
-
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, Rows
 from churn_model.schema import RecordSchema
-from training.data.customers import CustomersOfRows, Rows
+from training.data.customers import CustomersOfRows
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
 from training.evaluation.metrics import Labels, RankedScores, base_rate_log_loss, skill

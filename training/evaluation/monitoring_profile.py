@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, Rows
 from churn_model.profile import MonitoringProfile, TermProfile
 from churn_model.profile.monitoring_profile import ScoreProfile
 from churn_model.profile.score_bins import count_scores
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from churn_model.validation import check_frame
-from training.data.customers import Rows
 from training.data.table import Table
 from training.evaluation.evaluation import HeldOut
 

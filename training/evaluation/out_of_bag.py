@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churn_model.arrays import Floats, Mask
-from training.data.customers import Rows
+from churn_model.arrays import Floats, Mask, Rows
 from training.evaluation.intervals import resamples
 from training.evaluation.thresholds import threshold_below
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, Rows
 from churn_model.schema import RecordSchema
-from training.data.customers import CustomersOfRows, Rows
+from training.data.customers import CustomersOfRows
 from training.evaluation.metrics import Labels, metrics
 from training.fitting.fit import STANDARD, FitSettings, score_held_out
 from training.fitting.splits import customer_folds, customer_strata

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from churn_model.arrays import Rows
 from churn_model.errors import TrainingError
 from churn_model.tables.observations import Days
-from training.data.customers import CustomersOfRows, Rows
+from training.data.customers import CustomersOfRows
 from training.fitting.splits import (
     FOLDED_UP_TO,
     Period,

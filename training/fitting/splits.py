@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from training.data.customers import CustomersOfRows, Rows
+from churn_model.arrays import Rows
+from training.data.customers import CustomersOfRows
 
 Split: TypeAlias = tuple[Rows, Rows]
 

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from monitoring.estimation.calibration_map import CalibrationMap, sigmoid
+from churn_model.arrays import sigmoid
+from monitoring.estimation.calibration_map import CalibrationMap
 from monitoring.labels.matched import Matched
 from monitoring.realised.confidence_sequence import lower_bounds
 from monitoring.realised.loss_test import loss_test, recalibrated_loss_test

@@ -5,8 +5,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from churn_model.arrays import sigmoid
 from monitoring.alarms.limits import load_limits
-from monitoring.estimation.calibration_map import sigmoid
 from monitoring.labels.matched import Matched
 from monitoring.realised.cohorts import realised
 from monitoring.realised.verdict import realised_alarms, verdict
