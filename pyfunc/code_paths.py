@@ -17,6 +17,7 @@ CODE: dict[ModuleType, tuple[str, ...]] = {
         "errors.py",
         "inference_log",
         "json_text.py",
+        "model_file.py",
         "offer.py",
         "profile",
         "redaction.py",

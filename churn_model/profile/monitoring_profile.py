@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churn_model.arrays import Floats
 from churn_model.errors import ProfileError, first_validation_error
+from churn_model.model_file import parse_model_file, read_model_file
 from churn_model.profile.score_bins import BINS
 from churn_model.scoring.scorecard import Scorecard
 
 FORMAT: Final = "churn-monitoring-profile"
 VERSION: Final = 1
-_MAX_BYTES = 256 * 2**20
 
 _FILE = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 Count = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -112,12 +112,9 @@ class MonitoringProfile(BaseModel):
     @classmethod
     def loads(cls, text: str | bytes, name: str = FORMAT) -> MonitoringProfile:
         """Read from JSON. Raises ProfileError, which says in one line what is wrong."""
-        try:
-            document = json.loads(text, parse_constant=_reject_constant)
-        except (ValueError, RecursionError):
-            raise ProfileError(f"{name}: is cut off or not valid JSON") from None
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ProfileError(f"{name}: is not a profile (its 'format' is not {FORMAT!r})")
+        document = parse_model_file(
+            text, name, format=FORMAT, what="profile", error=ProfileError, advice=""
+        )
         if document.get("version") != VERSION:
             raise ProfileError(
                 f"{name}: has format version {document.get('version')!r:.20}, but this program "
@@ -131,13 +128,7 @@ class MonitoringProfile(BaseModel):
     @classmethod
     def load(cls, path: str | Path) -> MonitoringProfile:
         """Read ``monitoring_profile.json``. Raises ProfileError."""
-        path = Path(path)
-        try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise ProfileError(f"{path}: has over {_MAX_BYTES} bytes, too many for a profile")
-            return cls.loads(path.read_bytes(), str(path))
-        except OSError as error:
-            raise ProfileError(f"{path}: cannot be read ({error.strerror})") from None
+        return cls.loads(read_model_file(Path(path), "profile", ProfileError), str(path))
 
 
 def _mismatches(profile: MonitoringProfile, scorecard: Scorecard) -> Iterator[str]:
@@ -150,7 +141,3 @@ def _mismatches(profile: MonitoringProfile, scorecard: Scorecard) -> Iterator[st
     features = {feature.name for feature in scorecard.features}
     if not features.issuperset({*profile.missing, *profile.unlisted}):
         yield "it names an unknown feature"
-
-
-def _reject_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not valid JSON")

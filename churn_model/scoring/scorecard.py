@@ -13,11 +13,12 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churn_model.errors import ScorecardError, first_validation_error
+from churn_model.model_file import parse_model_file, read_model_file
 from churn_model.scoring.campaign import Campaign
 
 FORMAT: Final = "churn-scorecard"
@@ -26,7 +27,6 @@ VERSION, CAMPAIGN_VERSION = 1, 2
 
 Programs that know no campaign would decide differently, so they must not read such a file.
 """
-_MAX_BYTES = 256 * 2**20  # a scorecard has about 100 kB
 
 _FILE = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -108,14 +108,14 @@ class Scorecard(BaseModel):
     @classmethod
     def loads(cls, text: str | bytes, name: str = FORMAT) -> Scorecard:
         """Read from JSON. Raises ScorecardError, which says in one line what is wrong."""
-        try:
-            document = json.loads(text, parse_constant=_reject_constant)
-        except (ValueError, RecursionError):
-            raise ScorecardError(
-                f"{name}: is cut off or not valid JSON; copy it again or register the model again"
-            ) from None
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ScorecardError(f"{name}: is not a scorecard (its 'format' is not {FORMAT!r})")
+        document = parse_model_file(
+            text,
+            name,
+            format=FORMAT,
+            what="scorecard",
+            error=ScorecardError,
+            advice="; copy it again or register the model again",
+        )
         if document.get("version") not in (VERSION, CAMPAIGN_VERSION):
             raise ScorecardError(
                 f"{name}: has format version {document.get('version')!r:.20}, but this program "
@@ -131,15 +131,8 @@ class Scorecard(BaseModel):
     @classmethod
     def load(cls, path: str | Path) -> Scorecard:
         """Read ``scorecard.json``. Raises ScorecardError."""
-        path = Path(path)
-        try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise ScorecardError(
-                    f"{path}: has over {_MAX_BYTES} bytes, too many for a scorecard"
-                )
-            return cls.loads(path.read_bytes(), str(path))
-        except OSError as error:
-            raise ScorecardError(f"{path}: cannot be read ({error.strerror})") from None
+        content = read_model_file(Path(path), "scorecard", ScorecardError)
+        return cls.loads(content, str(path))
 
 
 def _inconsistencies(scorecard: Scorecard) -> Iterator[str]:
@@ -209,7 +202,3 @@ def term_shape(scorecard: Scorecard, term: Term) -> tuple[int, ...]:
         len(features[name].categories) + 2 if features[name].kind == "category" else len(cuts) + 3
         for name, cuts in zip(term.features, term.cuts, strict=True)
     )
-
-
-def _reject_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not valid JSON")

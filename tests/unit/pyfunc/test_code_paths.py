@@ -28,6 +28,7 @@ churn_model/inference_log/scored_rows.py
 churn_model/inference_log/singles.py
 churn_model/inference_log/storage.py
 churn_model/json_text.py
+churn_model/model_file.py
 churn_model/offer.py
 churn_model/profile/__init__.py
 churn_model/profile/cell_counts.py
