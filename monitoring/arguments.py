@@ -141,7 +141,7 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         "--treated",
         type=one_of("exclude", "weight"),
         metavar="exclude|weight",
-        help="leave treated customers out, or let untreated ones with similar scores stand in for "
+        help="leave treated customers out, or let untreated ones with similar scores represent "
         "them (exclude)",
     )
     add(

@@ -27,7 +27,7 @@ class MonitorOptions:
     churned. ``window``: the days after the observation that a label covers. ``known_until``: the
     day up to which churn is recorded; None for the last observation date. ``treatment``:
     ``column=value`` of customers who were in a campaign. ``treated``: leave these out, or let
-    untreated ones with similar scores stand in for them. ``labelled``: the table for training to
+    untreated ones with similar scores represent them. ``labelled``: the table for training to
     write.
 
     Raises MonitoringError for options that are missing or contradict each other.

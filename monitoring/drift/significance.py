@@ -71,8 +71,8 @@ def share_rose(reference: float, n: float, window: float, m: float) -> float:
 def mean_rose(values: Floats, reference: Floats, customers: float, window: Floats) -> float:
     """The one-sided p-value that the mean of ``values`` (bins,) rose.
 
-    ``reference`` (bins,): counts that stand for ``customers`` independent observations. ``window``
-    (bins,): counts. 1 if either has fewer than 30 customers, too few for a normal approximation.
+    ``reference`` (bins,): counts of ``customers`` independent observations, perhaps weighted.
+    ``window`` (bins,): counts.
     """
     rows = window.sum()
     if min(rows, customers) < _FEWEST or not reference.sum():

@@ -1,8 +1,8 @@
 """Joins labels with the predictions that were current when the customers were observed.
 
-Labels are in memory; the scored rows pass by in blocks. Of the predictions of a label's customer
-for a source, the latest counts that was made before the end of the observation date (UTC) and is
-not older than the label's window. Without a window, any earlier prediction counts.
+Labels are in memory; the scored rows are read in blocks. A label is joined, for each source, with
+the latest prediction for its customer that was made before the end of the observation date (UTC)
+and is not older than the label's window. Without a window, any earlier prediction will do.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Matched:
     """k labelled customers of a population, ordered by observation date.
 
     ``label`` (k,): their labels. ``customer`` (k,): a number for each customer. ``days`` (k,):
-    observation dates. ``weights`` (k,): 1, or more for untreated customers who stand in for treated
+    observation dates. ``weights`` (k,): 1, or more for untreated customers who represent treated
     ones. ``cohort`` (k,): the number of the window, as in ``Counted``, that contains the
     observation date. ``treated``: customers who were left out. ``coverage``: the share (0..1) of
     all customers whom the k represent.
@@ -116,7 +116,7 @@ def _matched(
     untreated = chosen[~is_treated]
     weights, coverage = np.ones(len(untreated)), len(untreated) / max(1, len(chosen))
     if treated == "weight":
-        weights = _stand_in(current.probability, cohort, chosen, untreated)
+        weights = _represented(current.probability, cohort, chosen, untreated)
         coverage = float(weights.sum()) / max(1, len(chosen))
     return Matched(
         untreated,
@@ -132,10 +132,10 @@ def _matched(
     )
 
 
-def _stand_in(
+def _represented(
     probability: Floats, cohort: npt.NDArray[np.int64], everyone: Rows, untreated: Rows
 ) -> Floats:
-    """The number of customers with the same score and cohort for whom each untreated one counts."""
+    """The number of customers with the same score and cohort whom each untreated one represents."""
     key = cohort * BINS + score_bins(probability)
     _, codes = np.unique(key[np.concatenate([everyone, untreated])], return_inverse=True)
     n = len(everyone)

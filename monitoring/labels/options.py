@@ -18,7 +18,7 @@ class LabelOptions:
 
     ``treatment``: ``column=value`` of customers who were treated, for example contacted by a
     campaign. ``treated``: whether these are left out, or untreated customers with similar scores
-    stand in for them.
+    represent them.
     """
 
     table: Path

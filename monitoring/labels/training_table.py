@@ -28,7 +28,7 @@ from monitoring.labels.table import Labels
 from monitoring.plural import plural
 
 WEIGHT: Final = "weight"
-"""The column that says for how many customers a row stands."""
+"""The column that says how many customers a row represents."""
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -68,8 +68,8 @@ def training_table(
     """The labelled customers of all populations, each label once.
 
     The features are those of the table of labels if it has the required ones, otherwise those that
-    were logged with the predictions. If untreated customers stand in for treated ones, a column
-    WEIGHT says for how many each one stands: without it, a version that is trained on the table
+    were logged with the predictions. If untreated customers represent treated ones, a column WEIGHT
+    says how many customers each row represents. Without it, a version that is trained on the table
     would find all others riskier than its training rows. Raises MonitoringError if neither has the
     features, or if the table has a column of the name WEIGHT.
     """
@@ -95,7 +95,7 @@ def training_table(
 def _with_weights(
     table: pd.DataFrame, options: LabelOptions, populations: Iterable[Matched], labels: Rows
 ) -> pd.DataFrame:
-    """The table of these labels (n,) with their weights, if untreated customers stand in.
+    """The table of these labels (n,) with their weights, if untreated customers represent others.
 
     A label of several populations has the largest of its weights.
     """
@@ -104,7 +104,7 @@ def _with_weights(
     if WEIGHT in table.columns:
         raise MonitoringError(
             f"--labelled: the table has a column {WEIGHT!r}, in which --treated weight says "
-            "for how many customers a row stands; rename the column"
+            "how many customers a row represents; rename the column"
         )
     weights = np.zeros(len(labels))
     for matched in populations:

@@ -47,7 +47,7 @@ def _lines(findings: Findings, output: Path) -> Iterator[str]:
     yield ""
     yield f"page: {output / PAGE}"
     if training_command(findings):
-        yield f"the labelled table can be used so: {training_command(findings)}"
+        yield f"to train on the labelled table: {training_command(findings)}"
     yield f"next: {next_step(findings)}"
 
 

@@ -5,7 +5,7 @@ distribution shifts", arXiv 2110.06177, with the Brier loss: the risk has risen 
 the risk in production exceeds an upper bound of the risk on held-out rows plus a tolerance. Each
 customer is compared with held-out rows of the same score, so that another mix of customers, which
 is drift, is no rise. The test starts anew in each month and divides its error among the starts, so
-that a long good past does not hide a recent decline.
+that many good months do not hide a recent decline.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Treated customers are left out, or untreated ones with the same scores stand in for them."""
+"""Treated customers are left out, or untreated ones with the same scores represent them."""
 
 import numpy as np
 import pytest
