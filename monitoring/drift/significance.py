@@ -72,7 +72,8 @@ def mean_rose(values: Floats, reference: Floats, customers: float, window: Float
     """The one-sided p-value that the mean of ``values`` (bins,) rose.
 
     ``reference`` (bins,): counts of ``customers`` independent observations, perhaps weighted.
-    ``window`` (bins,): counts.
+    ``window`` (bins,): counts. 1 if either has fewer than 30 customers, too few for a normal
+    approximation.
     """
     rows = window.sum()
     if min(rows, customers) < _FEWEST or not reference.sum():
