@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -62,20 +63,33 @@ def check_frame(frame: pd.DataFrame, schema: RecordSchema) -> Checked:
             raise SchemaError(f"duplicate column {column.name!r}; keep one of {series.shape[1]}")
         return read_series(column, series)
 
-    return _check(read, len(frame), schema)
+    return check_cells(read, len(frame), schema)
 
 
 def check_records(records: Sequence[Mapping[str, object]], schema: RecordSchema) -> Checked:
     """Check n records of plain Python values; fields outside the schema are ignored."""
-    invalid = [row for row, record in enumerate(records) if not isinstance(record, Mapping)]
+    invalid: list[int] = []
+    plain = set(map(type, records)) == {dict}
+    if not plain:
+        invalid = [row for row, record in enumerate(records) if not isinstance(record, Mapping)]
     if invalid:
         records = [record if isinstance(record, Mapping) else {} for record in records]
-    return _check(
-        lambda column: read_objects(column, [record.get(column.name) for record in records]),
-        len(records),
-        schema,
-        [ErrorGroup("", *_RECORD, np.array(invalid, dtype=np.intp))],
-    )
+
+    def read(column: Column) -> Cells:
+        return read_objects(column, _values(records, column.name, plain))
+
+    errors_of_rows = [ErrorGroup("", *_RECORD, np.array(invalid, dtype=np.intp))]
+    return check_cells(read, len(records), schema, errors_of_rows)
+
+
+def _values(records: Sequence[Mapping[str, object]], name: str, plain: bool) -> list[object]:
+    """The values (n,) of a field, None where it is missing; ``plain``: all records are dicts."""
+    if plain:
+        try:
+            return list(map(itemgetter(name), records))
+        except KeyError:
+            pass
+    return [record.get(name) for record in records]
 
 
 def check_columns(columns: Mapping[str, Sequence[object]], n: int, schema: RecordSchema) -> Checked:
@@ -85,15 +99,16 @@ def check_columns(columns: Mapping[str, Sequence[object]], n: int, schema: Recor
         cells = columns.get(column.name)
         return absent(column, n) if cells is None else read_objects(column, cells)
 
-    return _check(read, n, schema)
+    return check_cells(read, n, schema)
 
 
-def _check(
+def check_cells(
     read: Callable[[Column], Cells],
     n: int,
     schema: RecordSchema,
     errors_of_rows: Sequence[ErrorGroup] = (),
 ) -> Checked:
+    """Check n rows whose columns ``read`` gives; ``errors_of_rows`` are known already."""
     groups = list(errors_of_rows)
     values: dict[str, Any] = {}
     identifiers: dict[str, Any] = {}
