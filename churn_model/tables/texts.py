@@ -103,8 +103,10 @@ def _parse_cells(
 
 def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:
     try:
-        text = cell.strip() if isinstance(cell, str) else cell
-        if pd.isna(text) or text in written.missing:
+        if isinstance(cell, str):
+            if cell.strip() in written.missing:
+                return None
+        elif pd.isna(cell) or cell in written.missing:
             return None
         value = PARSERS[column.kind](cell, written)
     except (ValueError, TypeError, ArithmeticError):
