@@ -9,6 +9,14 @@ from churn_model.validation.checks import (
     check_columns,
     check_frame,
     check_records,
+    check_series,
 )
 
-__all__ = ["Checked", "check_cells", "check_columns", "check_frame", "check_records"]
+__all__ = [
+    "Checked",
+    "check_cells",
+    "check_columns",
+    "check_frame",
+    "check_records",
+    "check_series",
+]
