@@ -2,13 +2,16 @@
 
 Each server has one worker on core 0, and wrk runs on core 1. The servers take turns in each round;
 the medians over the rounds are compared. This server runs with API keys, rate limits (requests and
-rows), request ids, JSON logs and metrics. Needs wrk (Debian: apt-get install wrk) and the extras
-train and serve.
+rows), request ids, JSON logs, metrics and the inference log. Needs wrk (Debian: apt-get install
+wrk) and the extras train and serve.
 
 With --data, --id and --target, the model is trained on that table, and this server is compared with
-the tutorial's app and MLflow's server only.
+the tutorial's app and MLflow's server only. With --before, another version of this server, which is
+checked out in a folder, takes part. --rows and --connections choose what is measured, and --servers
+who takes part. Each server's CPU time per request is less noisy than its rate on a busy machine.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
+    [--before FOLDER] [--rows N,...] [--connections N,...] [--servers NAME,...]
     [--data FILE --id COLUMN --target COLUMN=VALUE]
 """
 
@@ -32,6 +35,7 @@ from pathlib import Path
 import mlflow
 import requests
 from local_registry import create_registry
+from process_time import busy_seconds
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from pyfunc import registry
@@ -45,14 +49,14 @@ from training.fitting.fit import feature_table, fit
 from training.training_data import read_training_data
 
 HERE = Path(__file__).parent
-OURS, BARE, FASTAPI, TUTORIAL = (
+OURS, BEFORE, BARE, FASTAPI, TUTORIAL = (
     "this server",
+    "previous version",
     "bare no-op ASGI",
     "no-op FastAPI",
     "FastAPI tutorial",
 )
 MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
-CASES = [(rows, connections) for rows in (1, 1000) for connections in (1, 16)]
 
 
 @dataclass
@@ -75,7 +79,7 @@ class Server:
         return "/predict", json.dumps({"customers": customers[:rows]}).encode()
 
 
-def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
+def servers(folder: Path, table: Table, schema: RecordSchema, before: Path | None) -> list[Server]:
     """All servers, with a scorecard and a scikit-learn pipeline fitted to the same table."""
     scorecard = fit(table.customers, table.churned, schema).scorecard
     uri = create_registry(folder)
@@ -101,15 +105,25 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
         options = ["--port", str(port), "--no-access-log", "--log-level", "warning"]
         return [python, "-m", "uvicorn", app, *options]
 
-    limits = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
-    return [
-        Server(
-            OURS,
-            [python, "-m", "serving", "-p", "8201", *limits],
-            8201,
-            {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"},
+    def ours(name: str, port: int, **environment: str) -> Server:
+        limits = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
+        log = ["--inference-log", str(folder / f"log{port}")]
+        log += ["--inference-log-key", str(folder / "key")]
+        return Server(
+            name,
+            [python, "-m", "serving", "-p", str(port), *limits, *log],
+            port,
+            {
+                "MLFLOW_TRACKING_URI": uri,
+                "CHURN_SERVING_KEYS": f"bench={stored.hash}",
+                **environment,
+            },
             {"X-API-Key": key},
-        ),
+        )
+
+    return [
+        ours(OURS, 8201),
+        *([ours(BEFORE, 8207, PYTHONPATH=str(before.resolve()))] if before else []),
         Server(BARE, uvicorn("noop_asgi:app", 8202), 8202, {}, {}),
         Server(FASTAPI, uvicorn("noop_fastapi:app", 8203), 8203, {}, {}),
         Server(TUTORIAL, uvicorn("tutorial:app", 8204), 8204, {}, {}),
@@ -150,9 +164,15 @@ def start(server: Server) -> subprocess.Popen:
 
 
 def load(
-    server: Server, rows: int, connections: int, seconds: int, customers: list[dict], folder: Path
+    server: Server,
+    pid: int,
+    rows: int,
+    connections: int,
+    seconds: int,
+    customers: list[dict],
+    folder: Path,
 ) -> dict[str, float]:
-    """One run of wrk: requests per second, and latencies in ms."""
+    """One run of wrk: requests per second, latencies in ms, and CPU microseconds per request."""
     path, body = server.target(rows, customers)
     headers = {"Content-Type": "application/json", **server.headers}
     script = folder / "request.lua"
@@ -162,13 +182,16 @@ def load(
     )
     url = f"http://127.0.0.1:{server.port}{path}"
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    begun = busy_seconds(pid)
     text = subprocess.run(
         [*command, "-s", str(script), url], capture_output=True, text=True, check=True
     ).stdout
+    busy = busy_seconds(pid) - begun
     if "Non-2xx" in text or "Socket errors" in text:
         raise SystemExit(f"{server.name}: {text}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    return {"rate": float(rate[1]), "p50": _ms(text, 50), "p99": _ms(text, 99)}
+    cpu = busy * 1e6 / int(re.search(r"(\d+) requests in ", text)[1])
+    return {"rate": float(rate[1]), "p50": _ms(text, 50), "p99": _ms(text, 99), "cpu": cpu}
 
 
 def _ms(text: str, percent: int) -> float:
@@ -187,7 +210,16 @@ def main() -> None:
     )
     parser.add_argument("--id", default="")
     parser.add_argument("--target", default="")
+    parser.add_argument("--before", type=Path, help="folder of another version of this server")
+    parser.add_argument("--rows", default="1,1000", help="customers per request")
+    parser.add_argument("--connections", default="1,16")
+    parser.add_argument("--servers", default="", help="names from the table; all by default")
     options = parser.parse_args()
+    cases = [
+        (int(rows), int(connections))
+        for rows in options.rows.split(",")
+        for connections in options.connections.split(",")
+    ]
     table, schema = simulated_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
@@ -198,20 +230,25 @@ def main() -> None:
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        compared = servers(folder, table, schema)
+        compared = servers(folder, table, schema, options.before)
         if options.data:  # the others support only the default record
-            compared = [server for server in compared if server.name in (OURS, TUTORIAL, MLFLOW)]
+            names = (OURS, BEFORE, TUTORIAL, MLFLOW)
+            compared = [server for server in compared if server.name in names]
+        if options.servers:
+            names = (OURS, *options.servers.split(","))
+            compared = [server for server in compared if server.name in names]
+        pids = {}
         for server in compared:
             process = start(server)
+            pids[server.name] = process.pid
             stack.callback(process.wait)
             stack.callback(os.killpg, process.pid, signal.SIGTERM)
-        for rows, connections in CASES:
+        for rows, connections in cases:
             runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in compared}
             for _ in range(options.rounds):
                 for server in compared:
-                    runs[server.name].append(
-                        load(server, rows, connections, options.seconds, customers, folder)
-                    )
+                    sent = rows, connections, options.seconds, customers, folder
+                    runs[server.name].append(load(server, pids[server.name], *sent))
             results[f"{rows} rows, {connections} connections"] = {
                 name: {key: statistics.median(run[key] for run in each) for key in each[0]}
                 for name, each in runs.items()
@@ -222,15 +259,18 @@ def main() -> None:
 
 
 def _print(cases: dict[str, dict[str, dict[str, float]]]) -> None:
-    print("| rows, connections | server | requests/s | p50 ms | p99 ms | this server / it |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| rows, connections | server | requests/s | p50 ms | p99 ms | CPU us/request | "
+        "this server / it |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for case, results in cases.items():
         ours = results[OURS]["rate"]
         for name, result in results.items():
             times = f"{ours / result['rate']:.2f} times" if name != OURS else ""
             print(
                 f"| {case} | {name} | {result['rate']:,.0f} | {result['p50']:.2f} | "
-                f"{result['p99']:.2f} | {times} |"
+                f"{result['p99']:.2f} | {result['cpu']:.1f} | {times} |"
             )
 
 
