@@ -131,6 +131,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         exchange = self._starting
         if exchange is not None:
             self._starting = None
+            # a first reply must not overtake the end of a connection that made room for this one
             if exchange.more_body or not self.has_served:
                 self._start(exchange)
             else:
@@ -272,11 +273,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.tasks.add(task)
 
     def _answer(self, exchange: Exchange) -> None:
-        """Let the application reply now, and in a task only from where it has to wait.
-
-        Not to the first request of a connection, so that connections that make room for it are
-        closed before its reply.
-        """
+        """Let the application reply now, and in a task only from where it has to wait."""
         exchange.offer_body()
         task = run_eagerly(self.loop, exchange.run(self.app))
         if task is not None:
