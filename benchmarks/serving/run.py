@@ -2,13 +2,15 @@
 
 Each server has one worker on core 0, and wrk runs on core 1. The servers take turns in each round;
 the medians over the rounds are compared. This server runs with API keys, rate limits (requests and
-rows), request ids, JSON logs and metrics. Needs wrk (Debian: apt-get install wrk) and the extras
-train and serve.
+rows), request ids, JSON logs, metrics and the inference log. Needs wrk (Debian: apt-get install
+wrk) and the extras train and serve. ``before.py`` compares it with another version.
 
 With --data, --id and --target, the model is trained on that table, and this server is compared with
-the tutorial's app and MLflow's server only.
+the tutorial's app and MLflow's server only. --servers names those that take part; --rows and
+--connections choose what is measured.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
+    [--rows N,...] [--connections N,...] [--servers NAME,...]
     [--data FILE --id COLUMN --target COLUMN=VALUE]
 """
 
@@ -48,7 +50,6 @@ OURS, BARE, FASTAPI, TUTORIAL = (
     "FastAPI tutorial",
 )
 MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
-CASES = [(rows, connections) for rows in (1, 1000) for connections in (1, 16)]
 
 
 @dataclass
@@ -102,11 +103,12 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
         options = ["--port", str(port), "--no-access-log", "--log-level", "warning"]
         return [python, "-m", "uvicorn", app, *options]
 
+    log = ["--inference-log", str(folder / "log"), "--inference-log-key", str(folder / "key")]
     limits = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
     return [
         Server(
             OURS,
-            [python, "-m", "serving", "-p", "8201", *limits],
+            [python, "-m", "serving", "-p", "8201", *limits, *log],
             8201,
             {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"},
             {"X-API-Key": key},
@@ -142,7 +144,15 @@ def main() -> None:
     )
     parser.add_argument("--id", default="")
     parser.add_argument("--target", default="")
+    parser.add_argument("--rows", default="1,1000", help="customers per request")
+    parser.add_argument("--connections", default="1,16")
+    parser.add_argument("--servers", default="", help="names from the table; all by default")
     options = parser.parse_args()
+    cases = [
+        (int(rows), int(connections))
+        for rows in options.rows.split(",")
+        for connections in options.connections.split(",")
+    ]
     table, schema = simulated_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
@@ -156,13 +166,16 @@ def main() -> None:
         compared = servers(folder, table, schema)
         if options.data:  # the others support only the default record
             compared = [server for server in compared if server.name in (OURS, TUTORIAL, MLFLOW)]
+        if options.servers:
+            names = (OURS, *options.servers.split(","))
+            compared = [server for server in compared if server.name in names]
         groups = {
             server.name: stack.enter_context(
                 serving(server.command, server.port, HERE, server.environment)
             )
             for server in compared
         }
-        for rows, connections in CASES:
+        for rows, connections in cases:
             runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in compared}
             for _ in range(options.rounds):
                 for server in compared:
@@ -180,15 +193,18 @@ def main() -> None:
 
 
 def _print(cases: dict[str, dict[str, dict[str, float]]]) -> None:
-    print("| rows, connections | server | requests/s | p50 ms | p99 ms | this server / it |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| rows, connections | server | requests/s | p50 ms | p99 ms | CPU us/request | "
+        "this server / it |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for case, results in cases.items():
         ours = results[OURS]["rate"]
         for name, result in results.items():
             times = f"{ours / result['rate']:.2f} times" if name != OURS else ""
             print(
                 f"| {case} | {name} | {result['rate']:,.0f} | {result['p50']:.2f} | "
-                f"{result['p99']:.2f} | {times} |"
+                f"{result['p99']:.2f} | {result['cpu_us']:.1f} | {times} |"
             )
 
 

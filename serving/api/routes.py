@@ -188,7 +188,11 @@ class Routes:
             raise unavailable("no model is loaded yet; try again in a moment")
         context.version = served.version
         compressed = is_gzip(context)
-        body = await self.body_reader.read_body(context, receive, max_bytes)
+        body: bytes | None = scope.get("body")
+        if body is None:
+            body = await self.body_reader.read_body(context, receive, max_bytes)
+        else:
+            self.body_reader.admit(context, body, max_bytes)
         if compressed:
             run = self.executor.run_in_thread
             with self.executor.capacity:

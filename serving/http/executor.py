@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, TypeVar
 
+from serving.http.eager import in_task
 from serving.http.errors import ApiError, unavailable
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class ScoringExecutor:
         stopped, so work that has begun counts towards the capacity until it ends; timed-out work
         therefore cannot pile up.
         """
+        await in_task()
         remaining = self.remaining(started)
         work = self.pool.submit(function, *arguments)
         future = asyncio.wrap_future(work)

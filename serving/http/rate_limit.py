@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 
 from churn_model.errors import InvalidParameter
-from serving.http.asgi import App, Receive, Scope, Send
+from serving.http.asgi import DONE, App, Receive, Scope, Send
+from serving.http.eager import in_task
 from serving.http.errors import ApiError, unavailable
 from serving.http.request_context import ANONYMOUS, RequestContext
 
@@ -95,20 +96,20 @@ class RateLimiter:
         except Exception as error:
             raise InvalidParameter(f"--rate-limit-storage: {error}") from None
 
-    async def count_request(self, scope: Scope) -> None:
+    def count_request(self, scope: Scope) -> Awaitable[None]:
         """Count a request. Raises ApiError 429 over the limit."""
-        if self.requests is not None:
-            await self._hit(self.requests, scope, 1)
+        return DONE if self.requests is None else self._hit(self.requests, scope, 1)
 
-    async def count_rows(self, scope: Scope, rows: int) -> None:
+    def count_rows(self, scope: Scope, rows: int) -> Awaitable[None]:
         """Count the customers of a request if the limit admits all of them, otherwise none.
 
         Raises ApiError 413 for more than the limit ever admits, and 429 for more than it admits
         now.
         """
-        if self.rows is not None and rows:
-            _reject_always(self.rows, rows)
-            await self._hit(self.rows, scope, rows)
+        if self.rows is None or not rows:
+            return DONE
+        _reject_always(self.rows, rows)
+        return self._hit(self.rows, scope, rows)
 
     @property
     def counts_rows_elsewhere(self) -> bool:
@@ -121,38 +122,35 @@ class RateLimiter:
             _reject_always(self.rows, rows)
             self._hit_in_memory(self.rows, self.rows.prefix + rate_limit_key(scope), rows)
 
-    async def count_unauthorized(self, scope: Scope) -> None:
+    def count_unauthorized(self, scope: Scope) -> Awaitable[None]:
         """Count a request without a valid API key. Raises ApiError 429 over the limit."""
-        if self.unauthorized is not None:
-            await self._hit(self.unauthorized, scope, 1)
+        return DONE if self.unauthorized is None else self._hit(self.unauthorized, scope, 1)
 
-    async def _hit(self, limit: Limit, scope: Scope, cost: int) -> None:
+    def _hit(self, limit: Limit, scope: Scope, cost: int) -> Awaitable[None]:
         """Count in a fixed window that starts with its first request. Raises ApiError."""
         key = limit.prefix + rate_limit_key(scope)
-        if not self._is_async:
-            self._hit_in_memory(limit, key, cost)
-            return
-        ends = await self._hit_in_redis(limit, key, cost, scope["context"].started)
-        if ends is not None:
-            raise _exceeded(limit, ends)
+        if self._is_async:
+            return self._hit_in_redis(limit, key, cost, scope["context"].started)
+        self._hit_in_memory(limit, key, cost)
+        return DONE
 
     def _hit_in_memory(self, limit: Limit, key: str, cost: int) -> None:
         if not self.storage.add_within(limit, key, cost):
             raise _exceeded(limit, self.storage.get_expiry(key))
 
-    async def _hit_in_redis(
-        self, limit: Limit, key: str, cost: int, started: float
-    ) -> float | None:
-        """The time at which the window ends if the limit is used up, otherwise None."""
+    async def _hit_in_redis(self, limit: Limit, key: str, cost: int, started: float) -> None:
+        await in_task()
         left = started + self.seconds - time.perf_counter()
         try:
-            return await asyncio.wait_for(
+            ends = await asyncio.wait_for(
                 _end_if_over(self.storage, limit, key, cost), min(left, _STORAGE_SECONDS)
             )
         except (StorageError, asyncio.TimeoutError):
             raise unavailable(
                 "the rate limit storage is unavailable; try again in a moment"
             ) from None
+        if ends is not None:
+            raise _exceeded(limit, ends)
 
 
 def _reject_always(limit: Limit, rows: int) -> None:
