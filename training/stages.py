@@ -86,7 +86,7 @@ def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
         partial(setattr, run, "fitted"),
         lambda: partial(fit_all, settings=run.settings, threads=threads),
         needs=_COMPARED,
-        cost=costs.fit(len(run.table.churned), FitSettings()),
+        cost=costs.fit(len(run.table.churned), FitSettings(outer_bags=run.plan.bags)),
     )
 
 
@@ -97,7 +97,7 @@ def _evaluate(run: TrainingRun, costs: Costs, threads: int) -> Iterator[Stage]:
             partial(_add_scores, run, split),
             partial(_score_split, run, split, threads),
             needs=_COMPARED,
-            cost=costs.fit(len(train), FitSettings()),
+            cost=costs.fit(len(train), FitSettings(outer_bags=run.plan.bags)),
         )
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import mmap
 import pickle
 import tempfile
+from collections.abc import Sequence
 from multiprocessing.reduction import DupFd
 from typing import Any
+
+from churn_model.errors import TrainingError
 
 _ALIGNMENT = 64  # bytes
 
@@ -26,6 +29,17 @@ class SharedObject:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._descriptor = self._file.fileno()
         self._parts: list[tuple[int, int]] = []
+        try:
+            self._write(parts)
+        except OSError as error:
+            self.close()
+            raise TrainingError(
+                f"the table cannot be written to {tempfile.gettempdir()} for the worker processes "
+                f"({error.strerror}); name another folder with the environment variable TMPDIR, "
+                "or use --jobs 1"
+            ) from None
+
+    def _write(self, parts: Sequence[memoryview]) -> None:
         for part in parts:
             start = -(-self._file.tell() // _ALIGNMENT) * _ALIGNMENT
             self._file.seek(start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,9 @@ from training.reporting.evaluation_figures import (
     profit_figure,
 )
 from training.reporting.feature_summary import feature_summary
-from training.reporting.findings import Findings
+
+if TYPE_CHECKING:  # workers draw, and do not need MLflow
+    from training.reporting.findings import Findings
 
 _MOST_PAIRS = 6
 PROFIT, OVER_TIME = "profit", "over_time"

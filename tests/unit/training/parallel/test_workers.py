@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from functools import partial
 from operator import itemgetter
@@ -59,6 +60,12 @@ def test_an_object_is_shared_and_what_one_writes_the_others_do_not_see():
     first["rows"][0] = 99
     assert second["rows"][0] == 0
     pd.testing.assert_frame_equal(second["table"], table)
+
+
+def test_a_full_disk_is_reported_with_what_to_do_next(monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "r+b"))
+    with pytest.raises(TrainingError, match=r"No space left.*TMPDIR.*--jobs 1"):
+        SharedObject({"rows": np.arange(1000)})
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
