@@ -6,6 +6,7 @@ import mmap
 import pickle
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.reduction import DupFd
 from typing import Any
 
@@ -32,7 +33,8 @@ class SharedObject:
         try:
             self._write(parts)
         except OSError as error:
-            self.close()
+            with suppress(OSError):  # closing tries to write the rest
+                self.close()
             raise TrainingError(
                 f"the table cannot be written to {tempfile.gettempdir()} for the worker processes "
                 f"({error.strerror}); name another folder with the environment variable TMPDIR, "
