@@ -163,6 +163,7 @@ class ModelOptions(TableOptions):
 class TrainOptions(ModelOptions):
     """The options of ``churn train``.
 
+    ``jobs``: how many processes fit at the same time; None for one per core.
     ``offer``: the campaign's offer, if its flags are given. ``decide_by``: how the version decides;
     empty for the champion's way, or by threshold. ``contact_at_most``: the most customers of the
     table that a campaign contacts. ``campaign``: ``none`` if nothing is taken over from the
@@ -173,6 +174,7 @@ class TrainOptions(ModelOptions):
     repeats: int | None = None
     interactions: int | None = None
     bags: int | None = None
+    jobs: int | None = None
     offer: Offer | None = None
     revenue: str = ""
     decide_by: Literal["", "threshold", "profit"] = ""
