@@ -14,15 +14,24 @@ from churn_model.flag_types import (
     number,
     path,
     share,
+    table,
 )
 from pyfunc import MODEL_NAME
 from training.data import SIMULATED_ROWS
+from training.options import SAMPLE
+
+TABLE = (
+    "a .csv or .parquet file, a folder of such files, a quoted pattern such as 'data/*.parquet', "
+    "or a URL such as s3://bucket/customers/"
+)
+"""What names a table, for help texts."""
 
 
 def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
     """The flags of commands that read labelled customers."""
     add = parser.add_argument
-    add("--data", type=path, metavar="FILE", help="labelled customers, .csv or .parquet")
+    add("--data", type=table, metavar="TABLE", help=f"labelled customers: {TABLE}")
+    add_reading(parser)
     add("--dataset", type=path, metavar="FILE.toml", help="descriptor: which column is which field")
     add_named_columns(parser)
     add("--weight", default="", metavar="COLUMN", help="the column with sample weights")
@@ -47,6 +56,19 @@ def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
         default=0.05,
         metavar="SHARE",
         help="stop if more than this share (0 to 1) of the rows break the schema (%(default)s)",
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how a table is read."""
+    add = parser.add_argument
+    add(
+        "--sample",
+        type=at_least(1000),
+        default=SAMPLE,
+        metavar="ROWS",
+        help="the most rows to use; of a larger table, all rows are checked and a sample of "
+        "customers of about this size is used (%(default)s)",
     )
 
 
