@@ -98,6 +98,8 @@ def reject_delta(path: str) -> None:
 
 def _format(path: str) -> FileFormat:
     """The format of all files. Raises TableError if they have several, or another one."""
+    if not is_url(path) and not Path(root_of(path)).exists():
+        raise TableError(f"{path}: no such file or folder; check --data")
     files = file_names(path)
     if not files:
         raise TableError(f"{path}: contains no file; check --data")
