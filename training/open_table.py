@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churn_model.extras import require_extra
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.observations import ObservationOptions
 from churn_model.tables.reading.locations import is_pattern, is_url
@@ -65,7 +66,13 @@ def with_identifier(table: RawTable, identifier: str) -> RawTable:
 
 
 def _reader(path: str | Path, options: ReadOptions, csv: CsvFormat) -> Reader:
-    return FileReader.open(path, csv)
+    if options.engine == "local":
+        return FileReader.open(path, csv)
+    require_extra("--engine spark", "spark", "pyspark")
+    from pyfunc.spark_session import session
+    from training.sampling.spark import SparkReader
+
+    return SparkReader.open(session(options.master), path, csv)
 
 
 def _is_small(path: str | Path, most: int) -> bool:

@@ -12,6 +12,7 @@ from churn_model.flag_types import (
     day_or_column,
     days,
     number,
+    one_of,
     path,
     share,
     table,
@@ -70,6 +71,15 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="the most rows to use; of a larger table, all rows are checked and a sample of "
         "customers of about this size is used (%(default)s)",
     )
+    add(
+        "--engine",
+        type=one_of("local", "spark"),
+        default="local",
+        metavar="local|spark",
+        help="where tables are read; with Spark, a table may be one of its catalog, such as "
+        "catalog.schema.table (%(default)s)",
+    )
+    add("--master", type=lambda text: text or None, metavar="URL", help="Spark master (local[*])")
 
 
 def add_named_columns(parser: argparse.ArgumentParser) -> None:
