@@ -148,12 +148,17 @@ class Table:
 
     def _used(self) -> str:
         population, used = self.population, len(self.churned)
-        if population is None or population.rows == used:
+        if population is None or not self.is_sample:
             return f"{used:,} used ({self.churned.mean():.1%} churned)"
         return (
             f"{population.rows:,} valid ({population.churn_rate:.1%} churned), of which a sample "
             f"of {used:,} is used ({self.churned.mean():.1%} churned)"
         )
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the table has more valid rows than those that are used."""
+        return self.population is not None and self.population.rows > len(self.churned)
 
     @property
     def size(self) -> int:

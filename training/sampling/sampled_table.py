@@ -131,11 +131,6 @@ class SampledTable:
         """Rows of some customers, in the order of their hashes."""
         return raw_rows(self._first.rows)
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether ``raw`` has all rows."""
-        return len(self.raw) == self.rows
-
     def target(self, given: Sequence[str]) -> Target:
         """The target of all rows. Raises TableError."""
         return target_of(sorted(self._first.overview.by_label), given)
