@@ -37,7 +37,7 @@ def score_table(options: ScoreOptions) -> dict[str, Any]:
 
         return local.run(job, options.output, options.mode)
     from batch import spark
-    from batch.spark_session import session
+    from pyfunc.spark_session import session
 
     with stage("starting Spark"):
         started = session(options.master)

@@ -18,7 +18,6 @@ from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
 from batch.partitions import as_partition_texts
 from batch.progress import polled
-from batch.spark_columns import column_of
 from batch.spark_errors import one_line_errors
 from batch.spark_files import read, rejected_rules, write, written_rows
 from batch.spark_store import HadoopStore
@@ -28,6 +27,7 @@ from churn_model.tables.reading.checked_rows import ERROR, RULES
 from churn_model.tables.reading.row_checker import CORRUPT, LINE
 from churn_model.tables.reading.utf8 import as_text
 from pyfunc.signature import signature
+from pyfunc.spark_columns import column_of
 from pyfunc.spark_types import result_type
 
 

@@ -27,10 +27,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from batch.spark_session import session
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
 from pyfunc.logging import log_model
+from pyfunc.spark_session import session
 from pyfunc.spark_types import result_type
 from training.data.simulator import simulate
 from training.fitting.fit import fit

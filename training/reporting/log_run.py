@@ -73,6 +73,7 @@ def _log_parameters(findings: Findings) -> None:
             "seed": findings.seed,
             "splits": findings.evaluation.splits,
             **_observation_parameters(table),
+            **({"rows_valid": table.population.rows} if table.population is not None else {}),
             "settings": settings.pop("name"),
             "pairs": settings.pop("interactions"),
             **settings,
