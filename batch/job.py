@@ -10,6 +10,7 @@ from typing import Any
 
 from batch.options import Format
 from batch.output import Destination, discarded_on_error
+from batch.row_scorer import RowScorer
 from churn_model.errors import BatchError, TableError
 from churn_model.tables.reading.row_checker import RowChecker
 from churn_model.tables.reading.source import Source
@@ -45,6 +46,17 @@ class Job:
         if self.source_format == "table":
             raise ValueError(f"{self.source} is a table of Spark's catalog")
         return Source(self.source, self.source_format, self.checker.descriptor.csv)
+
+    def row_scorer(self) -> RowScorer:
+        """What scores the rows of this input."""
+        return RowScorer(
+            checker=self.checker,
+            scorer=self.version.scorer,
+            as_of=self.as_of,
+            partition_by=self.partition_by,
+            explain=self.explain,
+            threshold=self.threshold,
+        )
 
     @property
     def text_partitions(self) -> tuple[str, ...]:

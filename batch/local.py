@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
@@ -21,15 +19,8 @@ from batch.output_folder import OutputFolder
 from batch.progress import row_counter
 from batch.stores import LocalStore
 from batch.writing import Writer
-from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.tables.reading.batches import folder_columns, read
-from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows
-from churn_model.tables.reading.row_checker import LINE
-from churn_model.tables.reading.utf8 import as_text
-
-_REASONS = pa.list_(
-    pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])
-)
+from churn_model.tables.reading.checked_rows import RULES
 
 
 def run(job: Job, output: str, mode: Mode) -> dict[str, Any]:
@@ -57,14 +48,17 @@ def _write_errors(output: str) -> Iterator[None]:
 def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
     source = job.files()
     job = job.with_folders(folder_columns(source))
+    scorer = job.row_scorer()
     counts = RowCounts()
     reasons: Counter[str] = Counter()
     scored = Writer(destination.folder(SCORED), job.target_format, job.partition_by)
     rejected = Writer(destination.folder(REJECTED), job.target_format, job.partition_by)
     with scored, rejected, row_counter() as bar:
         for batch in read(source):
-            good, bad = score(job, batch)
-            scored.write(good)
+            job.check_partition_columns(batch.schema.names)
+            checked_rows = job.checker(batch)
+            scored.write(_with_run(job, scorer.scored(batch, checked_rows)))
+            bad = scorer.rejected(batch, checked_rows)
             rejected.write(bad)
             counts.read += batch.num_rows
             for rules in bad.column(RULES).to_pylist():
@@ -75,50 +69,10 @@ def _score_all(job: Job, destination: OutputFolder) -> RowCounts:
     return counts
 
 
-def score(job: Job, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Split a batch into its scored and its rejected rows."""
-    job.check_partition_columns(batch.schema.names)
-    checked_rows = job.checker(batch)
-    return _scored(job, batch, checked_rows), _rejected(job, batch, checked_rows)
-
-
-def _scored(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
-    """Identifiers, scores, partition columns and model version of the valid rows."""
-    scorer = job.version.scorer
-    valid = checked_rows.checked.valid
-    scores = scorer.score_columns(
-        checked_rows.checked, threshold=job.threshold, explain=job.explain, as_of=job.as_of
-    )
-    columns: dict[str, Any] = {
-        column.name: checked_rows.identifiers[column.name].filter(checked_rows.valid)
-        for column in scorer.schema.identifiers
-    }
-    columns["churn_prediction"] = pa.array(scores.prediction[valid])
-    columns["churn_probability"] = pa.array(scores.probability[valid])
-    if scores.expected_profit is not None:
-        # a missing revenue gives NaN, which becomes null
-        columns[EXPECTED_PROFIT] = pa.array(scores.expected_profit[valid], from_pandas=True)
-    if scores.reasons is not None:
-        reasons = [_with_text_values(scores.reasons[row]) for row in np.flatnonzero(valid).tolist()]
-        columns["reasons"] = pa.array(reasons, _REASONS)
-    for name in job.partition_by:
-        columns[name] = batch.column(name).filter(checked_rows.valid)
-    n = len(columns["churn_prediction"])
+def _with_run(job: Job, scored: pa.RecordBatch) -> pa.RecordBatch:
+    """Scored rows with the columns that are the same in all of them."""
+    n = scored.num_rows
     for name, text in job.version_columns().items():
-        columns[name] = pa.repeat(pa.scalar(text), n)
-    columns["scored_at"] = pa.repeat(pa.scalar(job.started, pa.timestamp("us", "UTC")), n)
-    return pa.RecordBatch.from_pydict(columns)
-
-
-def _rejected(job: Job, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
-    """The invalid rows, unchanged, and why each was rejected."""
-    raw = {name: batch.column(name) for name in batch.schema.names}
-    if job.checker.form == "lines":
-        raw[LINE] = as_text(raw[LINE])
-    columns = {**raw, ERROR: checked_rows.error, RULES: checked_rows.rules}
-    return pa.RecordBatch.from_pydict(columns).filter(pc.invert(checked_rows.valid))
-
-
-def _with_text_values(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Reasons whose values are strings, because an Arrow column has a single type."""
-    return [{**r, "value": None if r["value"] is None else str(r["value"])} for r in reasons]
+        scored = scored.append_column(name, pa.repeat(pa.scalar(text), n))
+    time = pa.scalar(job.started, pa.timestamp("us", "UTC"))
+    return scored.append_column("scored_at", pa.repeat(time, n))

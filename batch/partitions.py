@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,14 @@ def as_partition_texts(column: str, array: pa.Array) -> pa.Array:
     single = pa.types.is_float32(array.type)
     texts = [_text(np.float32(v) if single and v is not None else v) for v in values]
     return pa.array(texts, pa.string()).take(encoded.indices)
+
+
+def with_partition_texts(rows: pa.RecordBatch, columns: Iterable[str]) -> pa.RecordBatch:
+    """The rows with these columns as texts. Raises as ``as_partition_texts`` does."""
+    for name in columns:
+        index = rows.schema.get_field_index(name)
+        rows = rows.set_column(index, name, as_partition_texts(name, rows.column(index)))
+    return rows
 
 
 _TYPES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,25 +23,27 @@ _OTHER_COLUMNS = ("run", "scored_at", RULES, CORRUPT)
 """Columns of results besides identifiers, scores and version; ``run`` is in folder names."""
 
 
-def score_table(options: ScoreOptions) -> dict[str, Any]:
+def score_table(
+    options: ScoreOptions, spark_session: Callable[[], Any] | None = None
+) -> dict[str, Any]:
     """Score the input and publish the results; returns the summary.
 
-    Raises ChurnError; then no output was written.
+    ``spark_session``: waits for the session of ``--engine spark``. Raises ChurnError; then no
+    output was written.
     """
     quiet_mlflow()
     with stage(f"reading {options.model_uri}"):
         version = read_version(options.model_uri)
     job = _job(options, version)
     _check_partitions(job)
-    if options.engine == "local":
+    if spark_session is None:
         from batch import local
 
         return local.run(job, options.output, options.mode)
     from batch import spark
-    from pyfunc.spark_session import session
 
     with stage("starting Spark"):
-        started = session(options.master)
+        started = spark_session()
     return spark.run(started, job, options.output, options.mode)
 
 

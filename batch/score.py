@@ -35,11 +35,15 @@ def main(arguments: list[str] | None = None, prog: str = "churn score") -> int:
 
 
 def _score(options: ScoreOptions) -> dict[str, Any]:
+    start = None
     if options.engine == "spark":
         _require_spark()
-    from batch.run import score_table  # takes seconds to import
+        from pyfunc.spark_session import session_in_background
 
-    return score_table(options)
+        start = session_in_background(options.master)
+    from batch.run import score_table  # takes seconds to import, while Spark starts
+
+    return score_table(options, start)
 
 
 def _require_spark() -> None:

@@ -1,13 +1,11 @@
-"""The Spark engine: the same checks, and the model's UDF, on one machine or on a cluster."""
+"""The Spark engine: the same checks and scores, on one machine or on a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import mlflow
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import StringType, StructField, StructType
@@ -16,17 +14,15 @@ from batch.job import Job, RowCounts, score_and_publish
 from batch.options import Mode
 from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
-from batch.partitions import as_partition_texts
+from batch.partitions import with_partition_texts
 from batch.progress import polled
 from batch.spark_errors import one_line_errors
-from batch.spark_files import read, rejected_rules, write, written_rows
+from batch.spark_files import count_written, no_rows, read, rejected_rules, write
 from batch.spark_store import HadoopStore
 from batch.spark_tables import OutputTables
 from batch.stores import LocalStore
 from churn_model.tables.reading.checked_rows import ERROR, RULES
 from churn_model.tables.reading.row_checker import CORRUPT, LINE
-from churn_model.tables.reading.utf8 import as_text
-from pyfunc.signature import signature
 from pyfunc.spark_columns import column_of
 from pyfunc.spark_types import result_type
 
@@ -63,12 +59,12 @@ def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts
     job = job.with_folders(folders)
     job.check_partition_columns(raw.columns)
     read_rows = Observation("read")
-    observed = raw.observe(read_rows, F.count(F.lit(1)).alias("n"))
     counts = RowCounts()
-    counts.scored = _write(spark, job, destination, SCORED, _scored(spark, job, observed))
+    scored = _scored(job, raw, read_rows)
+    counts.scored = _write(spark, job, destination, SCORED, scored)
     counts.read = read_rows.get["n"]
     if counts.read == counts.scored:
-        nothing = spark.createDataFrame([], _rejected_schema(job, raw))
+        nothing = no_rows(spark, _rejected_schema(job, raw))
         write(nothing, job, destination.folder(REJECTED))
         return counts
     rejected = _rejected(job, raw)
@@ -81,10 +77,10 @@ def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts
 def _write(
     spark: SparkSession, job: Job, destination: Destination, kind: str, frame: DataFrame
 ) -> int:
-    """Write rows; returns how many were written."""
+    """Write rows; returns how many are in what was written."""
     target = destination.folder(kind)
     write(frame, job, target)
-    return written_rows(spark, job, target, frame.schema).count()
+    return count_written(spark, job, target, frame.schema)
 
 
 def _task_counts(spark: SparkSession) -> tuple[int, int]:
@@ -97,78 +93,45 @@ def _task_counts(spark: SparkSession) -> tuple[int, int]:
     )
 
 
-def _scored(spark: SparkSession, job: Job, raw: DataFrame) -> DataFrame:
-    """The valid rows, scored by the model's UDF."""
-    schema = job.checker.schema
-    valid = _valid(job, raw)
-    params: dict[str, Any] = {"explain": job.explain}
-    if job.threshold is not None:
-        params["threshold"] = job.threshold
-    if schema.dates:
-        params["as_of"] = job.as_of.isoformat()
-    udf = mlflow.pyfunc.spark_udf(
-        spark,
-        str(job.version.folder),
-        result_type=result_type(
-            schema,
-            explain=job.explain,
-            identifiers=False,
-            campaign=job.version.scorer.scorecard.campaign is not None,
-        ),
-        params=params,
-    )
-    customer = F.struct(*(column_of(column.name) for column in schema))
-    identifiers = [column_of(column.name) for column in schema.identifiers]
-    partitions = [column_of(name) for name in job.partition_by]
-    version = [F.lit(text).alias(name) for name, text in job.version_columns().items()]
-    scored_at = F.lit(job.started).cast("timestamp").alias("scored_at")
-    scores = valid.select(*identifiers, udf(customer).alias("_scores"), *partitions)
-    return scores.select(*identifiers, "_scores.*", *partitions, *version, scored_at)
-
-
-def _valid(job: Job, raw: DataFrame) -> DataFrame:
-    """The valid rows, with the columns of the model's signature and the partition columns."""
-    checker, partition_by = job.checker, job.partition_by
-    names = [*checker.columns(raw.columns).values(), *partition_by]
-    if checker.form == "lines":
+def _scored(job: Job, raw: DataFrame, read_rows: Observation) -> DataFrame:
+    """The valid rows with their scores; all rows are read once, counted, checked and scored."""
+    scorer, texts = job.row_scorer(), job.text_partitions
+    names = [*job.checker.columns(raw.columns).values(), *job.partition_by]
+    if job.checker.form == "lines":
         names = raw.columns  # the checker has no columns to choose
     elif CORRUPT in raw.columns:
         names.append(CORRUPT)
-    output_schema: Any = signature(checker.schema).inputs.as_spark_schema()
-    texts = job.text_partitions
-    for name in partition_by:
-        field = StructField(name, StringType()) if name in texts else raw.schema[name]
-        output_schema = output_schema.add(field)
 
-    def keep_valid(rows: pa.RecordBatch) -> pa.RecordBatch:
-        checked_rows = checker(rows)
-        valid = checked_rows.accepted(checker.schema)
-        for name in partition_by:
-            column = rows.column(name)
-            column = as_partition_texts(name, column) if name in texts else column
-            valid = valid.append_column(name, column.filter(checked_rows.valid))
-        return valid
+    def score(rows: pa.RecordBatch) -> pa.RecordBatch:
+        return with_partition_texts(scorer.scored(rows, scorer.checker(rows)), texts)
 
-    return _map_batches(keep_valid, raw, list(dict.fromkeys(names)), output_schema)
+    names = list(dict.fromkeys(names))
+    counted = _numbered(raw, names).observe(read_rows, F.count(F.lit(1)).alias("n"))
+    scores = _map_batches(score, counted, names, _scored_schema(job, raw))
+    version = [F.lit(text).alias(name) for name, text in job.version_columns().items()]
+    scored_at = F.lit(job.started).cast("timestamp").alias("scored_at")
+    return scores.select("*", *version, scored_at)
+
+
+def _scored_schema(job: Job, raw: DataFrame) -> Any:
+    has_campaign = job.version.scorer.scorecard.campaign is not None
+    types = result_type(job.checker.schema, explain=job.explain, campaign=has_campaign)
+    schema: Any = StructType.fromDDL(types)
+    for name in job.partition_by:
+        text = StructField(name, StringType())
+        schema = schema.add(text if name in job.text_partitions else raw.schema[name])
+    return schema
 
 
 def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     """The invalid rows, unchanged, and why each was rejected."""
-    checker = job.checker
-    texts = job.text_partitions
+    scorer, texts = job.row_scorer(), job.text_partitions
 
     def keep_rejected(rows: pa.RecordBatch) -> pa.RecordBatch:
-        checked_rows = checker(rows)
-        if checker.form == "lines":
-            rows = pa.RecordBatch.from_pydict({LINE: as_text(rows.column(LINE))})
-        for name in texts:
-            index = rows.schema.get_field_index(name)
-            rows = rows.set_column(index, name, as_partition_texts(name, rows.column(index)))
-        rows = rows.append_column(ERROR, checked_rows.error)
-        rows = rows.append_column(RULES, checked_rows.rules)
-        return rows.filter(pc.invert(checked_rows.valid))
+        return with_partition_texts(scorer.rejected(rows, scorer.checker(rows)), texts)
 
-    return _map_batches(keep_rejected, raw, raw.columns, _rejected_schema(job, raw))
+    schema = _rejected_schema(job, raw)
+    return _map_batches(keep_rejected, _numbered(raw, raw.columns), raw.columns, schema)
 
 
 def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
@@ -177,20 +140,21 @@ def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
     return StructType([StructField(f.name, StringType()) if f.name in texts else f for f in fields])
 
 
+def _numbered(raw: DataFrame, names: Sequence[str]) -> DataFrame:
+    """These columns under other names, because Spark reads a dot in a name as a nested field."""
+    return raw.select(*(column_of(name).alias(f"column_{i}") for i, name in enumerate(names)))
+
+
 def _map_batches(
     function: Callable[[pa.RecordBatch], pa.RecordBatch],
-    raw: DataFrame,
-    names: list[str],
+    numbered: DataFrame,
+    names: Sequence[str],
     output_schema: StructType,
 ) -> DataFrame:
-    """Apply a function to batches of these columns.
-
-    The columns are renamed on the way, because Spark reads a dot in a name as a nested field.
-    """
+    """Apply a function to batches of columns, which have these names in the batches."""
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in batches:
             yield function(pa.RecordBatch.from_arrays(rows.columns, names=names))
 
-    renamed = (column_of(name).alias(f"column_{i}") for i, name in enumerate(names))
-    return raw.select(*renamed).mapInArrow(run, output_schema)
+    return numbered.mapInArrow(run, output_schema)

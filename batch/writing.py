@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,11 @@ _FLUSH_BYTES = 1 << 24
 class Writer:
     """Writes batches of one schema; without rows it writes one empty file.
 
-    ``rows``: how many rows are in the files that were written.
+    A thread writes one file while the next batches are collected. ``rows``: how many rows are in
+    the files that were written; complete at the end of the context.
 
-    Raises BatchError if the format cannot hold the columns, and OSError.
+    Raises BatchError if the format cannot hold the columns, and OSError, at the latest at the end
+    of the context.
     """
 
     def __init__(self, folder: str, kind: Format, partition_by: tuple[str, ...]) -> None:
@@ -37,14 +40,18 @@ class Writer:
         self._pending: list[pa.RecordBatch] = []
         self._bytes = 0
         self._files = 0
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[int] | None = None
 
     def __enter__(self) -> Writer:
         self.folder.mkdir(parents=True)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._flush()
+        with self._thread:  # waits for the file that is being written, also after an error
+            if kind is None:
+                self._flush()
+                self._finish()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
@@ -60,21 +67,45 @@ class Writer:
         if self._schema is None or (not batches and self._files):
             return
         table = pa.Table.from_batches(batches, schema=self._schema)
+        self._finish()
+        self._writing = self._thread.submit(self._write_files, table, self._files)
+        self._files += 1
+
+    def _finish(self) -> None:
+        """Wait for the file that is being written."""
+        if self._writing is not None:
+            self.rows += self._writing.result()
+            self._writing = None
+
+    def _write_files(self, table: pa.Table, number: int) -> int:
+        """Write a file for each partition; returns how many rows they have."""
         write, suffix = _WRITERS[self.kind]
+        rows = 0
         for folder, part in _partitions(table, self.folder, self.partition_by):
             try:
-                write(part, folder / f"part-{self._files:05d}.{suffix}")
+                write(part, folder / f"part-{number:05d}.{suffix}")
             except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:
                 raise BatchError(
                     f"--output-format {self.kind} cannot hold these columns "
                     f"({first_line(error)}); choose another format"
                 ) from None
-            self.rows += part.num_rows
-        self._files += 1
+            rows += part.num_rows
+        return rows
 
 
 def _write_parquet(table: pa.Table, file: Path) -> None:
-    pyarrow.parquet.write_table(table, file)
+    pyarrow.parquet.write_table(table, file, use_dictionary=_dictionaries(table.schema))
+
+
+def _dictionaries(schema: pa.Schema) -> bool | list[str]:
+    """The columns for which a dictionary of their values is tried: not those of floats.
+
+    It would be built for each file, and given up because few probabilities are equal. True is for
+    all columns, because those in lists have names of their own.
+    """
+    if any(pa.types.is_nested(kind) for kind in schema.types):
+        return True
+    return [field.name for field in schema if not pa.types.is_floating(field.type)]
 
 
 def _write_csv(table: pa.Table, file: Path) -> None:

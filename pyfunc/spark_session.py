@@ -8,13 +8,17 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from threading import Thread
+from typing import Any
 
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from churn_model.errors import BatchError
@@ -27,6 +31,16 @@ _BATCH_SIZES = {
     "spark.sql.parquet.columnarReaderBatchSize": ("4096", "65536"),
 }
 """Rows per batch that goes to Python: Spark's default, and ours, which halves the run time."""
+
+
+_OPTIONS = {
+    "spark.app.name": "churn",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",  # the commands show their own
+    "spark.executorEnv.PYTHONWARNINGS": "ignore",
+    "spark.log.level": "OFF",  # an error reaches the user as an exception
+}
+"""The options of a Spark that we start."""
 
 
 def session(master: str | None) -> SparkSession:
@@ -43,35 +57,53 @@ def session(master: str | None) -> SparkSession:
     return spark
 
 
+def session_in_background(master: str | None) -> Callable[[], SparkSession]:
+    """Let Spark start while the caller does something else; the function returned waits for it.
+
+    It raises as ``session`` does. An active session is taken in the caller's thread.
+    """
+    if _has_session():
+        return partial(session, master)
+    started: Future[SparkSession] = Future()
+
+    def start() -> None:
+        try:
+            started.set_result(session(master))
+        except BaseException as error:
+            started.set_exception(error)
+
+    Thread(target=start, daemon=True).start()  # Java ends with the process
+    return started.result
+
+
+def _has_session() -> bool:
+    return "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None
+
+
 def _started(master: str | None) -> SparkSession:
-    builder: Any = SparkSession.builder.appName("churn score")
-    if master is not None:
+    builder: Any = SparkSession.builder.appName("churn")
+    if not _has_session():
+        _start_java(master or "local[*]")
+    elif master is not None:
         builder = builder.master(master)
-    if "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None:
-        spark: SparkSession = builder.getOrCreate()
-        return spark
-    return _new_session(builder.master(master or "local[*]"))
+    spark: SparkSession = builder.getOrCreate()
+    return spark
 
 
-def _new_session(builder: Any) -> SparkSession:
-    """A session of our own. Nothing that Java and Spark print reaches the terminal."""
+def _start_java(master: str) -> None:
+    """Start a Spark of our own. Nothing that Java and Spark print reaches the terminal."""
     if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
         raise BatchError(
             "Spark needs Java 17 or newer: install it or set JAVA_HOME, or use --engine local"
         )
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    options = {
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",  # batch.progress shows it
-        "spark.executorEnv.PYTHONWARNINGS": "ignore",
-        "spark.log.level": "OFF",  # an error reaches the user as an exception
-    }
-    for name, value in options.items():
-        builder = builder.config(name, value)
+    conf = SparkConf().setAll([*_OPTIONS.items(), ("spark.master", master)])
     with tempfile.TemporaryFile() as log:
         try:
-            with _stderr_to(log):  # Java and the Python workers inherit it
-                spark: SparkSession = builder.getOrCreate()
+            # Java's own processes, the Python workers, inherit its standard error
+            launch: Any = launch_gateway
+            gateway = SparkContext._gateway or launch(conf, {"stderr": log})
+            SparkContext(conf=conf, gateway=gateway)
         except PySparkException as error:
             log.seek(0)
             printed = [*str(error).splitlines(), *log.read().decode(errors="replace").splitlines()]
@@ -80,20 +112,6 @@ def _new_session(builder: Any) -> SparkSession:
                 f"Spark cannot start ({reason}); check Java (17 or newer) and --master, or use "
                 "--engine local"
             ) from None
-    return spark
-
-
-@contextmanager
-def _stderr_to(file: IO[bytes]) -> Iterator[None]:
-    """Redirect the file descriptor of standard error, for processes that are started meanwhile."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        os.dup2(file.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _send_code(spark: SparkSession) -> None:

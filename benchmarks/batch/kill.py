@@ -25,10 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet
-from run import COMMAND, register
+from customers import register
 
+from churn_model.schema import CUSTOMER_SCHEMA
 from training.data.simulator import simulate
 
+COMMAND = Path(__file__).parents[2] / "scripts" / "score_batch.py"
 MODES = ("error", "append", "overwrite")
 FILES = 4
 
@@ -197,7 +199,7 @@ def main() -> int:
     print("| engine | mode | kills | nothing written | a part | all | faults |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        uri = register(Path(name))
+        uri = register(Path(name), CUSTOMER_SCHEMA)
         trials = [
             trial(engine, mode, options.times, rows, Path(name, f"{engine}-{mode}"), uri)
             for engine in options.engines.split(",")

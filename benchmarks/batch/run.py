@@ -1,10 +1,15 @@
-"""Rows per second of batch scoring, measured side by side in one run on local[2].
+"""Rows per second of batch scoring, side by side in one run, on this and on an earlier checkout.
 
-- the model's UDF against a pandas UDF with the same types that does nothing;
-- the whole command, with ``--engine spark`` and with ``--engine local``;
-- the time per row, and the peak memory of ``--engine local``, for ten times as many rows.
+- ``churn score`` on Spark and with ``--engine local``, without and with the start of the process,
+  with its CPU time and the peak memory of Python;
+- the model's UDF, and a pandas UDF of the same types that does nothing (``udf.py``);
+- what a job of a billion rows would take, from the rows per second and core.
 
-Usage: python benchmarks/batch/run.py [--rows N] [--rounds N] [--json FILE]
+Each round runs every command once, so that a busy machine slows all of them. The table has
+files of 250,000 rows. FOLDER, an earlier checkout, is measured with a model that it has logged.
+
+Usage: python benchmarks/batch/run.py [--rows N] [--fields N ...] [--before FOLDER] [--rounds N]
+       [--cores N] [--engines spark local] [--skip-udf] [--json FILE]
 """
 
 from __future__ import annotations
@@ -18,174 +23,183 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import mlflow
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
+from customers import generate, schema_of
+from udf import MODEL, NOTHING
 
-from churn_model.schema import CUSTOMER_SCHEMA
-from pyfunc import registry
-from pyfunc.logging import log_model
-from pyfunc.spark_session import session
-from pyfunc.spark_types import result_type
-from training.data.simulator import simulate
-from training.fitting.fit import fit
-
-COMMAND = Path(__file__).parents[2] / "scripts" / "score_batch.py"
-ROWS_PER_FILE = 250_000
+HERE = Path(__file__).parent
+BILLION = 1_000_000_000
 
 
-def generate(folder: Path, rows: int) -> Path:
-    """Write a table with this many customers; every file repeats the same ones with new ids."""
-    folder.mkdir()
-    part = pa.Table.from_pandas(simulate(ROWS_PER_FILE, seed=5).customers, preserve_index=False)
-    for number in range(max(1, rows // ROWS_PER_FILE)):
-        ids = pa.array([f"{number:04}-{i:07}" for i in range(ROWS_PER_FILE)])
-        table = part.set_column(0, "customer_id", ids).slice(0, rows)
-        pyarrow.parquet.write_table(table, folder / f"{number:04}.parquet")
-    return folder
+@dataclass(frozen=True)
+class Run:
+    """Medians of the rounds: wall seconds after and with the start, CPU seconds, MiB of Python."""
+
+    side: str
+    fields: int
+    rows: int
+    cores: int
+    seconds: float
+    whole: float
+    cpu: float
+    mib: float
+
+    @property
+    def rate(self) -> float:
+        """Rows per second after the start."""
+        return self.rows / self.seconds
 
 
-def register(folder: Path) -> str:
-    """Create a registry with a champion; returns its tracking URI."""
-    uri = f"sqlite:///{folder}/mlflow.db"
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("speed", str(folder / "runs")))
-    simulation = simulate(seed=0)
-    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
-    with mlflow.start_run():
-        registry.register(log_model(scorecard, CUSTOMER_SCHEMA, simulation.customers.head(3)))
-    return uri
-
-
-def udfs(source: Path, rounds: int) -> dict[str, float]:
-    """Seconds that the model's UDF and a UDF that does nothing take for the same table."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    spark = session("local[2]")
-    table = spark.read.parquet(str(source))
-    names = [column.name for column in CUSTOMER_SCHEMA]
-    # like the command, which takes the identifiers from the input
-    output_type = result_type(CUSTOMER_SCHEMA, identifiers=False)
-    model = mlflow.pyfunc.spark_udf(spark, "models:/churn@champion", result_type=output_type)
-
-    @F.pandas_udf(output_type)
-    def nothing(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            n = len(batch)
-            yield pd.DataFrame(
-                {
-                    "churn_prediction": np.zeros(n, dtype=np.int64),
-                    "churn_probability": np.zeros(n),
-                }
-            )
-
-    def consume(udf: Callable) -> Callable[[], None]:
-        scores = table.select(udf(F.struct(*names)).alias("s")).select("s.*")
-        return lambda: scores.write.format("noop").mode("overwrite").save()
-
-    return alternate({"the model": consume(model), "nothing": consume(nothing)}, rounds)
-
-
-def alternate(sides: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each side; they run in turns, and the first turn only warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(rounds + 1):
-        for name, run in sides.items():
-            began = time.perf_counter()
-            run()
-            if turn:
-                seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(each) for name, each in seconds.items()}
-
-
-def command(engine: str, source: Path, uri: str, folder: Path) -> dict[str, float]:
-    """Run the command; returns its rows, seconds without and with the start, and peak MiB."""
-    flags = ["--engine", engine, "--master", "local[2]", "--mode", "overwrite"]
+def command(checkout: Path, engine: str, cores: int, folder: Path, uri: str) -> dict[str, float]:
+    """Run ``churn score`` of a checkout once."""
+    flags = ["--engine", engine, "--master", f"local[{cores}]", "--mode", "overwrite"]
+    flags += ["--input", str(folder / "customers"), "--output", str(folder / f"out-{engine}")]
     began = time.perf_counter()
-    flags += ["--input", str(source), "--output", str(folder / f"out-{engine}")]
     process = subprocess.Popen(
-        [sys.executable, str(COMMAND), *flags],
-        env=os.environ | {"MLFLOW_TRACKING_URI": uri},
+        [sys.executable, str(checkout / "scripts" / "score_batch.py"), *flags],
+        env=os.environ | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(checkout)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    peak = 0.0
+    peak = cpu = 0.0
     while process.poll() is None:
-        peak = max(peak, _peak_memory(process.pid))
+        peak, cpu = max(peak, _peak_memory(process.pid)), max(cpu, _cpu_seconds(process.pid))
         time.sleep(0.05)
     whole = time.perf_counter() - began
     if process.returncode:
-        raise SystemExit(f"{engine}: failed")
+        raise SystemExit(f"{checkout} {engine}: failed")
     summary = json.loads(process.stdout.read())
-    return {
-        "rows": summary["rows"],
-        "seconds": summary["seconds"],
-        "whole": whole,
-        "mib": peak,
-    }
+    return {"seconds": summary["seconds"], "whole": whole, "cpu": cpu, "mib": peak}
+
+
+def _cpu_seconds(session: int) -> float:
+    """The CPU seconds of all processes of a session, Java and the Python workers included."""
+    ticks = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = file.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(after_name[3]) == session:
+            ticks += sum(map(int, after_name[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_memory(pid: int) -> float:
     """The peak memory of a process in MiB."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     except OSError:
         return 0.0
-    match = re.search(r"VmHWM:\s+(\d+)", text)
     return int(match[1]) / 1024 if match else 0.0
+
+
+def registry_of(checkout: Path, folder: Path, fields: int) -> str:
+    """A registry with a model that a checkout has fitted and logged; returns its tracking URI."""
+    folder.mkdir()
+    subprocess.run(
+        [sys.executable, str(HERE / "customers.py"), str(folder), str(fields)],
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def udfs(checkout: Path, folder: Path, fields: int, uri: str, options: argparse.Namespace) -> dict:
+    """Seconds of the model's UDF and of one that does nothing, by round."""
+    flags = ["--rounds", str(options.rounds), "--master", f"local[{options.cores}]"]
+    done = subprocess.run(
+        [sys.executable, str(HERE / "udf.py"), str(folder / "customers"), str(fields), *flags],
+        env=os.environ | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(checkout)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(fields: int, options: argparse.Namespace, folder: Path) -> tuple[list[Run], dict]:
+    """The commands and UDFs of all checkouts for a table with this many fields."""
+    checkouts = {"now": HERE.parents[1]}
+    if options.before:
+        checkouts["before"] = options.before.resolve()
+    generate(folder / "customers", schema_of(fields), options.rows)
+    uris = {name: registry_of(path, folder / name, fields) for name, path in checkouts.items()}
+    sides = [(engine, name) for engine in options.engines for name in checkouts]
+    rounds: list[dict[tuple[str, str], dict[str, float]]] = []
+    for _ in range(options.rounds):
+        rounds.append(
+            {
+                (engine, name): command(checkouts[name], engine, options.cores, folder, uris[name])
+                for engine, name in sides
+            }
+        )
+    runs = []
+    for engine, name in sides:
+        each = [done[engine, name] for done in rounds]
+        median = {key: statistics.median(run[key] for run in each) for key in each[0]}
+        runs.append(Run(f"{engine}, {name}", fields, options.rows, options.cores, **median))
+    if options.skip_udf:
+        return runs, {}
+    return runs, {
+        name: udfs(path, folder, fields, uris[name], options) for name, path in checkouts.items()
+    }
 
 
 def main() -> None:
     """Measure, and print the results as Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--fields", type=int, nargs="+", default=[5, 30])
+    parser.add_argument("--before", type=Path, metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--engines", nargs="+", default=["spark", "local"])
+    parser.add_argument("--skip-udf", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        uri = register(folder)
-        large = generate(folder / "large", options.rows)
-        small = generate(folder / "small", options.rows // 10)
-        commands = {
-            engine: {
-                size: [command(engine, source, uri, folder) for _ in range(options.rounds)]
-                for size, source in (("small", small), ("large", large))
-            }
-            for engine in ("local", "spark")
-        }
-        udf = {
-            size: udfs(source, options.rounds)
-            for size, source in (("small", small), ("large", large))
-        }
-    _print(options.rows, udf, commands)
+    results: list[tuple[list[Run], dict]] = []
+    for fields in options.fields:
+        with tempfile.TemporaryDirectory() as name:
+            results.append(measure(fields, options, Path(name)))
+        _print_commands(results[-1][0])
+        _print_udfs(fields, options, *results[-1])
     if options.json:
-        options.json.write_text(json.dumps({"udf": udf, "commands": commands}, indent=1))
+        document = [{"runs": [asdict(r) for r in runs], "udfs": udf} for runs, udf in results]
+        options.json.write_text(json.dumps(document, indent=1))
 
 
-def _print(rows: int, udf: dict[str, dict[str, float]], commands: dict) -> None:
-    print("| UDF | rows | rows/s | us per row | ratio |\n| --- | --- | --- | --- | --- |")
-    for n, sides in zip((rows // 10, rows), udf.values(), strict=True):
-        for name, seconds in sides.items():
-            ratio = sides["nothing"] / seconds
-            per_row = seconds / n * 1e6
-            print(f"| {name} | {n:,} | {n / seconds:,.0f} | {per_row:.2f} | {ratio:.2f} |")
-    print("\n| engine | rows | rows/s | us per row | peak MiB of Python | seconds with start |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for engine, sizes in commands.items():
-        for runs in sizes.values():
-            seconds = statistics.median(run["seconds"] for run in runs)
-            n = runs[0]["rows"]
-            print(
-                f"| {engine} | {n:,} | {n / seconds:,.0f} | {seconds / n * 1e6:.3f} | "
-                f"{max(run['mib'] for run in runs):,.0f} | "
-                f"{statistics.median(run['whole'] for run in runs):.1f} |"
-            )
+def _print_commands(runs: list[Run]) -> None:
+    print("\n| command | fields | rows | rows/s | with start | s | with start | CPU s ", end="")
+    print("| MiB of Python | a billion rows, h on 32 cores |\n|" + " --- |" * 10)
+    for run in runs:
+        hours = BILLION / (run.rate / run.cores * 32) / 3600
+        projected = f"{hours:.2f}" if run.side.startswith("spark") else "-"
+        print(
+            f"| {run.side} | {run.fields} | {run.rows:,} | {run.rate:,.0f} | "
+            f"{run.rows / run.whole:,.0f} | {run.seconds:.1f} | {run.whole:.1f} | {run.cpu:.1f} | "
+            f"{run.mib:,.0f} | {projected} |"
+        )
+
+
+def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: dict) -> None:
+    """The model's UDF as a share of the other's rate, and the command as a share of the UDF's."""
+    if not udf:
+        return
+    print("\n| UDF | fields | rows/s | of one that does nothing | command, of the UDF's rate |")
+    print("|" + " --- |" * 5)
+    commands = {run.side: run.rate for run in runs}
+    for name, sides in udf.items():
+        ratio = statistics.median(
+            nothing / model for model, nothing in zip(sides[MODEL], sides[NOTHING], strict=True)
+        )
+        rate = options.rows / statistics.median(sides[MODEL])
+        share = commands.get(f"spark, {name}", float("nan")) / rate
+        print(f"| {name} | {fields} | {rate:,.0f} | {ratio:.2f} | {share:.2f} |")
 
 
 if __name__ == "__main__":

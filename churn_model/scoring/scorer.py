@@ -139,6 +139,10 @@ class Scorer:
         self._decides_by_profit = campaign is not None and campaign.decides_by_profit
         self._dates = [i for i, n in enumerate(self.lookup.features) if self._kinds[n] == "date"]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled: by what it was made of, because its tables are quickly computed."""
+        return type(self), (self.scorecard, self.schema)
+
     @classmethod
     def load(cls, scorecard_file: str | Path, schema_file: str | Path) -> Scorer:
         """Read the two files of a registered model. Raises ScorecardError or SchemaError."""
@@ -360,7 +364,7 @@ class Scorer:
         kind = self._kinds[name]
         values = checked.values[name]
         if name in checked.texts:
-            texts = checked.texts[name]
+            texts = np.asarray(checked.texts[name], dtype=object)
             return [None if code < 0 else texts[row] for row, code in enumerate(values.tolist())]
         if kind == "category":
             levels = [*self._levels[name], None]

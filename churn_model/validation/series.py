@@ -16,7 +16,7 @@ import pandas as pd
 from pandas.api import types as dtypes
 
 from churn_model import dates
-from churn_model.arrays import Array
+from churn_model.arrays import Array, Mask
 from churn_model.schema.column import INT64_MIN, LAST_EXACT_INTEGER, Column, Kind
 from churn_model.validation.cells import Cells, empty, reject_infinite
 from churn_model.validation.objects import date_cell, read_objects
@@ -25,6 +25,8 @@ from churn_model.validation.rules import DATE, FRACTION, RANGE, type_rule
 
 def read_series(column: Column, series: pd.Series[Any]) -> Cells:
     """Read a pandas column of any dtype."""
+    if column.kind == "category" and _has_arrow_strings(series.dtype):
+        return _arrow_category(column, series)
     values, storage = _unpack(series)
     if storage == "O":
         return read_objects(column, values.tolist())
@@ -140,13 +142,39 @@ def _identifier_array(column: Column, values: Any) -> Cells:
 def _category_array(column: Column, values: Any) -> Cells:
     texts = np.asarray(values, dtype=object)
     codes = pd.Index(column.levels, dtype=object).get_indexer(pd.Index(texts, dtype=object))
-    missing = np.asarray(pd.isna(texts))
+    return _category_cells(column, codes, np.asarray(pd.isna(texts)), texts)
+
+
+def _category_cells(column: Column, codes: Array, missing: Mask, texts: Any) -> Cells:
+    """Cells of a category from the positions of its levels (n,), -1 for other texts (n,)."""
     cells = Cells(codes, missing if missing.any() else None)
     if column.allows_unlisted:
         codes[(codes < 0) & ~missing] = len(column.levels)
         cells.texts = texts
     cells.reject(codes < 0, type_rule(column))
     return cells
+
+
+def _has_arrow_strings(dtype: Any) -> bool:
+    """Whether a column's strings are stored by Arrow, which compares them without Python."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return str(dtype.pyarrow_dtype) in ("string", "large_string")
+    return isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"
+
+
+def _arrow_category(column: Column, series: pd.Series[Any]) -> Cells:
+    import pyarrow as pa  # which pandas has imported for this column
+    import pyarrow.compute as pc
+
+    strings: Any = series.array
+    cells: Any = strings.__arrow_array__()
+    codes = pc.index_in(cells, value_set=pa.array(column.levels, cells.type))
+    return _category_cells(
+        column,
+        codes.fill_null(-1).to_numpy().astype(np.intp),
+        pc.is_null(cells).to_numpy(),
+        strings,
+    )
 
 
 ARRAY_READERS: dict[Kind, tuple[str, Callable[[Column, Any], Cells]]] = {

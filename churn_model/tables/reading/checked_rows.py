@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from churn_model.dates import iso_dates
 from churn_model.schema import RecordSchema
-from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.validation import Checked
 
 ERROR, RULES = "error", "rules"
 """Columns of a rejected row: what is wrong in words, and as ``field:rule`` joined by ``;``."""
-
-_ARROW: dict[Kind, pa.DataType] = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.string(),
-    "category": pa.string(),
-    "identifier": pa.string(),
-}
 
 
 @dataclass(frozen=True)
@@ -46,42 +32,9 @@ class CheckedRows:
         """Which rows are valid (n,)."""
         return pa.array(self.checked.valid)
 
-    def accepted(self, schema: RecordSchema) -> pa.RecordBatch:
-        """The valid rows, with the columns and types of the model's signature."""
-        arrays = [self._array(column) for column in schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(schema)).filter(self.valid)
-
-    def _array(self, column: Column) -> pa.Array:
-        if column.kind == "identifier":
-            return self.identifiers[column.name]
-        values = self.checked.values[column.name]
-        if column.kind == "date":
-            return pa.array(iso_dates(values), pa.string())
-        if column.name in self.checked.texts:
-            texts = self.checked.texts[column.name]
-            return pa.array([t if isinstance(t, str) else None for t in texts], pa.string())
-        if column.kind == "category":
-            missing = values < 0
-            return pa.array(column.levels, pa.string()).take(pa.array(values, mask=missing))
-        return _numbers(values, self.checked.valid, _ARROW[column.kind])
-
-
-def _numbers(values: npt.NDArray[Any], valid: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
-    if values.dtype.kind != "f":
-        return pa.array(values, kind)
-    missing = np.isnan(values)
-    if kind != pa.float64():
-        # the values of rejected rows are not used and may be out of range
-        values = np.where(missing | ~valid, 0, values)
-        largest = values >= -float(INT64_MIN)  # doubles that stand for integers just below 2**63
-        values = np.where(largest, 0, values).astype(bool if kind == pa.bool_() else np.int64)
-        values[largest] = INT64_MAX
-    return pa.array(values, kind, mask=missing)
-
-
-def arrow_schema(schema: RecordSchema) -> pa.Schema:
-    """The model's input columns as Arrow types."""
-    return pa.schema([(column.name, _ARROW[column.kind]) for column in schema])
+    def only_valid(self, column: pa.Array) -> pa.Array:
+        """The cells of a column (n,) in valid rows."""
+        return column.filter(self.valid) if self.checked.errors else column
 
 
 def checked_rows(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from churn_model.errors import InvalidRecords, SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA, CustomerRecord, RecordSchema
+from churn_model.schema.column import Column
 from churn_model.validation import check_frame, check_records
 from tests.unit.churn_model.test_schema import Dated
 
@@ -370,3 +371,34 @@ def test_objects_in_a_frame_are_checked_like_records(batch):
     ]
     in_records = check_records(as_missing, CUSTOMER_SCHEMA).valid
     assert in_frame.tolist() == in_records.tolist()
+
+
+STORAGES = (
+    "str",
+    pd.StringDtype("python"),
+    pd.StringDtype("pyarrow"),
+    pd.ArrowDtype(pa.string()),
+    pd.ArrowDtype(pa.large_string()),
+)
+
+
+@pytest.mark.parametrize("unlisted", [False, True])
+@pytest.mark.parametrize("dtype", STORAGES, ids=str)
+def test_categories_are_the_same_however_their_strings_are_stored(dtype, unlisted):
+    plan = Column("plan", "category", False, levels=("basic", "plus"), allows_unlisted=unlisted)
+    schema = RecordSchema("Plans", (plan,))
+    texts = ["plus", "other", None, "", "Basic", "basic", "basic\x00", "\u00fc"]
+    expected = check_records([{"plan": text} for text in texts], schema)
+    checked = check_frame(pd.DataFrame({"plan": pd.Series(texts, dtype=dtype)}), schema)
+    assert checked.values["plan"].tolist() == expected.values["plan"].tolist()
+    assert rules(checked.errors) == rules(expected.errors)
+    listed = [text for text, seen in zip(texts, checked.valid, strict=True) if seen and text]
+    if unlisted:
+        assert [text for text in checked.texts["plan"] if isinstance(text, str) and text] == listed
+
+
+def test_a_column_of_missing_categories_is_missing_in_arrow_too():
+    plan = Column("plan", "category", levels=("basic", "plus"))
+    frame = pd.DataFrame({"plan": pd.Series([None, None], dtype=pd.ArrowDtype(pa.string()))})
+    checked = check_frame(frame, RecordSchema("Plans", (plan,)))
+    assert rules(checked.errors) == [(0, "plan", "missing"), (1, "plan", "missing")]

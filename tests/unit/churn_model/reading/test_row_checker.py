@@ -7,7 +7,6 @@ import pytest
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.reading.checked_rows import arrow_schema
 from churn_model.tables.reading.row_checker import LINE, RowChecker
 from tests.unit.churn_model.test_schema import Rich
 
@@ -18,12 +17,17 @@ def checker(form, descriptor=PLAIN, schema=CUSTOMER_SCHEMA):
     return RowChecker(schema, descriptor, form, "table")
 
 
-def test_valid_rows_get_the_types_of_the_signature(customer):
+def identifiers(checked_rows):
+    """The identifiers of the valid rows."""
+    return checked_rows.only_valid(checked_rows.identifiers["customer_id"]).to_pylist()
+
+
+def test_valid_rows_have_their_values_and_no_reason(customer):
     table = {name: pa.array([value, value]) for name, value in customer.items()}
     checked_rows = checker("typed")(pa.RecordBatch.from_pydict({**table, "more": pa.array([1, 2])}))
-    accepted = checked_rows.accepted(CUSTOMER_SCHEMA)
-    assert accepted.schema == arrow_schema(CUSTOMER_SCHEMA)
-    assert accepted.to_pylist() == [customer, customer]
+    for column in CUSTOMER_SCHEMA.features:
+        assert checked_rows.checked.values[column.name].tolist() == [customer[column.name]] * 2
+    assert identifiers(checked_rows) == [customer["customer_id"]] * 2
     assert checked_rows.error.null_count == checked_rows.rules.null_count == 2
 
 
@@ -42,7 +46,15 @@ def test_every_kind_of_field_can_come_as_strings_json_lines_or_typed_columns():
     for form, batch in (("typed", typed), ("lines", lines), ("text", texts)):
         checked_rows = checker(form, descriptor, schema)(batch)
         assert checked_rows.rules.to_pylist() == [None]
-        assert checked_rows.accepted(schema).to_pylist() == [record]
+        values = {name: column.tolist() for name, column in checked_rows.checked.values.items()}
+        assert values == {
+            "visits": [3],
+            "score": [0.5],
+            "active": [0],
+            "plan": [0],  # the first level
+            "region": [-1],  # missing
+        }
+        assert checked_rows.identifiers["key"].to_pylist() == ["k"]
 
 
 def test_a_rejected_row_has_all_its_reasons_in_words_and_as_rules(customer):
@@ -111,19 +123,18 @@ def test_a_json_line_that_is_not_valid_utf8_is_rejected(customer):
     unicode = "customer_id:string_unicode"
     rules = [unicode, unicode, ":string_unicode", None, ":json_invalid"]
     assert checked_rows.rules.to_pylist() == rules
-    identifiers = checked_rows.accepted(CUSTOMER_SCHEMA).column("customer_id").to_pylist()
-    assert identifiers == ["c\ufffd"], "as it is in the line"
+    assert identifiers(checked_rows) == ["c\ufffd"], "as it is in the line"
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 def test_an_identifier_of_a_typed_column_that_is_not_valid_utf8_is_rejected(customer, kind):
     binary = pa.binary() if kind == pa.string() else pa.large_binary()
-    identifiers = pa.array([b"c\xff", b"c\xfe", b"c"], binary).view(kind)
+    invalid = pa.array([b"c\xff", b"c\xfe", b"c"], binary).view(kind)
     table = {name: pa.array([value] * 3) for name, value in customer.items()}
-    batch = pa.RecordBatch.from_pydict(table | {"customer_id": identifiers})
+    batch = pa.RecordBatch.from_pydict(table | {"customer_id": invalid})
     checked_rows = checker("typed")(batch)
     assert checked_rows.rules.to_pylist() == ["customer_id:string_unicode"] * 2 + [None]
-    assert checked_rows.accepted(CUSTOMER_SCHEMA).column("customer_id").to_pylist() == ["c"]
+    assert identifiers(checked_rows) == ["c"]
 
 
 def test_large_integers_are_not_changed(customer):
@@ -131,12 +142,11 @@ def test_large_integers_are_not_changed(customer):
     rows = [customer | {"tenure": tenure} for tenure in (largest, None, 3.0, 1e300)]
     checked_rows = checker("typed")(pa.RecordBatch.from_pylist(rows))
     assert checked_rows.valid.to_pylist() == [True, False, True, False]
-    tenures = checked_rows.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
-    assert tenures == [2**63 - 1024, 3]
+    tenures = checked_rows.checked.values["tenure"][checked_rows.checked.valid]
+    assert tenures.tolist() == [largest, 3]
     lines = [json.dumps(customer | {"tenure": tenure}) for tenure in (2**63 - 1, -1, "x")]
     checked_rows = checker("lines")(pa.RecordBatch.from_pydict({LINE: lines}))
-    tenures = checked_rows.accepted(CUSTOMER_SCHEMA).column("tenure").to_pylist()
-    assert tenures == [2**63 - 1]
+    assert checked_rows.valid.to_pylist() == [True, False, False]
 
 
 def test_a_checker_can_be_pickled(customer):

@@ -1,0 +1,58 @@
+"""What both engines do with the rows that they read."""
+
+import pickle
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from batch.row_scorer import RowScorer
+from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.reading.row_checker import RowChecker
+from training.data.simulator import simulate
+
+DAY = date(2026, 1, 31)
+
+
+@pytest.fixture
+def rows():
+    """Three customers; the second one's charge is invalid."""
+    frame = simulate(3, seed=4).customers.assign(region=["north", "south", None])
+    frame.loc[1, "monthly_charges"] = -1.0
+    return pa.RecordBatch.from_pandas(frame, preserve_index=False)
+
+
+def row_scorer(scorer, **options):
+    checker = RowChecker(scorer.schema, TableDescriptor.plain(scorer.schema), "typed", "table")
+    return RowScorer(checker, scorer, DAY, **options)
+
+
+def split(scores, rows):
+    checked_rows = scores.checker(rows)
+    return scores.scored(rows, checked_rows), scores.rejected(rows, checked_rows)
+
+
+def test_each_row_is_either_scored_or_rejected_unchanged(scorer, rows):
+    scored, rejected = split(row_scorer(scorer, partition_by=("region",)), rows)
+    customers = rows.to_pylist()
+    assert scored["customer_id"].to_pylist() == [customers[i]["customer_id"] for i in (0, 2)]
+    assert scored["region"].to_pylist() == ["north", None]
+    expected = scorer.score([customers[0], customers[2]]).probability
+    assert scored["churn_probability"].to_pylist() == expected.tolist()
+    reasons = {"error": "monthly_charges: must be at least 0"}
+    reasons["rules"] = "monthly_charges:greater_than_equal"
+    assert rejected.to_pylist() == [customers[1] | reasons]
+
+
+def test_a_batch_without_valid_rows_has_the_columns_of_any_other(scorer, rows):
+    scores = row_scorer(scorer, explain=True)
+    some, _ = split(scores, rows)
+    for others in (rows.slice(1, 1), rows.slice(0, 0)):
+        none, _ = split(scores, others)
+        assert (none.num_rows, none.schema) == (0, some.schema)
+
+
+def test_a_pickled_copy_scores_the_same(campaign_scorer, rows):
+    scores = row_scorer(campaign_scorer, explain=True, threshold=0.2)
+    copy = pickle.loads(pickle.dumps(scores))
+    assert split(copy, rows) == split(scores, rows)
