@@ -7,7 +7,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-_FORMAT = "{desc:<24.24} {bar:30} {postfix}"
+_FORMAT = "{desc:<24.24} {bar:30}{postfix}"  # tqdm puts a comma before a postfix
 _PRIOR = 1.0  # seconds of work for which the expected costs are believed
 
 

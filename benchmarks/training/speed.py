@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from pathlib import Path
@@ -86,6 +89,7 @@ def _run(checkout: Path, folder: str, command: list[str]) -> tuple[dict[str, flo
     """
     begun = time.perf_counter()
     terminal, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -120,7 +124,7 @@ def _run(checkout: Path, folder: str, command: list[str]) -> tuple[dict[str, flo
 
 def _environment(checkout: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return kept | {"PYTHONPATH": str(checkout), "COLUMNS": "120"}
+    return kept | {"PYTHONPATH": str(checkout)}
 
 
 def _read(terminal: int, shown: list[tuple[float, float]]) -> None:
