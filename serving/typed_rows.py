@@ -62,7 +62,7 @@ class RowChecker:
 
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
-        self._readers = {column.name: _reader(column) for column in schema}
+        self._readers = {column.name: _READERS[column.kind](column) for column in schema}
 
     def check(self, rows: Sequence[Struct]) -> Checked | None:
         """The checked customers (n, at least one), or None if one of them is invalid."""
@@ -78,12 +78,9 @@ class RowChecker:
         return None if checked.errors else checked
 
 
-def _reader(column: Column) -> _Read:
-    """The function that makes typed cells of a column's values (n,)."""
-    if column.kind == "category":
-        codes = {None: -1} | {level: code for code, level in enumerate(column.levels)}
-        return partial(_categories, column, codes)
-    return _READERS[column.kind]
+def _category_reader(column: Column) -> _Read:
+    codes = {None: -1} | {level: code for code, level in enumerate(column.levels)}
+    return partial(_categories, column, codes)
 
 
 def _categories(column: Column, codes: dict[str | None, int], values: Sequence[Any]) -> Cells:
@@ -118,10 +115,12 @@ def _mask(missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
     return missing if missing.any() else None
 
 
-_READERS: dict[Kind, _Read] = {
-    "integer": partial(_numbers, dtype=np.int64),
-    "number": _numbers,
-    "boolean": _numbers,
-    "date": _dates,
-    "identifier": _identifiers,
+_READERS: dict[Kind, Callable[[Column], _Read]] = {
+    "integer": lambda _: partial(_numbers, dtype=np.int64),
+    "number": lambda _: _numbers,
+    "boolean": lambda _: _numbers,
+    "date": lambda _: _dates,
+    "category": _category_reader,
+    "identifier": lambda _: _identifiers,
 }
+"""By kind: makes the function that turns a column's values (n,) into typed cells."""

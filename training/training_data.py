@@ -175,6 +175,9 @@ def _named_table(path: str | Path, schema: RecordSchema, options: TableOptions) 
             likely_identifiers=[each.name for each in schema.identifiers],
             left_out=[column, *named.left_out],
         )
+    for flag, name in named.flags:
+        if flag != "--exclude":  # an excluded column may be missing
+            require_column(name, table.raw.columns, flag, table.path)
     columns = match(_usable(table, named), schema, named.identifier, path=path)
     found = [columns[each.name] for each in schema.identifiers if each.name in columns]
     return with_identifier(table, found[0] if found else "")
@@ -196,13 +199,9 @@ def _check_matched(
     ``trained``: how the cells of a model's training table are written; None if there is no model.
     ``checks``: keyword arguments of ``check_table``. Raises TableError.
     """
-    raw = table.raw
-    for flag, name in named.flags:
-        if flag != "--exclude":  # an excluded column may be missing
-            require_column(name, raw.columns, flag, table.path)
     columns = match(_usable(table, named), schema, named.identifier, path=table.path)
     cells = named.cells if trained is None else named.cells.with_trained(trained, columns)
-    found = find_cells(raw, columns, schema, table.csv, cells)
+    found = find_cells(table.raw, columns, schema, table.csv, cells)
     dataset = Dataset(
         name=table.name,
         columns=columns,

@@ -311,7 +311,7 @@ def test_many_small_customers_are_scored_in_a_thread(application, monkeypatch):
 
     monkeypatch.setattr(replies, "predictions", predictions)
     app = application()
-    for n in (100, 1000):
+    for n in (1000, 4000):
         assert app.post("/predict", {"customers": [{}] * n}).status == 200
     assert threads[0] == threading.main_thread().name
     assert threads[1].startswith("scoring")

@@ -14,6 +14,7 @@ from training.data.table import simulated_table
 from training.evaluation.selection import candidates
 from training.fitting import fit as fit_module
 from training.fitting.fit import STANDARD, FitSettings, feature_table, fit, fit_classifier
+from training.fitting.labelled_rows import LabelledRows
 
 QUICK = FitSettings(outer_bags=2, interactions=1)
 QUICK_WITH_PAIRS = replace(QUICK, interactions=None)
@@ -42,9 +43,8 @@ def quick_fit(simulation, schema=CUSTOMER_SCHEMA, settings=QUICK, **options):
 def test_the_scorecard_gives_the_classifiers_probabilities(fitted, simulation):
     scores = Scorer(fitted.scorecard, CUSTOMER_SCHEMA).score(simulation.customers)
     features = feature_table(simulation.customers, CUSTOMER_SCHEMA)
-    classifier = fit_classifier(
-        simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=QUICK_WITH_PAIRS
-    )
+    rows = LabelledRows.unweighted(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    classifier = fit_classifier(rows, 0, QUICK_WITH_PAIRS)
     expected = classifier.predict_proba(features)[:, 1]
     np.testing.assert_allclose(scores.probability, expected, rtol=0, atol=1e-12)
 
@@ -98,7 +98,8 @@ def test_categories_booleans_and_a_level_without_customers_are_fitted():
     fitted = fit(customers, churned, schema, settings=QUICK_WITH_PAIRS)
     scorer = Scorer(fitted.scorecard, schema)
     features = feature_table(customers, schema)
-    classifier = fit_classifier(customers, churned, schema, settings=QUICK_WITH_PAIRS)
+    rows = LabelledRows.unweighted(customers, churned, schema)
+    classifier = fit_classifier(rows, 0, QUICK_WITH_PAIRS)
     expected = classifier.predict_proba(features)[:, 1]
     np.testing.assert_allclose(scorer.score(customers).probability, expected, rtol=0, atol=1e-12)
     unseen = customers.head(1).assign(region="south")
