@@ -156,12 +156,14 @@ def read_slowly(body):
 
 BODIES = st.builds(
     body_of,
-    st.lists(any_customer().map(write) | VALID_CUSTOMER.map(write) | OTHERS, min_size=2),
+    st.lists(
+        any_customer().map(write) | VALID_CUSTOMER.map(write) | OTHERS, min_size=2, max_size=4
+    ),
     st.sampled_from(["", " ", "\n\t\r ", "\x0c", "\ufeff", "\x00"]),
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(BODIES)
 def test_the_decoder_accepts_only_what_the_checks_of_records_accept_and_reads_the_same(body):
     fast = DECODER.customers(body, 1000)
@@ -171,15 +173,17 @@ def test_the_decoder_accepts_only_what_the_checks_of_records_accept_and_reads_th
         assert_same(fast, slow)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(VALID_CUSTOMER.map(write), min_size=2), st.sampled_from(["", " ", "\n"]))
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(VALID_CUSTOMER.map(write), min_size=2, max_size=4), st.sampled_from(["", " ", "\n"])
+)
 def test_the_decoder_reads_every_body_of_valid_customers(customers, space):
     body = body_of(customers, space)
     if body.count(b"{") == len(customers) + 1:  # braces in texts make a body look sparse
         assert_same(DECODER.customers(body, 1000), read_slowly(body))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(VALID_CUSTOMER.map(write), min_size=2, max_size=3), st.data())
 def test_a_damaged_body_is_read_as_without_the_decoder(customers, data):
     body = bytearray(body_of(customers))
@@ -195,7 +199,7 @@ def test_a_damaged_body_is_read_as_without_the_decoder(customers, data):
         assert_same(fast, slow)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([c.name for c in SCHEMA]), TOKENS, VALID_CUSTOMER)
 @example("any False", "9223372036854775808", [])
 @example("free True", "-0", [])
