@@ -86,19 +86,25 @@ async def microseconds(app: Any, http: Any, sent: bytes, count: int) -> float:
     for _ in range(CONNECTIONS):
         made.append((http(config, state, loop), DiscardingTransport()))
         made[-1][0].connection_made(made[-1][1])
+    await _send(made, sent, CONNECTIONS)  # the first request of a connection takes longer
     begun = time.process_time()
+    await _send(made, sent, count)
+    taken = time.process_time() - begun
+    for protocol, _transport in made:
+        protocol.connection_lost(None)
+    return taken / count * 1e6
+
+
+async def _send(made: list[tuple[Any, Any]], sent: bytes, count: int) -> None:
+    """Send ``count`` requests over these connections, and wait for all replies."""
+    before = sum(transport.replies for _, transport in made)
     for _ in range(count // CONNECTIONS):
         for protocol, _transport in made:
             protocol.data_received(sent)
         await asyncio.sleep(0)  # the tasks run,
         await asyncio.sleep(0)  # and their replies are sent
-    while (replies := sum(transport.replies for _, transport in made)) < count:
+    while sum(transport.replies for _, transport in made) < before + count:
         await asyncio.sleep(0)
-    taken = time.process_time() - begun
-    assert replies == count, f"{replies} of {count} replies"
-    for protocol, _transport in made:
-        protocol.connection_lost(None)
-    return taken / count * 1e6
 
 
 def ours(config: Any, state: Any, loop: Any) -> Any:

@@ -7,11 +7,9 @@ import json
 import re
 import socket
 import time
-from contextlib import suppress
 
 import pytest
 
-from serving.http import connections
 from serving.http.api_keys import make
 from tests.customers import CUSTOMER
 from tests.integration.serving.conftest import server_thread
@@ -131,28 +129,3 @@ def test_a_request_that_waits_for_a_thread_is_finished_at_shutdown(served):
         connection.sendall(sent)
     with connection:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_client_that_does_not_read_waits_and_is_disconnected_while_others_are_served(
-    served, monkeypatch
-):
-    """Its next request begins without a task, and has to wait until the reply fits."""
-    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.05)
-    bundle = request("GET /docs/swagger-ui-bundle.js")
-    with (
-        server_thread(served, write_timeout=0.5) as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
-    ):
-        connection.sendall(PING)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        with suppress(ConnectionError):
-            for _ in range(10):
-                connection.sendall(bundle)
-                time.sleep(0.05)
-        assert reply(server, [single(JSON)]).startswith(b"HTTP/1.1 200 ")
-        time.sleep(1)
-        received = 0
-        with suppress(ConnectionError):
-            while part := connection.recv(1 << 20):
-                received += part.count(b"HTTP/1.1 200 ")
-        assert received < 10
