@@ -137,6 +137,8 @@ class TableOptions(ColumnOptions):
 
     def _reject_without_data(self) -> None:
         """Raise TrainingError if an option describes a table and there is none."""
+        if self.engine == "spark":
+            raise TrainingError("--engine spark reads a table; name it with --data")
         columns = ["target", "schema", "dataset", "id", "weight", "split_by", "prior", "window"]
         columns += ["audit", "missing", "format"]
         for name in (*columns, *(["as_of"] if isinstance(self.as_of, str) else [])):

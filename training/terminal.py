@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn_model.redaction import redact_uri
 from pyfunc import MODEL_NAME
 from training.options import TableOptions
 
@@ -46,7 +47,8 @@ def print_alarms(alarms: Sequence[Alarm]) -> None:
 
 def as_typed(prog: str, arguments: Sequence[str]) -> str:
     """A command line that can be run again, without parameters that MLproject left empty."""
-    return prog + " " + shlex.join(a for a in arguments if not a.endswith("="))
+    given = (a for a in arguments if not a.endswith("="))
+    return prog + " " + shlex.join(redact_uri(a) if "://" in a else a for a in given)
 
 
 def name_flag(name: str) -> str:

@@ -122,7 +122,7 @@ class TrainingRun:
                 Scorer(scorecard, self.feature_schema), table, evaluation.held_out
             ),
             converged=self.fitted.converged,
-            importance=importances(scorecard, self.feature_schema, table.customers),
+            importance=importances(scorecard, self.feature_schema, table.customers, table.weights),
             candidates=self.compared,
             empc=empc(evaluation.held_out),
             campaign=self.decision.economics,

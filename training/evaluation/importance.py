@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from churn_model.arrays import Floats
 from churn_model.schema import RecordSchema
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Scorecard
@@ -12,13 +13,16 @@ _MOST_ROWS = 50_000
 
 
 def importances(
-    scorecard: Scorecard, schema: RecordSchema, customers: pd.DataFrame
+    scorecard: Scorecard, schema: RecordSchema, customers: pd.DataFrame, weights: Floats
 ) -> dict[str, float]:
     """Each feature's mean absolute effect on the log-odds, largest first.
 
-    The mean is over the first 50,000 customers. A pair's effect is split evenly between its two
-    features.
+    The mean is over the first 50,000 customers, of whom each has a weight (n,). A pair's effect is
+    split evenly between its two features.
     """
-    effects = Scorer(scorecard, schema).effects(customers.head(_MOST_ROWS)).abs().mean()
-    strongest = effects.sort_values(ascending=False, kind="stable")
+    effects = Scorer(scorecard, schema).effects(customers.head(_MOST_ROWS)).abs()
+    if (weights != 1).any():
+        factors = weights[:_MOST_ROWS] / weights[:_MOST_ROWS].mean()
+        effects = effects.mul(factors, axis=0)
+    strongest = effects.mean().sort_values(ascending=False, kind="stable")
     return dict(zip(map(str, strongest.index), strongest.tolist(), strict=True))

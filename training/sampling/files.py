@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
+from pyarrow.fs import FileType
 
 from churn_model.errors import TableError
 from churn_model.progress import in_progress
+from churn_model.redaction import redact_uri
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading.batches import folder_columns, read
 from churn_model.tables.reading.csv_detection import detect_source_format
-from churn_model.tables.reading.locations import file_names, is_pattern, is_url, root_of
+from churn_model.tables.reading.locations import (
+    file_names,
+    file_system,
+    is_pattern,
+    is_url,
+    root_of,
+)
 from churn_model.tables.reading.source import FileFormat, Source, format_of
 from training.sampling.checked import CheckedPart, Checker
 from training.sampling.first_reading import FirstReading, read_first
@@ -50,8 +59,8 @@ class FileReader:
 
     @property
     def path(self) -> str:
-        """The table, as the user named it."""
-        return self.source.path
+        """The table, as the user named it, without credentials."""
+        return redact_uri(self.source.path) if is_url(self.source.path) else self.source.path
 
     @property
     def name(self) -> str:
@@ -89,11 +98,13 @@ def name_of(path: str) -> str:
 
 def reject_delta(path: str) -> None:
     """Raise TableError for a Delta table: its files include rows that are not in it any more."""
-    if not is_url(path) and Path(root_of(path), _DELTA).is_dir():
-        raise TableError(
-            f"{path}: is a Delta table, whose files include old rows; read it with --engine spark "
-            "and --format delta"
-        )
+    system, root = file_system(root_of(path))
+    with suppress(pa.ArrowException, OSError):  # reading the table gives a better error
+        if system.get_file_info(f"{root.rstrip('/')}/{_DELTA}").type == FileType.Directory:
+            raise TableError(
+                f"{path}: is a Delta table, whose files include old rows; read it with --engine "
+                "spark by its name in the catalog"
+            )
 
 
 def _format(path: str) -> FileFormat:

@@ -164,6 +164,11 @@ class SampledTable:
         for name in names:
             require_column(name, self._reader.columns, "[columns]", self.path)
         part = self._reader.check(Checker(check, names, schema, self.key, design))
+        if part.rows != self.rows:
+            raise TableError(
+                f"{self.path}: had {self.rows:,} rows at first and {part.rows:,} when they were "
+                "checked; start again when nothing is written to it"
+            )
         if not part.pieces:
             return self._without_rows(part, max_rejected)
         table = part.table(schema, design, self._copies_are_distinctive())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 
 import pyarrow as pa
 from pyarrow.fs import FileSelector, FileSystem, LocalFileSystem
@@ -50,6 +51,7 @@ def file_system(source: str) -> tuple[FileSystem, str]:
         ) from None
 
 
+@lru_cache(maxsize=8)
 def _from_url(source: str) -> tuple[FileSystem, str]:
     try:
         found: tuple[FileSystem, str] = FileSystem.from_uri(source)

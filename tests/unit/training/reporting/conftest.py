@@ -97,7 +97,7 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
         scorecard=fitted.scorecard.model_copy(update={"threshold": 0.3}),
         standard_deviations=fitted.standard_deviations,
         profile=monitoring_profile(Scorer(fitted.scorecard, SCHEMA), table, evaluation.held_out),
-        importance=importances(fitted.scorecard, SCHEMA, customers),
+        importance=importances(fitted.scorecard, SCHEMA, customers, np.ones(len(customers))),
         candidates=[Candidate(settings, evaluation.metrics["scorecard"])],
         empc=0.0,
         campaign=None,

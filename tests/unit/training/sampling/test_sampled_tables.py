@@ -6,10 +6,14 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from churn_model.errors import TableError
+from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading import batches
+from churn_model.tables.reading.source import Source
 from tests.unit.training.sampling.tables import customers, read, write
 from training.arguments.train import train_options
 from training.data.table import describe_rejected
+from training.sampling.files import FileReader
+from training.terminal import as_typed
 from training.training_data import read_training_data
 
 SAMPLE = ("--sample", "2000")
@@ -258,6 +262,37 @@ def test_a_url_is_read_as_the_folder_is(tmp_path):
     assert by_url.table.name == by_path.table.name == "a"
     assert_frame_equal(by_url.table.customers, by_path.table.customers)
     assert read(f"file://{folder}/part-[01].csv").table.rows == 4000
+
+
+def test_a_table_that_grows_while_it_is_read_is_rejected(tmp_path, monkeypatch):
+    folder = write(customers(3000), tmp_path / "a")
+    check = FileReader.check
+
+    def check_later(reader, checker):
+        with (folder / "part-0.csv").open("a") as file:
+            file.write("C9,30,1,20.0,20.0,0\n")
+        return check(reader, checker)
+
+    monkeypatch.setattr(FileReader, "check", check_later)
+    with pytest.raises(TableError, match="had 3,000 rows at first and 3,001"):
+        read(folder)
+
+
+def test_credentials_of_a_url_are_not_stored():
+    source = Source("s3://name:secret@bucket/a/?token=x1", "csv", CsvFormat())
+    assert FileReader(source, []).path == "s3://***@bucket/a/?token=***"
+    assert "secret" not in as_typed("churn train", ["--data", source.path])
+
+
+def test_a_file_system_of_fsspec_is_read(tmp_path):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    folder = write(customers(3000), tmp_path / "a")
+    for file in folder.iterdir():
+        memory.pipe_file(f"/bucket/customers/{file.name}", file.read_bytes())
+    by_url, by_path = read("memory://bucket/customers", *SAMPLE), read(folder, *SAMPLE)
+    assert by_url.table.name == "customers"
+    assert_frame_equal(by_url.table.customers, by_path.table.customers)
+    assert read("memory://bucket/customers/part-[01].csv").table.rows == 2000
 
 
 def test_a_url_without_a_file_system_is_rejected():
