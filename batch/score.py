@@ -38,7 +38,7 @@ def _score(options: ScoreOptions) -> dict[str, Any]:
     start = None
     if options.engine == "spark":
         _require_spark()
-        from batch.spark_session import session_in_background
+        from pyfunc.spark_session import session_in_background
 
         start = session_in_background(options.master)
     from batch.run import score_table  # takes seconds to import, while Spark starts

@@ -16,7 +16,6 @@ from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
 from batch.partitions import with_partition_texts
 from batch.progress import polled
-from batch.spark_columns import column_of
 from batch.spark_errors import one_line_errors
 from batch.spark_files import count_written, no_rows, read, rejected_rules, write
 from batch.spark_store import HadoopStore
@@ -24,6 +23,7 @@ from batch.spark_tables import OutputTables
 from batch.stores import LocalStore
 from churn_model.tables.reading.checked_rows import ERROR, RULES
 from churn_model.tables.reading.row_checker import CORRUPT, LINE
+from pyfunc.spark_columns import column_of
 from pyfunc.spark_types import result_type
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,10 @@ from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
 from batch.job import Job
-from batch.spark_columns import column_of, folder_columns, read_lines
-from batch.spark_csv import QUOTES, read_csv
 from churn_model.tables.reading.checked_rows import RULES
-from churn_model.tables.reading.file_names import check_names
-from churn_model.tables.reading.row_checker import LINE
+from pyfunc.spark_columns import column_of
+from pyfunc.spark_csv import QUOTES
+from pyfunc.spark_source import read_source
 
 _TIMES = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
@@ -27,36 +24,8 @@ _TIMES = {
 
 
 def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
-    """The input: CSV columns as strings, JSON as lines, other formats with their own types.
-
-    Also returns the columns that come from folders ``column=value``, whose values are strings.
-    """
-    if job.source_format == "table":
-        return spark.table(job.source), ()
-    check_names(job.source)
-    with _untyped_folders(spark):
-        if job.source_format == "json":
-            lines = read_lines(spark, job.source)
-            filled = lines.where(F.col(LINE).rlike(r"\S"))  # of bytes, which need not be UTF-8
-            folders = folder_columns(spark.read.text(job.source))
-            return filled.select(F.col(LINE).cast("binary").alias(LINE)), folders
-        if job.source_format == "parquet":
-            # without the option, Spark reads only the columns that one of the files has
-            rows = spark.read.option("mergeSchema", "true").parquet(job.source)
-            return rows, folder_columns(rows)
-        return read_csv(spark, job.source, job.checker.descriptor.csv)
-
-
-@contextmanager
-def _untyped_folders(spark: SparkSession) -> Iterator[None]:
-    """Spark would read the folder ``customer_id=007`` as the number 7."""
-    option = "spark.sql.sources.partitionColumnTypeInference.enabled"
-    before = spark.conf.get(option)
-    spark.conf.set(option, "false")
-    try:
-        yield
-    finally:
-        spark.conf.set(option, str(before))
+    """The input, and the columns that come from folders, as ``read_source`` reads it."""
+    return read_source(spark, job.source, job.source_format, job.checker.descriptor.csv)
 
 
 def write(frame: DataFrame, job: Job, target: str) -> None:

@@ -53,6 +53,11 @@ def path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
+def table(text: str) -> Path | str | None:
+    """A file, a folder or a pattern as a path, and a URL as it is; None if empty."""
+    return text if "://" in text else path(text)
+
+
 def day(text: str) -> date | None:
     """A date such as 2026-01-31; None if empty."""
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any
 
 from churn_model.errors import ChurnError, InvalidRecords, ProfileError, RegistryError, SchemaError
@@ -20,6 +21,7 @@ from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import loaded_version
 from serving.daemon_thread import run_in_daemon_thread
 from serving.shared_version import SharedVersion
+from serving.typed_json import CustomersDecoder, customers_decoder
 
 _logger = logging.getLogger("serving.model")
 
@@ -50,6 +52,11 @@ class ServedModel:
     log: VersionLog | None = None
     profile: MonitoringProfile | None = None
     read_profile: Callable[[], MonitoringProfile | None] = lambda: None
+
+    @cached_property
+    def decoder(self) -> CustomersDecoder | None:
+        """Reads bodies with valid customers; None if the schema has names it does not support."""
+        return customers_decoder(self.scorer.schema)
 
     def logged_in(self, log: InferenceLog | None) -> ServedModel:
         """The same model, whose scores are recorded.
@@ -166,7 +173,9 @@ class ModelHolder:
 
         Raises InferenceLogError if its scores cannot be recorded.
         """
-        self.current = served if served.log else served.logged_in(self._inference_log)
+        current = served if served.log else served.logged_in(self._inference_log)
+        _ = current.decoder  # it is made now, so that the first request does not wait for it
+        self.current = current
         self._clear_problem()
         self._on_swap(self.current)
 

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     )
     threads: int = Field(2, gt=0, description="Threads per worker that score large requests")
     inline_bytes: int = Field(
-        16_384,
+        131_072,
         ge=0,
         description="Largest request body that is scored without a thread, in bytes",
     )

@@ -159,7 +159,7 @@ def _share(plan: DecisionPlan, table: Table) -> float | None:
     """The largest share (0..1) of customers to contact; None without a limit."""
     if plan.contact_at_most is None:
         return plan.contact_share
-    customers = table.customers_of_rows.n
+    customers = table.size
     if plan.contact_at_most >= customers:
         raise TrainingError(
             f"--contact-at-most {plan.contact_at_most}: the table has only {customers:,} "

@@ -37,15 +37,9 @@ def main(arguments: list[str] | None = None, prog: str = "churn infer-schema") -
 
 def _propose(options: InferOptions) -> Proposal:
     with in_progress(f"reading {options.table}"):
-        from churn_model.tables.csv_format import detect_csv_format
-        from churn_model.tables.files import read_file
-        from training.schema_inference.proposal import propose
-        from training.training_data import named_columns
+        from training.training_data import propose_for
 
-        csv = detect_csv_format(options.table)
-        raw = read_file(options.table, csv)
-    with in_progress(f"inferring the schema of {len(raw):,} rows"):
-        return propose(raw, csv, options.table.stem, named_columns(options))
+    return propose_for(options.table, options)[1]
 
 
 def _without_int64_bounds(schema: RecordSchema) -> dict[str, Any]:

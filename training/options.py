@@ -15,8 +15,28 @@ INFER = "infer"
 """The value of ``--schema`` that infers a schema without regard to the champion's."""
 
 
+SAMPLE = 2_000_000
+"""Rows of a larger table that are drawn by default."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class ColumnOptions:
+class ReadOptions:
+    """How a table is read. ``sample``: the most rows to use; of a larger table, a sample is drawn.
+
+    ``engine``: where the table is read. ``master``: Spark's master; None for its default.
+    """
+
+    sample: int = SAMPLE
+    engine: Literal["local", "spark"] = "local"
+    master: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.master is not None and self.engine != "spark":
+            raise TrainingError("--master is for Spark; add --engine spark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions(ReadOptions):
     """What the columns of a table mean.
 
     ``target``: ``column=value`` for each value that means churned. ``as_of``: the day on which the
@@ -37,6 +57,7 @@ class ColumnOptions:
     format: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         labels = {each.partition("=")[0] for each in self.target}
         for name, flag in ((self.id, "--id"), *((label, "--target") for label in labels)):
             if name in self.exclude:
@@ -57,7 +78,7 @@ class ColumnOptions:
 class InferOptions(ColumnOptions):
     """The options of ``churn infer-schema``."""
 
-    table: Path
+    table: Path | str
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,7 +91,7 @@ class InferOptions(ColumnOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions(ColumnOptions):
-    """Which labelled customers to read: those of the file ``data``, or simulated ones.
+    """Which labelled customers to read: those of the table ``data``, or simulated ones.
 
     ``max_rejected``: the share of rows (0..1) that may break the schema. ``prior``: the true churn
     rate (0..1) of a resampled table. ``monotone``: ``field=increasing`` or ``field=decreasing``.
@@ -78,7 +99,7 @@ class TableOptions(ColumnOptions):
     ``unseen``: ``reject`` or ``unknown``; empty to do as the schema says.
     """
 
-    data: Path | None = None
+    data: Path | str | None = None
     dataset: Path | None = None
     rows: int
     seed: int
@@ -163,6 +184,7 @@ class ModelOptions(TableOptions):
 class TrainOptions(ModelOptions):
     """The options of ``churn train``.
 
+    ``jobs``: how many processes fit at the same time; None for one per core.
     ``offer``: the campaign's offer, if its flags are given. ``decide_by``: how the version decides;
     empty for the champion's way, or by threshold. ``contact_at_most``: the most customers of the
     table that a campaign contacts. ``campaign``: ``none`` if nothing is taken over from the
@@ -173,6 +195,7 @@ class TrainOptions(ModelOptions):
     repeats: int | None = None
     interactions: int | None = None
     bags: int | None = None
+    jobs: int | None = None
     offer: Offer | None = None
     revenue: str = ""
     decide_by: Literal["", "threshold", "profit"] = ""

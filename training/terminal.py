@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfunc import MODEL_NAME
@@ -61,7 +62,7 @@ def promote_command(options: TableOptions, name: str) -> str:
     """
     words = ["churn", "promote"]
     if options.data is not None:
-        words += ["--data", "FRESH" + options.data.suffix]
+        words += ["--data", "FRESH" + Path(options.data).suffix]
         words += ["--dataset", str(options.dataset)] if options.dataset else []
         words += ["--id", options.id] if options.id else []
         words += [word for value in options.target for word in ("--target", value)]

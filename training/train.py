@@ -10,6 +10,7 @@ from churn_model.errors import ChurnError
 from churn_model.extras import require_extra
 from churn_model.progress import in_progress
 from training.arguments.train import train_options
+from training.interrupt import Terminated
 from training.next_step import next_step
 from training.options import TrainOptions
 from training.terminal import as_typed, print_alarms, table_line
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None, prog: str = "churn train") -> int:
-    """Run the command; returns the exit code (0 registered, 1 failed, 130 interrupted)."""
+    """Run the command.
+
+    Returns the exit code: 0 registered, 1 failed, 130 interrupted, 143 terminated.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     try:
         options = train_options(given, prog)
@@ -30,15 +34,19 @@ def main(arguments: list[str] | None = None, prog: str = "churn train") -> int:
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("stopped; nothing was registered", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stopped, Terminated) else 130
     _print_result(trained, options)
     return 0
 
 
 def _train(options: TrainOptions, command: str) -> Trained:
     with in_progress("starting MLflow"):
+        from training.parallel.workers import available_cores, prepare_workers
+
+        jobs = options.jobs or available_cores()
+        prepare_workers(jobs)  # their imports run beside those of this process
         from pyfunc.registry_check import start_mlflow
         from training.evaluation.gates import load_gates
 
@@ -60,6 +68,7 @@ def _train(options: TrainOptions, command: str) -> Trained:
         repeats=options.repeats,
         interactions=options.interactions,
         bags=options.bags,
+        jobs=jobs,
         decision=decision,
         gates=gates,
         name=options.name,

@@ -13,23 +13,22 @@ from churn_model.progress import in_progress
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.suggestions import plain_name
 from churn_model.tables.column_names import require_column
-from churn_model.tables.csv_format import detect_csv_format
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.files import read_file
 from churn_model.tables.missing_values import MISSING
 from churn_model.tables.observations import ObservationOptions
-from churn_model.tables.target import read_target
+from churn_model.tables.target import parse_target
 from training.data.cell_options import CellOptions
 from training.data.dataset import Dataset, load_dataset, match
 from training.data.found_cells import find_cells
 from training.data.protected_attributes import protected_attributes
+from training.data.raw_table import RawTable
 from training.data.schema_source import load_schema, with_monotone
 from training.data.table import Table, simulated_table
-from training.data.table_reader import check_table, read_table
+from training.open_table import open_table, with_identifier
 from training.options import INFER, ColumnOptions, ModelOptions, TableOptions
 from training.schema_inference.inheritance import EarlierModel
 from training.schema_inference.named_columns import NamedColumns
-from training.schema_inference.proposal import propose
+from training.schema_inference.proposal import Proposal, propose
 
 
 @dataclass(frozen=True)
@@ -65,18 +64,53 @@ def read_training_data(
 
 
 def _infer_training_data(
-    options: TableOptions, path: Path, earlier: EarlierModel | None
+    options: TableOptions, path: Path | str, earlier: EarlierModel | None
 ) -> TrainingData:
-    with in_progress(f"reading {path}"):
-        csv = detect_csv_format(path)
-        raw = read_file(path, csv)
-    with in_progress(f"inferring the schema of {len(raw):,} rows"):
-        proposal = propose(raw, csv, path.stem, named_columns(options), earlier)
+    table, proposal = propose_for(path, options, earlier)
     schema = _with_options(proposal.schema, options)
-    with in_progress(f"checking {len(raw):,} rows"):
-        table = check_table(raw, path, proposal.dataset, schema, **_check_options(options))
-        table = replace(table, notes=_cells(options).unused_missing(raw))
-    return TrainingData(schema, _with_prior(table, options), proposal.summary())
+    with in_progress(f"checking {table.rows:,} rows"):
+        checked = table.check(proposal.dataset, schema, **_check_options(options))
+        checked = replace(checked, notes=_unused_missing(table, _cells(options)))
+    return TrainingData(schema, _with_prior(checked, options), proposal.summary())
+
+
+def propose_for(
+    path: Path | str, options: ColumnOptions, earlier: EarlierModel | None = None
+) -> tuple[RawTable, Proposal]:
+    """Read a table, or its overview if it is larger than memory, and propose its schema.
+
+    Raises TableError or SchemaError.
+    """
+    named = named_columns(options)
+    column, wanted = parse_target(named.target)
+    known = [] if earlier is None else [each.name for each in earlier.schema.identifiers]
+    with in_progress(f"reading {path}"):
+        table = open_table(
+            path,
+            options,
+            target=wanted,
+            target_column=column,
+            observation=named.observation,
+            identifier=named.identifier,
+            likely_identifiers=known,
+            left_out=[column, *named.left_out],
+        )
+    proposal = _propose(table, named, earlier)
+    identifiers = proposal.schema.identifiers
+    by_identifier = with_identifier(table, identifiers[0].name if identifiers else "")
+    if by_identifier is not table:  # its rows must be those of whole customers
+        table, proposal = by_identifier, _propose(by_identifier, named, earlier)
+    return table, proposal
+
+
+def _propose(table: RawTable, named: NamedColumns, earlier: EarlierModel | None) -> Proposal:
+    rows = f"{len(table.raw):,} of {table.rows:,} rows"
+    with in_progress(f"inferring the schema of {rows}"):
+        target = table.target(named.target)
+        proposal = propose(table.raw, table.csv, table.name, named, earlier, target)
+    if len(table.raw) == table.rows:
+        return proposal
+    return replace(proposal, target=table.describe_target(target), inferred_from=rows)
 
 
 def read_labelled_table(
@@ -96,51 +130,96 @@ def read_labelled_table(
         day = options.as_of if isinstance(options.as_of, date) else None
         return simulated_table(options.rows, options.seed, day)
     checks, cells = _check_options(options), _cells(options)
-    with in_progress(f"reading and checking {options.data}"):
-        if options.dataset is not None:
-            dataset = load_dataset(options.dataset, schema)
-            dataset = cells.added_to(dataset.with_cells_of(trained) if trained else dataset)
-            table = read_table(options.data, dataset, schema, **checks)
-        else:
-            named = named_columns(options)
-            table = matched_table(options.data, schema, named, trained=trained, **checks)
-    return _with_prior(table, options)
+    if options.dataset is not None:
+        dataset = load_dataset(options.dataset, schema)
+        dataset = cells.added_to(dataset.with_cells_of(trained) if trained else dataset)
+        table = _described_table(options.data, dataset, schema, options)
+        with in_progress(f"checking {options.data}"):
+            checked = table.check(dataset.model_copy(update={"csv": table.csv}), schema, **checks)
+    else:
+        table = _named_table(options.data, schema, options)
+        with in_progress(f"checking {options.data}"):
+            checked = _check_matched(table, schema, named_columns(options), trained, checks)
+    return _with_prior(checked, options)
 
 
-def matched_table(
-    path: str | Path,
+def _described_table(
+    path: str | Path, dataset: Dataset, schema: RecordSchema, options: TableOptions
+) -> RawTable:
+    """The table of a descriptor."""
+    names = [dataset.columns.get(each.name, "") for each in schema.identifiers]
+    with in_progress(f"reading {path}"):
+        return open_table(
+            path,
+            options,
+            target=dataset.target.churned,
+            target_column=dataset.target.column.strip(),
+            observation=_observation(options),
+            likely_identifiers=[name.strip() for name in names if name],
+            csv=dataset.csv,
+        )
+
+
+def _named_table(path: str | Path, schema: RecordSchema, options: TableOptions) -> RawTable:
+    """A table whose columns have the names of the schema's fields, or similar names."""
+    named = named_columns(options)
+    column, wanted = parse_target(named.target)
+    with in_progress(f"reading {path}"):
+        table = open_table(
+            path,
+            options,
+            target=wanted,
+            target_column=column,
+            observation=named.observation,
+            identifier=named.identifier,
+            likely_identifiers=[each.name for each in schema.identifiers],
+            left_out=[column, *named.left_out],
+        )
+    columns = match(_usable(table, named), schema, named.identifier, path=path)
+    found = [columns[each.name] for each in schema.identifiers if each.name in columns]
+    return with_identifier(table, found[0] if found else "")
+
+
+def _usable(table: RawTable, named: NamedColumns) -> list[str]:
+    return [name for name in table.raw if name not in named.left_out]
+
+
+def _check_matched(
+    table: RawTable,
     schema: RecordSchema,
     named: NamedColumns,
-    max_rejected: float = 0.05,
-    trained: TableDescriptor | None = None,
-    **options: Any,
+    trained: TableDescriptor | None,
+    checks: dict[str, Any],
 ) -> Table:
-    """Read a table whose columns have the names of the schema's fields, or similar names.
+    """Check a table whose columns have the names of the schema's fields, or similar names.
 
     ``trained``: how the cells of a model's training table are written; None if there is no model.
-    ``options``: keyword arguments of ``check_table``. Raises TableError.
+    ``checks``: keyword arguments of ``check_table``. Raises TableError.
     """
-    csv = detect_csv_format(path)
-    raw = read_file(path, csv)
+    raw = table.raw
     for flag, name in named.flags:
         if flag != "--exclude":  # an excluded column may be missing
-            require_column(name, raw.columns, flag, path)
-    usable = [name for name in raw if name not in named.left_out]
-    columns = match(usable, schema, named.identifier, path=path)
+            require_column(name, raw.columns, flag, table.path)
+    columns = match(_usable(table, named), schema, named.identifier, path=table.path)
     cells = named.cells if trained is None else named.cells.with_trained(trained, columns)
-    found = find_cells(raw, columns, schema, csv, cells)
+    found = find_cells(raw, columns, schema, table.csv, cells)
     dataset = Dataset(
-        name=Path(path).stem,
+        name=table.name,
         columns=columns,
         missing=list(MISSING if trained is None else trained.missing),
         missing_in=dict(found.missing_in),
         formats=dict(found.formats),
-        csv=csv,
-        target=read_target(raw, named.target),
+        csv=table.csv,
+        target=table.target(named.target),
     )
     dataset = cells.added_to(dataset)
-    table = check_table(raw, path, dataset, schema, max_rejected, **options)
-    return replace(table, notes=(*found.notes, *named.cells.unused_missing(raw)))
+    checked = table.check(dataset, schema, **checks)
+    return replace(checked, notes=(*found.notes, *_unused_missing(table, named.cells)))
+
+
+def _unused_missing(table: RawTable, cells: CellOptions) -> tuple[str, ...]:
+    """A note for each value of ``--missing`` that no cell has; none if not all rows are at hand."""
+    return cells.unused_missing(table.raw) if len(table.raw) == table.rows else ()
 
 
 def named_columns(options: ColumnOptions) -> NamedColumns:

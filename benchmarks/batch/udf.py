@@ -19,8 +19,8 @@ import pandas as pd
 from customers import schema_of
 from pyspark.sql import functions as F  # noqa: N812
 
-from batch.spark_session import session
 from pyfunc.environment import quiet_mlflow
+from pyfunc.spark_session import session
 from pyfunc.spark_types import result_type
 
 MODEL, NOTHING = "the model", "nothing"

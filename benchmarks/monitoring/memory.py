@@ -31,7 +31,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn_model.inference_log.identifiers import describe_identifiers, hash_identifiers
+from churn_model.inference_log.identifiers import describe_identifiers, hash_texts
 from churn_model.inference_log.log_format import (
     counts_schema,
     date_folder,
@@ -78,7 +78,7 @@ def write_log(folder: Path, rows: int) -> None:
     scores = scorer.score(frame)
     values = scorer.inputs(check_frame(frame, CUSTOMER_SCHEMA))
     cells = _cells(scorer, values, scores.probability)
-    hashed = pa.array(hash_identifiers(frame["customer_id"].tolist(), KEY))
+    hashed = hash_texts(pa.array(frame["customer_id"], pa.string()), KEY).texts()
     rng = np.random.default_rng(2)
     for day in range(DAYS):
         n = rows * (day + 1) // DAYS - rows * day // DAYS

@@ -22,9 +22,11 @@ from training.data.customers import CustomersOfRows
 from training.data.simulator import simulate, true_probability
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation.evaluation import SCORECARD, HeldOut
+from training.evaluation.held_out_scores import score_scorecard
 from training.evaluation.metrics import Labels
 from training.evaluation.monitoring_profile import monitoring_profile
-from training.fitting.fit import STANDARD, fit, score_held_out
+from training.fitting.fit import fit
+from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import by_folds
 
 CONTRACTS = {"monthly": 0.4, "yearly": -0.2, "two years": -0.8}
@@ -139,10 +141,9 @@ def train(rows: int, seed: int) -> Model:
     scorer = Scorer(fit(drawn.table, drawn.churned, record, seed).scorecard, record)
     held_out = np.full(rows, np.nan)
     weights = np.ones(rows)
+    labelled = LabelledRows.unweighted(drawn.table, drawn.churned, record)
     for split in by_folds(drawn.churned, folds=_FOLDS, repeats=1, seed=seed).pairs:
-        held_out[split[1]] = score_held_out(
-            drawn.table, drawn.churned, weights, record, split, STANDARD, seed
-        )
+        held_out[split[1]] = score_scorecard(labelled, split, seed=seed)
     everyone = np.arange(rows)
     scores = HeldOut(everyone, everyone, drawn.churned, weights, {SCORECARD: held_out})
     profile = monitoring_profile(scorer, _as_table(drawn), scores)

@@ -2,13 +2,15 @@
 
 Each server has one worker on core 0, and wrk runs on core 1. The servers take turns in each round;
 the medians over the rounds are compared. This server runs with API keys, rate limits (requests and
-rows), request ids, JSON logs and metrics. Needs wrk (Debian: apt-get install wrk) and the extras
-train and serve.
+rows), request ids, JSON logs, metrics and the inference log. Needs wrk (Debian: apt-get install
+wrk) and the extras train and serve. ``before.py`` compares it with another version.
 
 With --data, --id and --target, the model is trained on that table, and this server is compared with
-the tutorial's app and MLflow's server only.
+the tutorial's app and MLflow's server only. --servers names those that take part; --rows and
+--connections choose what is measured.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
+    [--rows N,...] [--connections N,...] [--servers NAME,...]
     [--data FILE --id COLUMN --target COLUMN=VALUE]
 """
 
@@ -18,20 +20,16 @@ import argparse
 import json
 import os
 import pickle
-import re
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import requests
 from local_registry import create_registry
+from wrk import Load, measure, serving
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from pyfunc import registry
@@ -52,7 +50,6 @@ OURS, BARE, FASTAPI, TUTORIAL = (
     "FastAPI tutorial",
 )
 MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
-CASES = [(rows, connections) for rows in (1, 1000) for connections in (1, 16)]
 
 
 @dataclass
@@ -65,14 +62,19 @@ class Server:
     environment: dict[str, str]
     headers: dict[str, str]
 
-    def target(self, rows: int, customers: list[dict]) -> tuple[str, bytes]:
+    def load(self, rows: int, customers: list[dict]) -> Load:
+        """A request with ``rows`` customers."""
+        headers = {"Content-Type": "application/json", **self.headers}
+        path, body = self.target(rows, customers)
+        return Load(path, json.dumps(body).encode(), headers)
+
+    def target(self, rows: int, customers: list[dict]) -> tuple[str, dict]:
         """Path and body of a request with ``rows`` customers."""
         if self.name in (MLFLOW, PIPELINE):
-            body = {"dataframe_records": customers[:rows]}
-            return "/invocations", json.dumps(body).encode()
+            return "/invocations", {"dataframe_records": customers[:rows]}
         if rows == 1:
-            return "/predict/single", json.dumps(customers[0]).encode()
-        return "/predict", json.dumps({"customers": customers[:rows]}).encode()
+            return "/predict/single", customers[0]
+        return "/predict", {"customers": customers[:rows]}
 
 
 def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
@@ -101,11 +103,12 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
         options = ["--port", str(port), "--no-access-log", "--log-level", "warning"]
         return [python, "-m", "uvicorn", app, *options]
 
+    log = ["--inference-log", str(folder / "log"), "--inference-log-key", str(folder / "key")]
     limits = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
     return [
         Server(
             OURS,
-            [python, "-m", "serving", "-p", "8201", *limits],
+            [python, "-m", "serving", "-p", "8201", *limits, *log],
             8201,
             {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"},
             {"X-API-Key": key},
@@ -130,52 +133,6 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
     ]
 
 
-def start(server: Server) -> subprocess.Popen:
-    """The server's process on core 0, ready to reply."""
-    process = subprocess.Popen(
-        ["taskset", "-c", "0", *server.command],
-        cwd=HERE,
-        env=os.environ | server.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    for _ in range(300):
-        try:
-            requests.get(f"http://127.0.0.1:{server.port}/ping", timeout=5)
-            return process
-        except requests.ConnectionError:
-            time.sleep(0.2)
-    raise SystemExit(f"{server.name} did not start")
-
-
-def load(
-    server: Server, rows: int, connections: int, seconds: int, customers: list[dict], folder: Path
-) -> dict[str, float]:
-    """One run of wrk: requests per second, and latencies in ms."""
-    path, body = server.target(rows, customers)
-    headers = {"Content-Type": "application/json", **server.headers}
-    script = folder / "request.lua"
-    lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
-    script.write_text(
-        f"wrk.method = 'POST'\nwrk.body = [==[{body.decode()}]==]\n" + "\n".join(lines)
-    )
-    url = f"http://127.0.0.1:{server.port}{path}"
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    text = subprocess.run(
-        [*command, "-s", str(script), url], capture_output=True, text=True, check=True
-    ).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        raise SystemExit(f"{server.name}: {text}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    return {"rate": float(rate[1]), "p50": _ms(text, 50), "p99": _ms(text, 99)}
-
-
-def _ms(text: str, percent: int) -> float:
-    number, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", text).groups()
-    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
-
-
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -187,7 +144,15 @@ def main() -> None:
     )
     parser.add_argument("--id", default="")
     parser.add_argument("--target", default="")
+    parser.add_argument("--rows", default="1,1000", help="customers per request")
+    parser.add_argument("--connections", default="1,16")
+    parser.add_argument("--servers", default="", help="names from the table; all by default")
     options = parser.parse_args()
+    cases = [
+        (int(rows), int(connections))
+        for rows in options.rows.split(",")
+        for connections in options.connections.split(",")
+    ]
     table, schema = simulated_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
@@ -201,16 +166,22 @@ def main() -> None:
         compared = servers(folder, table, schema)
         if options.data:  # the others support only the default record
             compared = [server for server in compared if server.name in (OURS, TUTORIAL, MLFLOW)]
-        for server in compared:
-            process = start(server)
-            stack.callback(process.wait)
-            stack.callback(os.killpg, process.pid, signal.SIGTERM)
-        for rows, connections in CASES:
+        if options.servers:
+            names = (OURS, *options.servers.split(","))
+            compared = [server for server in compared if server.name in names]
+        groups = {
+            server.name: stack.enter_context(
+                serving(server.command, server.port, HERE, server.environment)
+            )
+            for server in compared
+        }
+        for rows, connections in cases:
             runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in compared}
             for _ in range(options.rounds):
                 for server in compared:
+                    load, group = server.load(rows, customers), groups[server.name]
                     runs[server.name].append(
-                        load(server, rows, connections, options.seconds, customers, folder)
+                        measure(load, server.port, group, connections, options.seconds, folder)
                     )
             results[f"{rows} rows, {connections} connections"] = {
                 name: {key: statistics.median(run[key] for run in each) for key in each[0]}
@@ -222,15 +193,18 @@ def main() -> None:
 
 
 def _print(cases: dict[str, dict[str, dict[str, float]]]) -> None:
-    print("| rows, connections | server | requests/s | p50 ms | p99 ms | this server / it |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| rows, connections | server | requests/s | p50 ms | p99 ms | CPU us/request | "
+        "this server / it |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for case, results in cases.items():
         ours = results[OURS]["rate"]
         for name, result in results.items():
             times = f"{ours / result['rate']:.2f} times" if name != OURS else ""
             print(
                 f"| {case} | {name} | {result['rate']:,.0f} | {result['p50']:.2f} | "
-                f"{result['p99']:.2f} | {times} |"
+                f"{result['p99']:.2f} | {result['cpu_us']:.1f} | {times} |"
             )
 
 

@@ -4,45 +4,47 @@
   the profit at the chosen threshold relative to the best possible, and how often the 95 % intervals
   contain the true value.
 - Time and memory of the whole command on 10,000, 100,000 and 1,000,000 rows.
-- Time and memory from a CSV file without a schema to a registered model, by rows and columns.
+- Time, memory and CPU time from a CSV file without a schema to a registered model, by rows and
+  columns; before and after in turn with ``--before FOLDER``, a checkout of an earlier version. How
+  far the progress bar's estimate was from the truth. The boosting of scikit-learn and interpret's
+  defaults under five-fold cross-validation of the same table.
 
-Usage: python benchmarks/training/run.py [--seeds N] [--most-rows N] [--figure FILE] [--json FILE]
+Usage: python benchmarks/training/run.py [--seeds N] [--most-rows N] [--before FOLDER] [--jobs N]
+                                         [--libraries] [--figure FILE] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
+from speed import HERE, from_csv, measured
 
 from churn_model.offer import Offer
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
-from training.data.simulator import simulate, true_probability
+from training.data.simulator import Simulation, simulate, true_probability
 from training.evaluation.economics import economics, profit_curve
-from training.evaluation.evaluation import SCORECARD, evaluate
+from training.evaluation.evaluation import SCORECARD
+from training.evaluation.held_out_scores import evaluate
 from training.evaluation.metrics import metrics
 from training.fitting.fit import fit
+from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import by_folds
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
 COVERED = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "recall_20")
-PEAK = """
-import json, resource, subprocess, sys, time
-begun = time.perf_counter()
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(json.dumps({"seconds": time.perf_counter() - begun, "peak_mib": peak, "code": code}))
-"""
+
+
+def rows_of(simulation: Simulation) -> LabelledRows:
+    """The simulated customers."""
+    return LabelledRows.unweighted(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
 
 
 def truth(seeds: int) -> dict[str, float]:
@@ -56,7 +58,7 @@ def truth(seeds: int) -> dict[str, float]:
     for seed in range(seeds):
         s = simulate(seed=seed)
         splits = by_folds(s.churned, folds=5, repeats=1, seed=0)
-        evaluation = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits)
+        evaluation = evaluate(rows_of(s), splits)
         revenue = s.customers["monthly_charges"].to_numpy()
         threshold = economics(OFFER, evaluation.held_out, revenue).threshold
         scorecard = fit(s.customers, s.churned, CUSTOMER_SCHEMA).scorecard
@@ -79,7 +81,7 @@ def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
     for seed in range(seeds):
         s = simulate(rows, seed=10_000 + seed)
         splits = by_folds(s.churned, folds=2, repeats=1, seed=0)
-        evaluation = evaluate(s.customers, s.churned, CUSTOMER_SCHEMA, splits, seed=0)
+        evaluation = evaluate(rows_of(s), splits)
         true = [
             metrics(
                 population.churned,
@@ -96,58 +98,13 @@ def coverage(seeds: int, rows: int = 1000) -> dict[str, float]:
     return {metric: float(count) / seeds for metric, count in covered.items()}
 
 
-def measured(folder: str, *arguments: str) -> dict[str, float]:
-    """Seconds and peak memory (MiB) of ``python -m training`` in a folder."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, sys.executable, "-m", "training", *arguments],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
-
-
-def from_csv(most: int) -> list[dict[str, float]]:
-    """Seconds and peak memory (MiB) from a CSV file to a registered model."""
-    results = []
-    for rows, features in ((10_000, 10), (10_000, 30), (1_000_000, 10)):
-        if rows > most:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            wide_table(rows, features).to_csv(Path(folder, "table.csv"), index=False)
-            flags = ("--data", "table.csv", "--id", "Customer ID", "--target", "Exited=1")
-            done = measured(folder, *flags)
-        results.append({"rows": rows, "features": features, **done})
-        print(results[-1], flush=True)
-    return results
-
-
-def wide_table(rows: int, features: int) -> pd.DataFrame:
-    """Simulated customers with additional features, some of which predict churn."""
-    s = simulate(rows)
-    rng = np.random.default_rng(1)
-    table = s.customers.set_axis(["Customer ID", "Age", "Months", "Price", "Paid"], axis=1)
-    for i in range(features - 4):
-        noise = rng.normal(0.2 * s.churned * (i % 3 == 0), 1, rows)
-        if i % 2:
-            table[f"Number {i}"] = np.round(noise, 3)
-        else:
-            table[f"Group {i}"] = np.array(["north", "east", "south", "west"])[
-                np.digitize(noise, [-0.7, 0, 0.7])
-            ]
-    return table.assign(Exited=s.churned)
-
-
 def growth(most: int) -> list[dict[str, float]]:
     """Seconds and peak memory (MiB) of ``python -m training`` by rows, in steps of ten."""
     results = []
     rows = 10_000
     while rows <= most:
         with tempfile.TemporaryDirectory() as folder:
-            done = measured(folder, "--rows", str(rows))
+            done = measured(HERE, folder, "--rows", str(rows))
         s = simulate(rows)
         begun = time.perf_counter()
         fit(s.customers, s.churned, CUSTOMER_SCHEMA)
@@ -200,13 +157,19 @@ def main() -> int:
         default=1_000_000,
         help="rows of the largest table (default: %(default)s)",
     )
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier version")
+    parser.add_argument("--jobs", type=int, help="processes (default: as churn train)")
+    parser.add_argument("--libraries", action="store_true", help="also measure the libraries")
     parser.add_argument("--figure", type=Path, help="file for a figure of true and fitted effects")
     parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args()
     if options.figure:
         draw_effects(options.figure)
+    checkouts = {"after": HERE}
+    if options.before:
+        checkouts = {"before": options.before.resolve(), **checkouts}
     results: dict[str, object] = {
-        "from_csv": from_csv(options.most_rows),
+        "from_csv": from_csv(checkouts, options.most_rows, options.jobs, options.libraries),
         "growth": growth(options.most_rows),
     }
     for name, measure, seeds in (

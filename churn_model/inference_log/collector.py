@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count, groupby
+from itertools import groupby
 from threading import Lock
 from typing import Any
 
@@ -65,7 +65,7 @@ class Collector:
         self.queue = queue
         self._draining = Lock()
         self._pending = Pending()
-        self._numbers = count()
+        self._number = 0
         self._is_failing = False
 
     def help(self) -> None:
@@ -173,7 +173,8 @@ class Collector:
         if self._pending.bytes + self.bytes_elsewhere >= self._most_bytes:
             self._on_drop(int(sampled.sum()))
             return none, sampled
-        table = version.table(rows, hashes, self.worker, self._numbers)
+        table = version.table(rows, hashes, self.worker, self._number)
+        self._number += len(table)
         when = rows.when
         if not sampled.all():
             table, when = table.filter(sampled), when[sampled]

@@ -1,5 +1,7 @@
 """Identifiers of customers in an inference log: plain, or as a keyed hash.
 
+The hash is BLAKE2s, which takes half the time of BLAKE2b for texts of up to 64 bytes.
+
 Whoever has the key can compute the hash of a known identifier, and so join the log with other
 tables. Without the key neither the identifiers nor the link to other tables can be recovered.
 """
@@ -10,35 +12,74 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import numpy.typing as npt
+
+from churn_model.arrays import Floats
 from churn_model.errors import InferenceLogError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 PLAIN: Final = "plain"
-_HASHED: Final = "blake2b:"
+_HASHED: Final = "blake2s:"
+_DIGEST = 16
+"""Bytes of a hash."""
+
+_FIRST_DIGITS = 2.0**64
 _KEY = re.compile(r"\s*([0-9a-fA-F]{64})\s*")
 
 
 def hash_identifier(text: str, key: bytes) -> str:
     """The keyed hash of an identifier, 32 hexadecimal digits."""
-    return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
+    return hashlib.blake2s(text.encode(), key=key, digest_size=_DIGEST).hexdigest()
 
 
-def hash_identifiers(texts: Iterable[str | None], key: bytes) -> list[str | None]:
-    """The keyed hash of each identifier; None where it is missing."""
-    keyed = hashlib.blake2b(key=key, digest_size=16).copy  # faster than to read the key each time
-    hashes: list[str | None] = []
-    for text in texts:
-        if text is None:
-            hashes.append(None)
-            continue
+@dataclass(frozen=True)
+class Hashes:
+    """Keyed hashes of n texts: ``digests`` (n, 16), bytes. ``known`` (n,): False if missing."""
+
+    digests: npt.NDArray[np.uint8]
+    known: npt.NDArray[np.bool_]
+
+    def texts(self) -> pa.Array:
+        """The hashes (n,) as ``hash_identifier`` gives them; null where the text is missing."""
+        import pyarrow as pa
+
+        n, width = self.digests.shape
+        digits = self.digests.tobytes().hex().encode()
+        ends = np.arange(n + 1, dtype=np.int32) * (2 * width)
+        valid = np.packbits(self.known, bitorder="little")
+        buffers = [pa.py_buffer(buffer) for buffer in (valid, ends, digits)]
+        return pa.Array.from_buffers(pa.string(), n, buffers)
+
+    def fractions(self) -> Floats:
+        """A number (n,) from 0 to 1 for each hash, uniform over different texts."""
+        first = self.digests[:, :8].copy().view(">u8")[:, 0]
+        fractions: Floats = first.astype(np.float64) / _FIRST_DIGITS
+        return fractions
+
+
+def hash_texts(texts: pa.Array, key: bytes) -> Hashes:
+    """The keyed hash of each text (n,) of an array of strings."""
+    keyed = hashlib.blake2s(key=key, digest_size=_DIGEST).copy  # faster than to read the key again
+    _, offsets, data = texts.buffers()
+    view = memoryview(data if data is not None else b"")
+    ends = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4).tolist()
+    digests = []
+    start = ends[0]
+    for end in ends[1:]:
         own = keyed()
-        own.update(text.encode())
-        hashes.append(own.hexdigest())
-    return hashes
+        own.update(view[start:end])
+        digests.append(own.digest())
+        start = end
+    known = np.asarray(texts.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return Hashes(np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST), known)
 
 
 def describe_identifiers(key: bytes | None) -> str:
@@ -48,7 +89,7 @@ def describe_identifiers(key: bytes | None) -> str:
 
 def fingerprint(key: bytes) -> str:
     """16 hexadecimal digits that identify a key without revealing it."""
-    return hashlib.blake2b(b"churn inference log key", key=key, digest_size=8).hexdigest()
+    return hashlib.blake2s(b"churn inference log key", key=key, digest_size=8).hexdigest()
 
 
 def read_key(file: str | Path) -> bytes:

@@ -196,12 +196,12 @@ class VersionLog:
         self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
-        singles, now = self._singles, time.time()
+        now, waiting = time.time(), 0
         try:
-            singles.add(now, request_id, threshold, score)
+            waiting = self._singles.add(now, request_id, threshold, score)
         except Exception as error:  # the caller has its score
             self._queue.add(self._version, Failed(now, error))
-        is_late = len(singles) > MOST_SINGLES
+        is_late = waiting > MOST_SINGLES
         if is_late or not self._log.is_started:
             self._log.attend(is_late)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.inference_log.count_vector import CountLayout
-from churn_model.inference_log.identifiers import describe_identifiers, hash_identifiers
+from churn_model.inference_log.identifiers import Hashes, describe_identifiers, hash_texts
 from churn_model.inference_log.log_format import row_schema
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.scored_rows import ScoredRows
@@ -19,8 +18,6 @@ from churn_model.scoring import Scorer
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_HASHED_RANGE = 2.0**64
 
 
 class LoggedVersion:
@@ -45,9 +42,7 @@ class LoggedVersion:
         campaign = scorer.scorecard.campaign
         self._decides_by_profit = campaign is not None and campaign.decides_by_profit
 
-    def sampled(
-        self, rows: ScoredRows, hashes: dict[str, list[str | None]]
-    ) -> npt.NDArray[np.bool_]:
+    def sampled(self, rows: ScoredRows, hashes: Mapping[str, Hashes]) -> npt.NDArray[np.bool_]:
         """Which rows (n,) are logged: those of a sample of customers.
 
         A customer is in the sample or not by the hash of the first identifier, so all rows of a
@@ -56,39 +51,34 @@ class LoggedVersion:
         n, share = len(rows.when), self.options.sample
         if share == 1.0:
             return np.ones(n, dtype=bool)
-        first: Sequence[str | None] = next(iter(hashes.values()), [None] * n)
-        times = hash_identifiers(map(repr, rows.when.tolist()), b"time")
-        texts = [own or other for own, other in zip(first, times, strict=True)]
-        numbers = np.array([int(str(text)[:16], 16) for text in texts], dtype=np.float64)
-        chosen: npt.NDArray[np.bool_] = numbers < share * _HASHED_RANGE
-        return chosen
+        by_time = hash_texts(_as_texts(rows.when), b"time").fractions()
+        first = next(iter(hashes.values()), None)
+        chosen = by_time if first is None else np.where(first.known, first.fractions(), by_time)
+        return chosen < share
 
-    def hashes(self, rows: ScoredRows) -> dict[str, list[str | None]]:
+    def hashes(self, rows: ScoredRows) -> dict[str, Hashes]:
         """The hash of each identifier (n,), where it is logged or sampled by."""
         if self.options.key is None and self.options.sample == 1.0:
             return {}
         key = self.options.key or b""
-        return {
-            name: hash_identifiers([None if c is None else str(c) for c in cells], key)
-            for name, cells in rows.identifiers.items()
-        }
+        return {name: hash_texts(texts, key) for name, texts in rows.identifiers.items()}
 
     def table(
         self,
         rows: ScoredRows,
-        hashes: dict[str, list[str | None]],
+        hashes: Mapping[str, Hashes],
         prefix: str,
-        numbers: count[int],
+        number: int,
     ) -> pa.Table:
         """The rows (n,) as a table in the log's format.
 
-        ``prefix`` and the next of ``numbers`` make each inference id.
+        ``prefix`` and a number, from ``number`` on, make each inference id.
         """
         import pyarrow as pa
 
         n = len(rows.when)
         columns: dict[str, Any] = {
-            "inference_id": _inference_ids(prefix, list(islice(numbers, n))),
+            "inference_id": _inference_ids(prefix, np.arange(number, number + n)),
             "request_id": rows.request_ids,
             "row": rows.rows,
             **self._identifiers(rows, hashes),
@@ -104,8 +94,10 @@ class LoggedVersion:
         arrays = [_cast(columns[field.name], field.type) for field in self.row_schema]
         return pa.Table.from_arrays(arrays, schema=self.row_schema)
 
-    def _identifiers(self, rows: ScoredRows, hashes: dict[str, list[str | None]]) -> dict[str, Any]:
-        return dict(rows.identifiers if self.options.key is None else hashes)
+    def _identifiers(self, rows: ScoredRows, hashes: Mapping[str, Hashes]) -> dict[str, Any]:
+        if self.options.key is None:
+            return dict(rows.identifiers)
+        return {name: own.texts() for name, own in hashes.items()}
 
     def _thresholds(self, rows: ScoredRows) -> npt.NDArray[np.float64]:
         """The thresholds (n,) that decided; NaN where the expected profit did."""
@@ -120,12 +112,16 @@ class LoggedVersion:
         return cells
 
 
-def _inference_ids(prefix: str, numbers: list[int]) -> pa.Array:
-    import pyarrow as pa
+def _inference_ids(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
     import pyarrow.compute as pc
 
-    texts = pa.array(numbers, pa.int64()).cast(pa.string())
-    return pc.binary_join_element_wise(prefix, texts, "-")
+    return pc.binary_join_element_wise(prefix, _as_texts(numbers), "-")
+
+
+def _as_texts(numbers: npt.NDArray[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(numbers).cast(pa.string())
 
 
 def _cast(column: Any, type_: pa.DataType) -> pa.Array:

@@ -30,7 +30,8 @@ MOST_COUNT_BYTES: Final = 8 * 2**20
 _MOST_CURRENT = 4
 """Files of rows with other columns that are kept in memory, to be written anew."""
 
-_REPEATED = ["request_id", "model_name", "model_version", "source", "sampling_fraction"]
+_REPEATED = ["model_name", "model_version", "source", "sampling_fraction"]
+"""Columns of rows whose values repeat. A dictionary of the others would cost more than it saves."""
 
 
 class LogFile(NamedTuple):
@@ -153,12 +154,12 @@ class Parts:
         return log_format.part_name(self._worker, number)
 
     def _row_file(self, part: RowPart) -> LogFile:
-        content = _parquet(part.table, _REPEATED)
+        content = _parquet(part.table, _REPEATED, ["scored_at"])
         return LogFile(_date_folder(part.hour), self._name(part.number), content)
 
     def _count_file(self, part: CountPart) -> LogFile:
         folder = f"{log_format.COUNTS_FOLDER}/{_date_folder(part.hour)}"
-        return LogFile(folder, self._name(part.number), _parquet(part.table(), True))
+        return LogFile(folder, self._name(part.number), _parquet(part.table(), True, True))
 
 
 def _bytes(tables: Iterable[pa.Table]) -> int:
@@ -226,10 +227,15 @@ def _date_folder(hour: int) -> str:
     return log_format.date_folder(datetime.fromtimestamp(hour * HOUR, timezone.utc).date())
 
 
-def _parquet(table: pa.Table, repeated: bool | list[str]) -> bytes:
-    """A table as a Parquet file. ``repeated``: the columns whose values often repeat."""
+def _parquet(table: pa.Table, repeated: bool | list[str], statistics: bool | list[str]) -> bytes:
+    """A table as a Parquet file.
+
+    ``repeated``: the columns whose values often repeat. ``statistics``: those with statistics.
+    """
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=repeated)
+    pq.write_table(
+        table, buffer, compression="zstd", use_dictionary=repeated, write_statistics=statistics
+    )
     return buffer.getvalue()

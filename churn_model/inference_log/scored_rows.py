@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
 from churn_model.scoring import Scorer, Scores
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ScoredCall(NamedTuple):
@@ -29,17 +32,17 @@ class ScoredCall(NamedTuple):
 class ScoredRows:
     """n scored customers.
 
-    ``when`` (n,): seconds since 1970. ``request_ids`` (n,). ``rows`` (n,): positions in the
-    requests. ``identifiers``: by name (n,). ``thresholds`` (n,): as the requests gave them, NaN for
-    the version's own decision. ``profit`` (n,): expected profit, NaN if unknown, None without a
-    campaign. ``inputs``: by feature (n,), as the lookup takes them. ``values``: returns the column
-    of a feature as sent.
+    ``when`` (n,): seconds since 1970. ``request_ids`` (n,): texts. ``rows`` (n,): positions in the
+    requests. ``identifiers``: by name (n,), texts. ``thresholds`` (n,): as the requests gave them,
+    NaN for the version's own decision. ``profit`` (n,): expected profit, NaN if unknown, None
+    without a campaign. ``inputs``: by feature (n,), as the lookup takes them. ``values``: by
+    feature (n,), as sent.
     """
 
     when: Floats
-    request_ids: Sequence[bytes | str | None]
+    request_ids: pa.Array
     rows: npt.NDArray[np.int64]
-    identifiers: Mapping[str, Sequence[Any]]
+    identifiers: Mapping[str, pa.Array]
     probability: Floats
     prediction: npt.NDArray[np.int64]
     thresholds: Floats
@@ -50,6 +53,8 @@ class ScoredRows:
 
 def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bool) -> ScoredRows:
     """The valid customers of tables, which together cost little more than one small table."""
+    import pyarrow as pa
+
     scores = [table.scores for table in tables]
     rows = [np.flatnonzero(own.valid) for own in scores]
     sizes = [len(own) for own in rows]
@@ -65,10 +70,12 @@ def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bo
     profits = [own.expected_profit for own in scores]
     return ScoredRows(
         np.repeat(np.array([table.when for table in tables]), sizes),
-        [table.request_id for table, size in zip(tables, sizes, strict=True) for _ in range(size)],
+        pa.array([t.request_id for t in tables], pa.string()).take(
+            np.repeat(range(len(rows)), sizes)
+        ),
         np.concatenate(rows),
         {
-            column.name: listed(own.identifiers[column.name] for own in scores)
+            column.name: as_texts(listed(own.identifiers[column.name] for own in scores))
             for column in scorer.schema.identifiers
         },
         joined(own.probability for own in scores),
@@ -81,6 +88,16 @@ def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bo
             for name in (features if with_values else ())
         },
     )
+
+
+def as_texts(cells: Sequence[Any]) -> pa.Array:
+    """Identifiers (n,) as an array of strings."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # numbers
+        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
 
 
 def _taken(cells: Any, rows: npt.NDArray[np.intp]) -> list[Any]:

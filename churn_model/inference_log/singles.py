@@ -6,14 +6,17 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from struct import Struct, error
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
-from churn_model.inference_log.scored_rows import ScoredRows
+from churn_model.inference_log.scored_rows import ScoredRows, as_texts
 from churn_model.scoring import Score, Scorer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _MISSING = float("nan")
 _WHEN, _THRESHOLD, _PROBABILITY, _PREDICTION, _PROFIT = range(5)
@@ -45,8 +48,8 @@ class Singles:
 
     def add(
         self, when: float, request_id: bytes | str | None, threshold: float | None, score: Score
-    ) -> None:
-        """Add a customer. ``threshold``: what the caller asked for.
+    ) -> int:
+        """Add a customer; returns how many wait now. ``threshold``: what the caller asked for.
 
         Raises TypeError or ValueError for a score that cannot be recorded, and adds nothing then.
         """
@@ -60,8 +63,9 @@ class Singles:
         except error:
             known = [_MISSING if value is None else float(value) for value in inputs]
             packed = self._pack(when, threshold, probability, prediction, profit, *known)
-        kept = values if self._with_values else None
-        self._waiting.append((packed, request_id, self._identify(identifiers), kept))
+        kept, waiting = values if self._with_values else None, self._waiting
+        waiting.append((packed, request_id, self._identify(identifiers), kept))
+        return len(waiting)
 
     def take(self, most: int) -> TakenSingles | None:
         """Remove the first customers; None if nobody waits."""
@@ -85,12 +89,14 @@ class TakenSingles:
 
     def rows(self) -> ScoredRows:
         """The customers as columns."""
+        import pyarrow as pa
+
         numbers, names = self._numbers, self._scorer.lookup.features
         has_profit = self._scorer.scorecard.campaign is not None
         has_values = self._values[0] is not None
         return ScoredRows(
             self.when,
-            self._request_ids,
+            pa.array(self._request_ids, pa.string()),
             np.zeros(len(numbers), dtype=np.int64),
             self._identifier_columns(),
             numbers[:, _PROBABILITY],
@@ -101,11 +107,12 @@ class TakenSingles:
             dict(zip(names, zip(*self._values, strict=True), strict=True)) if has_values else {},
         )
 
-    def _identifier_columns(self) -> dict[str, Sequence[Any]]:
+    def _identifier_columns(self) -> dict[str, pa.Array]:
         names = [column.name for column in self._scorer.schema.identifiers]
-        if len(names) == 1:
-            return {names[0]: self._identifiers}
-        return dict(zip(names, zip(*self._identifiers, strict=True), strict=True)) if names else {}
+        if not names:
+            return {}
+        columns = [self._identifiers] if len(names) == 1 else zip(*self._identifiers, strict=True)
+        return {name: as_texts(column) for name, column in zip(names, columns, strict=True)}
 
     def _input(self, name: str, cells: Floats) -> npt.NDArray[Any]:
         """A column as the lookup takes it: codes of levels, -1 for a missing one, or numbers."""

@@ -25,7 +25,12 @@ def detect_csv_format(path: str | Path, declared: CsvFormat | None = None) -> Cs
     path, declared = Path(path), declared or CsvFormat()
     if path.suffix.lower() != ".csv":
         return declared
-    lines = _first_lines(path, declared.encoding)
+    return csv_format_of(path, _first_lines(path, declared.encoding), declared)
+
+
+def csv_format_of(path: str | Path, lines: list[str], declared: CsvFormat) -> CsvFormat:
+    """How a file is written whose first lines these are. Raises TableError as above."""
+    lines = lines[:_LINES]
     if "separator" in declared.model_fields_set:
         _reject_duplicate_columns(path, lines, declared.separator)
         return declared
@@ -48,7 +53,7 @@ def best_separator(lines: list[str]) -> str:
     return max(_SEPARATORS, key=lambda separator: _evenness(lines, separator))
 
 
-def encoding_error(path: Path, encoding: str) -> TableError:
+def encoding_error(path: str | Path, encoding: str) -> TableError:
     """The error for a file that is not in ``encoding``."""
     name = "UTF-8" if encoding.lower().startswith("utf-8") else encoding
     return TableError(
@@ -71,7 +76,7 @@ def _first_lines(path: Path, encoding: str) -> list[str]:
         raise TableError(f"[csv] encoding {encoding!r} does not exist; try 'utf-8'") from None
 
 
-def _reject_duplicate_columns(path: Path, lines: list[str], separator: str) -> None:
+def _reject_duplicate_columns(path: str | Path, lines: list[str], separator: str) -> None:
     header = next(csv.reader(lines, delimiter=separator), [])
     counts = Counter(name.strip() for name in header)
     duplicates = [name for name, count in counts.items() if name and count > 1]

@@ -157,6 +157,20 @@ def read_days(
     return days, [FieldError(row, flag, "date", reason) for row in rows]
 
 
+def format_of_days(cells: pd.Series[Any], flag: str, date_format: str = "") -> str:
+    """The format of a column of days (n,); empty for the usual one. Raises TableError as above."""
+    if date_format or not isinstance(cells.dtype, pd.StringDtype):
+        return date_format
+    times = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601")
+    others = cells[times.isna().to_numpy()]
+    reading = read_dates(to_distinct(others))
+    if reading.readable == 0 or len(others) < len(cells) / 2:
+        return ""
+    if reading.others:
+        raise AmbiguousDatesError(f"{flag} {cells.name}: {reading.question(str(cells.name))}")
+    return reading.format
+
+
 def _formatted_days(cells: pd.Series[Any], iso: Days, flag: str, date_format: str) -> Days:
     """The days of strings that are not all in ISO format; those which are stay as they are."""
     distinct = to_distinct(cells[np.isnat(iso)])

@@ -50,9 +50,14 @@ def read_target(raw: pd.DataFrame, given: Sequence[str]) -> Target:
     ``given``: ``column=value`` for each value that means churned. All other values mean that the
     customer stayed, except those that say that there is no label. Raises TableError.
     """
-    column, wanted = _parse(given)
+    column, _ = parse_target(given)
     require_column(column, raw.columns, "--target")
-    values = list(dict.fromkeys(map(label, raw[column].drop_duplicates())))
+    return target_of(list(dict.fromkeys(map(label, raw[column].drop_duplicates()))), given)
+
+
+def target_of(values: Sequence[str], given: Sequence[str]) -> Target:
+    """The target of a table whose labels have these values. Raises TableError as above."""
+    column, wanted = parse_target(given)
     churned = [_matching_value(column, value, values) for value in wanted]
     others = [value for value in values if value not in churned]
     unlabelled = [value for value in others if is_no_label(value)]
@@ -82,8 +87,13 @@ def read_labels(raw: pd.DataFrame, target: Target) -> npt.NDArray[np.int64]:
     """The labels (n,): 1 churned, 0 stayed, UNLABELLED, or another negative number for an error."""
     meaning = dict.fromkeys(target.kept, 0) | dict.fromkeys(target.churned, 1)
     meaning |= dict.fromkeys(target.unlabelled, UNLABELLED)
-    labels = [meaning.get(label(cell), _UNKNOWN) for cell in raw[target.column.strip()]]
-    return np.array(labels, dtype=np.int64)
+    cells = raw[target.column.strip()]
+    if cells.dtype == object:  # pandas takes True and 1 as equal
+        return np.array([meaning.get(label(cell), _UNKNOWN) for cell in cells], dtype=np.int64)
+    codes, distinct = pd.factorize(cells, use_na_sentinel=False)
+    of_distinct = [meaning.get(label(cell), _UNKNOWN) for cell in distinct]
+    labels: npt.NDArray[np.int64] = np.array(of_distinct, dtype=np.int64)[codes]
+    return labels
 
 
 def describe_target(raw: pd.DataFrame, target: Target) -> str:
@@ -91,7 +101,11 @@ def describe_target(raw: pd.DataFrame, target: Target) -> str:
 
     For example ``target Exited: churned 1 (2,037); kept 0 (7,963); no label '' (12)``.
     """
-    counts = raw[target.column.strip()].map(label).value_counts()
+    return describe_counts(raw[target.column.strip()].map(label).value_counts(), target)
+
+
+def describe_counts(counts: pd.Series[Any], target: Target) -> str:
+    """The same, from the number of rows of each value."""
     meanings = {"churned": target.churned, "kept": target.kept, "no label": target.unlabelled}
     known = {value for values in meanings.values() for value in values}
     meanings["not listed"] = [value for value in counts.index if value not in known]
@@ -117,8 +131,8 @@ def label_errors(labels: npt.NDArray[np.int64]) -> list[FieldError]:
     return [FieldError(row, TARGET, "unknown_label", reason) for row in rows]
 
 
-def _parse(given: Sequence[str]) -> tuple[str, list[str]]:
-    """The target column and the values that mean churned."""
+def parse_target(given: Sequence[str]) -> tuple[str, list[str]]:
+    """The target column and the values that mean churned. Raises TableError."""
     parts = [text.rpartition("=") for text in given]
     columns = {column.strip() for column, _, _ in parts}
     values = [value.strip() for _, _, value in parts]

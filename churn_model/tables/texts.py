@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from churn_model.dates import parse_date
 from churn_model.schema import Kind, RecordSchema
@@ -22,9 +21,9 @@ from churn_model.schema.column import Column
 from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.missing_values import MISSING
-from churn_model.tables.number_format import NumberFormat
+from churn_model.tables.number_texts import read_numbers
 from churn_model.tables.typed import as_written
-from churn_model.validation import Checked, check_frame
+from churn_model.validation import Checked, check_series
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 
 _TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
@@ -39,25 +38,58 @@ def check_texts(
     descriptor: TableDescriptor,
     typed: Mapping[str, pd.Series[Any]] | None = None,
 ) -> tuple[Checked, pd.DataFrame]:
-    """Parse and check a table's columns (field -> n cells); return the result and the parsed table.
+    """``check_table``, and the parsed table."""
+    columns, unparsed = _parse_table(cells, schema, descriptor, typed or {})
+    index = next(iter({**cells, **(typed or {})}.values())).index
+    return _check(columns, unparsed, schema, len(index)), pd.DataFrame(columns, index=index)
+
+
+def check_table(
+    cells: Mapping[str, pd.Series[Any]],
+    schema: RecordSchema,
+    descriptor: TableDescriptor,
+    typed: Mapping[str, pd.Series[Any]] | None = None,
+) -> Checked:
+    """Parse and check a table's columns (field -> n cells), of which there is at least one.
 
     A column that is numerical already (n,) is checked only, and so are all columns of ``typed``;
     values that mean missing are missing in all of them.
     """
-    frame = pd.DataFrame(index=next(iter({**cells, **(typed or {})}.values())).index)
+    columns, unparsed = _parse_table(cells, schema, descriptor, typed or {})
+    n = len(next(iter({**cells, **(typed or {})}.values())))
+    return _check(columns, unparsed, schema, n)
+
+
+def _parse_table(
+    cells: Mapping[str, pd.Series[Any]],
+    schema: RecordSchema,
+    descriptor: TableDescriptor,
+    typed: Mapping[str, pd.Series[Any]],
+) -> tuple[dict[str, pd.Series[Any]], list[ErrorGroup]]:
+    """The columns as values (field -> n), and the cells that cannot be parsed."""
+    columns: dict[str, pd.Series[Any]] = {}
     unparsed: list[ErrorGroup] = []
     for column in schema:
         written = CellFormat.of(column, descriptor)
-        if typed and column.name in typed:
+        if column.name in typed:
             values = typed[column.name]
             is_identifier = column.kind == "identifier"
-            frame[column.name] = values if is_identifier else as_written(values, written)
+            columns[column.name] = values if is_identifier else as_written(values, written)
         elif column.name in cells:
-            frame[column.name], rows = _parse(column, cells[column.name], written)
+            columns[column.name], rows = _parse(column, cells[column.name], written)
             if len(rows):
                 unparsed.append(ErrorGroup(column.name, *_parsing_error(column, written), rows))
-    checked = check_frame(frame, schema)
-    return _with_errors(checked, unparsed, schema) if unparsed else checked, frame
+    return columns, unparsed
+
+
+def _check(
+    columns: Mapping[str, pd.Series[Any]],
+    unparsed: list[ErrorGroup],
+    schema: RecordSchema,
+    n: int,
+) -> Checked:
+    checked = check_series(columns, n, schema)
+    return _with_errors(checked, unparsed, schema) if unparsed else checked
 
 
 def _with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSchema) -> Checked:
@@ -88,7 +120,7 @@ def _parse_cells(
     column: Column, cells: pd.Series[Any], written: CellFormat
 ) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     # distinct strings are parsed once; only strings, because pandas takes True and 1 as equal
-    if isinstance(cells.dtype, pd.StringDtype):
+    if isinstance(cells.dtype, pd.StringDtype) and column.kind != "identifier":
         codes, distinct = pd.factorize(cells, use_na_sentinel=False)
     else:
         codes, distinct = np.arange(len(cells)), cells
@@ -103,55 +135,16 @@ def _parse_cells(
 
 def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:
     try:
-        text = cell.strip() if isinstance(cell, str) else cell
-        if pd.isna(text) or text in written.missing:
+        if isinstance(cell, str):
+            if cell.strip() in written.missing:
+                return None
+        elif pd.isna(cell) or cell in written.missing:
             return None
         value = PARSERS[column.kind](cell, written)
     except (ValueError, TypeError, ArithmeticError):
         return _UNPARSED
     is_missing = value in written.missing_numbers or value in written.missing_dates
     return None if is_missing else value
-
-
-def read_numbers(texts: pa.Array, written: CellFormat) -> npt.NDArray[np.float64] | None:
-    """Parse a column of strings (n,) as numbers, NaN for missing.
-
-    Returns None if a cell is not a number, or if the decimal mark is not a point; then each cell
-    has to be parsed by itself.
-    """
-    if written.number_format is None and written.decimal != ".":
-        return None
-    trimmed = pc.utf8_trim_whitespace(texts)
-    missing = pc.is_in(trimmed, pa.array(sorted(written.missing), trimmed.type))
-    present = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
-    if written.number_format is not None:
-        return _formatted_numbers(present, written.number_format, written)
-    try:
-        numbers: npt.NDArray[np.float64] = present.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        return None
-    return _with_missing_numbers(numbers, written)
-
-
-def _formatted_numbers(
-    texts: pa.Array, number: NumberFormat, written: CellFormat
-) -> npt.NDArray[np.float64] | None:
-    """Distinct cells are parsed once; None if one is not a number."""
-    encoded = texts.dictionary_encode()
-    try:
-        distinct = [number.parse(text) for text in encoded.dictionary.to_pylist()]
-    except ValueError:
-        return None
-    codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-    return _with_missing_numbers(np.array([*distinct, np.nan])[codes], written)
-
-
-def _with_missing_numbers(
-    numbers: npt.NDArray[np.float64], written: CellFormat
-) -> npt.NDArray[np.float64]:
-    if not written.missing_numbers:
-        return numbers
-    return np.where(np.isin(numbers, written.missing_numbers), np.nan, numbers)
 
 
 def _parse_number(cell: Any, written: CellFormat) -> float:

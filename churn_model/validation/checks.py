@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from churn_model.arrays import Mask
 from churn_model.errors import InvalidRecords, SchemaError
 from churn_model.schema import RecordSchema
-from churn_model.schema.column import Column, write_bound
+from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, write_bound
 from churn_model.validation.cells import Cells, Problem, absent
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.objects import read_objects
@@ -53,29 +55,52 @@ def check_frame(frame: pd.DataFrame, schema: RecordSchema) -> Checked:
     As usual in pandas, NaN means missing, and a float column of integral values is accepted as
     integers. The frame is not changed. Raises SchemaError for a duplicate column.
     """
+    columns: dict[str, pd.Series[Any]] = {}
+    for column in schema:
+        if column.name in frame.columns:
+            series = frame[column.name]
+            if isinstance(series, pd.DataFrame):
+                raise SchemaError(
+                    f"duplicate column {column.name!r}; keep one of {series.shape[1]}"
+                )
+            columns[column.name] = series
+    return check_series(columns, len(frame), schema)
+
+
+def check_series(columns: Mapping[str, pd.Series[Any]], n: int, schema: RecordSchema) -> Checked:
+    """Check pandas columns (field -> n cells), as ``check_frame`` does."""
 
     def read(column: Column) -> Cells:
-        if column.name not in frame.columns:
-            return absent(column, len(frame))
-        series = frame[column.name]
-        if isinstance(series, pd.DataFrame):
-            raise SchemaError(f"duplicate column {column.name!r}; keep one of {series.shape[1]}")
-        return read_series(column, series)
+        series = columns.get(column.name)
+        return absent(column, n) if series is None else read_series(column, series)
 
-    return _check(read, len(frame), schema)
+    return check_cells(read, n, schema)
 
 
 def check_records(records: Sequence[Mapping[str, object]], schema: RecordSchema) -> Checked:
     """Check n records of plain Python values; fields outside the schema are ignored."""
-    invalid = [row for row, record in enumerate(records) if not isinstance(record, Mapping)]
+    invalid: list[int] = []
+    plain = set(map(type, records)) == {dict}
+    if not plain:
+        invalid = [row for row, record in enumerate(records) if not isinstance(record, Mapping)]
     if invalid:
         records = [record if isinstance(record, Mapping) else {} for record in records]
-    return _check(
-        lambda column: read_objects(column, [record.get(column.name) for record in records]),
-        len(records),
-        schema,
-        [ErrorGroup("", *_RECORD, np.array(invalid, dtype=np.intp))],
-    )
+
+    def read(column: Column) -> Cells:
+        return read_objects(column, _values(records, column.name, plain))
+
+    errors_of_rows = [ErrorGroup("", *_RECORD, np.array(invalid, dtype=np.intp))]
+    return check_cells(read, len(records), schema, errors_of_rows)
+
+
+def _values(records: Sequence[Mapping[str, object]], name: str, plain: bool) -> list[object]:
+    """The values (n,) of a field, None where it is missing; ``plain``: all records are dicts."""
+    if plain:
+        try:
+            return list(map(itemgetter(name), records))
+        except KeyError:
+            pass
+    return [record.get(name) for record in records]
 
 
 def check_columns(columns: Mapping[str, Sequence[object]], n: int, schema: RecordSchema) -> Checked:
@@ -85,15 +110,16 @@ def check_columns(columns: Mapping[str, Sequence[object]], n: int, schema: Recor
         cells = columns.get(column.name)
         return absent(column, n) if cells is None else read_objects(column, cells)
 
-    return _check(read, n, schema)
+    return check_cells(read, n, schema)
 
 
-def _check(
+def check_cells(
     read: Callable[[Column], Cells],
     n: int,
     schema: RecordSchema,
     errors_of_rows: Sequence[ErrorGroup] = (),
 ) -> Checked:
+    """Check n rows whose columns ``read`` gives; ``errors_of_rows`` are known already."""
     groups = list(errors_of_rows)
     values: dict[str, Any] = {}
     identifiers: dict[str, Any] = {}
@@ -120,13 +146,25 @@ def _missing(column: Column, cells: Cells) -> Iterator[Problem]:
 
 
 def _out_of_bounds(column: Column, values: Any) -> Iterator[Problem]:
-    if column.kind not in ("integer", "number") or not len(values):
+    if column.kind not in ("integer", "number") or not len(values) or _takes_all(column, values):
         return
     # the two extremes usually show that no value is out of bounds
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     for bound, broken, rule in bounds(column):
         if broken(low, bound) or broken(high, bound):
             yield Problem(np.flatnonzero(broken(values, bound)), rule)
+
+
+def _takes_all(column: Column, values: npt.NDArray[Any]) -> bool:
+    """Whether no value of this array's type can be out of bounds."""
+    if column.kind == "number":
+        return not any(True for _ in bounds(column))
+    return values.dtype == np.int64 and (
+        column.minimum == INT64_MIN
+        and column.maximum == INT64_MAX
+        and column.exclusive_minimum is None
+        and column.exclusive_maximum is None
+    )
 
 
 def bounds(column: Column) -> Iterator[tuple[float, Callable[[Any, float], Any], Rule]]:

@@ -1,7 +1,10 @@
 """The churn rate to expect for a score, from the held-out scores of training.
 
 Logistic recalibration (Cox 1958, "Two further applications of a model for binary regression",
-Biometrika 45): the true log-odds are a line of the predicted ones.
+Biometrika 45): the true log-odds are a line of the predicted ones. Its slope is shrunk towards 1,
+that of a calibrated model, by as much as sampling noise explains (van Houwelingen and le Cessie
+1990, "Predictive value of statistical models", Statistics in Medicine 9). Most models are
+calibrated, and then a slope that follows the noise estimates worse than none.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ from churn_model.arrays import Floats, sigmoid
 from churn_model.profile import MonitoringProfile
 from churn_model.profile.score_bins import LOG_ODDS
 
-_PRIOR_MEAN = np.array([0.0, 1.0])
-_PRIOR_PRECISION = np.array([1.0, 1.0])
-"""Of intercept and slope: weak, so that they are finite if nobody or everybody churned."""
+_CALIBRATED = np.array([0.0, 1.0])
+"""Intercept and slope of a calibrated model."""
+
+_PRECISION = 1.0
+"""Of what is assumed about intercept and slope before anything is known: weak, so that they are
+finite if nobody or everybody churned."""
 
 _STEPS, _CONVERGED = 50, 1e-10
 
@@ -39,19 +45,38 @@ DESIGN: Floats = np.column_stack([np.ones_like(LOG_ODDS), LOG_ODDS])
 
 
 def fit_calibration(profile: MonitoringProfile) -> CalibrationMap:
-    """Fit the calibration to the held-out scores, by Newton's method."""
+    """Fit the calibration to the held-out scores."""
     rows, churners = np.array(profile.scores.rows), np.array(profile.scores.churners)
     scale = profile.held_out_customers / rows.sum() if rows.sum() else 0.0
     rows, churners = rows * scale, np.minimum(churners, rows) * scale
-    coefficients = _PRIOR_MEAN.copy()
+    free, covariance = _fit(DESIGN, rows, churners, _CALIBRATED)
+    slope = _shrunk_slope(float(free[1]), float(covariance[1, 1]))
+    intercept, _ = _fit(DESIGN[:, :1], rows, churners, _CALIBRATED[:1], slope * LOG_ODDS)
+    return CalibrationMap(np.array([intercept[0], slope]), covariance)
+
+
+def _shrunk_slope(slope: float, variance: float) -> float:
+    """The slope, closer to 1, the slope of a calibrated model."""
+    chi_squared = max((slope - 1.0) ** 2 / variance, 1.0)
+    return 1.0 + (1.0 - 1.0 / chi_squared) * (slope - 1.0)
+
+
+def _fit(
+    design: Floats, rows: Floats, churners: Floats, prior: Floats, offset: Floats | float = 0.0
+) -> tuple[Floats, Floats]:
+    """The coefficients (k,) of a logistic regression by Newton's method, and their covariance.
+
+    ``design`` (BINS, k), ``rows`` (BINS,), ``churners`` (BINS,). ``prior`` (k,): the mean of the
+    coefficients before anything is known. ``offset``: of the log-odds, in each bin (BINS,).
+    """
+    coefficients = prior.copy()
     for _ in range(_STEPS):
-        expected = sigmoid(DESIGN @ coefficients)
+        expected = sigmoid(design @ coefficients + offset)
         curvature = rows * expected * (1.0 - expected)
-        information = DESIGN.T @ (curvature[:, None] * DESIGN) + np.diag(_PRIOR_PRECISION)
-        gradient = DESIGN.T @ (churners - rows * expected)
-        gradient -= _PRIOR_PRECISION * (coefficients - _PRIOR_MEAN)
+        information = design.T @ (curvature[:, None] * design) + _PRECISION * np.eye(len(prior))
+        gradient = design.T @ (churners - rows * expected) - _PRECISION * (coefficients - prior)
         step = np.clip(np.linalg.solve(information, gradient), -1.0, 1.0)
         coefficients = coefficients + step
         if np.abs(step).max() < _CONVERGED:
             break
-    return CalibrationMap(coefficients, np.linalg.inv(information))
+    return coefficients, np.linalg.inv(information).astype(np.float64)

@@ -17,8 +17,9 @@ from churn_model.errors import MonitoringError, TableError
 from churn_model.profile import CellCounts
 from churn_model.profile.cell_counts import count_customers
 from churn_model.scoring import Scorer
-from churn_model.tables.reading.batches import file_names, folder_columns, read
+from churn_model.tables.reading.batches import folder_columns, read
 from churn_model.tables.reading.checked_rows import CheckedRows
+from churn_model.tables.reading.locations import file_names
 from churn_model.tables.reading.row_checker import FORMS, RowChecker
 from churn_model.tables.reading.source import Source, format_of
 from churn_model.validation import Checked

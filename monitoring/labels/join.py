@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from churn_model.arrays import Floats
-from churn_model.inference_log.identifiers import PLAIN, describe_identifiers, hash_identifiers
+from churn_model.inference_log.identifiers import PLAIN, describe_identifiers, hash_texts
 from monitoring.inputs.predictions import Block
 from monitoring.labels.table import Labels
 
@@ -97,8 +98,8 @@ def _index(customers: npt.NDArray[np.object_], key: bytes | None) -> Mapping[str
     """For each form of identifiers that can be read, the customers in that form."""
     index = {PLAIN: pd.Index(customers, dtype=object)}
     if key is not None:
-        hashed = hash_identifiers(customers.tolist(), key)
-        index[describe_identifiers(key)] = pd.Index(hashed, dtype=object)
+        hashed = hash_texts(pa.array(customers, pa.string()), key).texts()
+        index[describe_identifiers(key)] = pd.Index(hashed.to_pylist(), dtype=object)
     return index
 
 

@@ -29,7 +29,6 @@ from monitoring.outputs.words import (
     length_name,
     other_reasons,
     population_name,
-    since,
     window_name,
 )
 from monitoring.results import Cohort, PopulationResult, TermDrift, WindowResult
@@ -86,7 +85,6 @@ def page(findings: Findings) -> str:
 def _environment() -> Environment:
     environment = page_environment("monitoring.outputs")
     environment.filters |= {
-        "since": since,
         "p_value": _p_value,
     }
     environment.globals |= {

@@ -14,7 +14,6 @@ from monitoring.outputs.words import (
     interval_words,
     other_reasons,
     population_name,
-    since,
     window_name,
 )
 from monitoring.plural import plural
@@ -33,10 +32,8 @@ def _lines(findings: Findings, output: Path) -> Iterator[str]:
     yield f"{findings.model_name}, version {findings.version}: {headline(findings)}"
     for result, alarm in findings.alarms:
         subject = f" {alarm.subject}" if alarm.subject else ""
-        yield (
-            f"ALARM ({result.population.source}): {alarm.kind.replace('_', ' ')}{subject}, since "
-            f"{since(alarm.since)}: {alarm.message}"
-        )
+        kind = alarm.kind.replace("_", " ")
+        yield f"ALARM ({result.population.source}): {kind}{subject}: {alarm.message}"
     for result in findings.current:
         yield ""
         yield from _population(result)

@@ -42,11 +42,6 @@ def window_name(start: datetime, end: datetime) -> str:
     return f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}"
 
 
-def since(moment: datetime) -> str:
-    """``2026-05-04``, or with the time if it is not midnight."""
-    return f"{moment:%Y-%m-%d}" if _is_midnight(moment) else f"{moment:%Y-%m-%d %H:%M}"
-
-
 def _is_midnight(moment: datetime) -> bool:
     return moment.time() == time()
 

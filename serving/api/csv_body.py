@@ -18,7 +18,7 @@ import pyarrow as pa
 from churn_model.errors import FieldError, InvalidRecords
 from churn_model.schema import RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.texts import check_texts
+from churn_model.tables.texts import check_table
 from churn_model.validation import Checked
 from serving.api.requests import too_many_customers
 from serving.api.table_columns import find_columns
@@ -51,8 +51,7 @@ def read_csv(
     except csv.Error as error:
         raise ApiError(400, f"the CSV is invalid in line {reader.line_num}: {error}") from None
     cells = dict(zip(positions, map(_to_series, columns), strict=True))
-    checked, _ = check_texts(cells, schema, descriptor or TableDescriptor.plain(schema))
-    return checked
+    return check_table(cells, schema, descriptor or TableDescriptor.plain(schema))
 
 
 def _lines(body: bytes) -> Iterator[str]:

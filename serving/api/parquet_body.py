@@ -8,7 +8,7 @@ import pyarrow.parquet
 
 from churn_model.schema import RecordSchema
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.texts import check_texts
+from churn_model.tables.texts import check_table
 from churn_model.tables.typed import formatted_texts, plain, to_series
 from churn_model.validation import Checked
 from serving.api.parquet_pages import MAX_FOOTER, footer_size, row_groups
@@ -56,7 +56,7 @@ def read_parquet(
     descriptor = descriptor or TableDescriptor.plain(schema)
     texts = formatted_texts(typed, schema, descriptor)
     typed = {field: values for field, values in typed.items() if field not in texts}
-    return check_texts(texts, schema, descriptor, typed)[0]
+    return check_table(texts, schema, descriptor, typed)
 
 
 def _check_type(field: str, found: pa.DataType, schema: RecordSchema) -> None:

@@ -97,6 +97,8 @@ def _score(served: ServedModel, request: Request, request_id: bytes) -> Score | 
 def _compute(served: ServedModel, request: Request) -> Score | Scores:
     """The score of a single customer by the faster method, or the scores of many."""
     params = request.params
+    if isinstance(request.customers, Checked):
+        return served.scorer.score_columns(request.customers, **params.options)
     one = _single_record(request) if params.on_invalid == "raise" else None
     if one is not None:
         return served.scorer.score_one(one, **params.options)
@@ -105,7 +107,7 @@ def _compute(served: ServedModel, request: Request) -> Score | Scores:
 
 def _single_record(request: Request) -> Mapping[str, Any] | None:
     """The only record of a request; None if there are more, or if it is not an object."""
-    if request.n != 1:
+    if request.n != 1 or isinstance(request.customers, Checked):
         return None
     if isinstance(request.customers, Mapping):
         return {name: cells[0] for name, cells in request.customers.items()}

@@ -6,16 +6,19 @@ Values are not converted; validation is the scorer's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from msgspec.structs import astuple
 
 from churn_model.scoring import OnInvalid
 from churn_model.suggestions import did_you_mean
+from churn_model.validation import Checked
 from serving.http.errors import ApiError
+from serving.typed_json import CustomersDecoder
 
 _FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _SPLIT_KEYS = {"columns", "data", "index"}
@@ -48,9 +51,13 @@ _DEFAULTS = Params()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``n`` customers, as records or as columns of plain values, and the scoring options."""
+    """``n`` customers and the scoring options.
 
-    customers: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+    The customers are records or columns of plain values, or have been checked while reading and are
+    all valid.
+    """
+
+    customers: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | Checked
     n: int
     params: Params
 
@@ -65,14 +72,12 @@ def read_json(body: bytes) -> Any:
         ) from None
 
 
-def _read_mlflow_json(body: bytes) -> Any:
-    """Like ``read_json``, but ``NaN`` is null, as MLflow's own client writes missing values.
+def _without_nan(body: bytes) -> bytes:
+    """The body with ``null`` for ``NaN``, as MLflow's own client writes missing values.
 
     Only the token is replaced, so that the same parser reads all bodies.
     """
-    if b"NaN" in body:
-        body = _STRING_OR_NAN.sub(_nan_as_null, body)
-    return read_json(body)
+    return _STRING_OR_NAN.sub(_nan_as_null, body) if b"NaN" in body else body
 
 
 _STRING_OR_NAN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|NaN', re.DOTALL)
@@ -82,9 +87,9 @@ def _nan_as_null(found: re.Match[bytes]) -> bytes:
     return b"null" if found[0] == b"NaN" else found[0]
 
 
-def read_object(body: bytes, read: Callable[[bytes], Any] = read_json) -> dict[str, Any]:
+def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a body. Raises ApiError 400 for any other value."""
-    document = read(body)
+    document = read_json(body)
     if not isinstance(document, dict):
         raise ApiError(400, "the body must be a JSON object")
     return document
@@ -101,9 +106,17 @@ def reject_nesting(body: bytes, max_rows: int) -> None:
         raise too_many_customers(max_rows)
 
 
-def read_customers(body: bytes, params: Params, max_rows: int) -> Request:
-    """The request in a body of ``/predict``. Raises ApiError 400, or 413 by ``reject_nesting``."""
+def read_customers(
+    body: bytes, params: Params, max_rows: int, decoder: CustomersDecoder | None = None
+) -> Request:
+    """The request in a body of ``/predict``. Raises ApiError 400, or 413 by ``reject_nesting``.
+
+    ``decoder``: reads valid customers faster; the result is the same without it.
+    """
     reject_nesting(body, max_rows)
+    checked = None if decoder is None else decoder.customers(body, max_rows)
+    if checked is not None:
+        return Request(checked, checked.n, params)
     document = read_object(body)
     _reject_unknown("the body", document, ("customers",))
     customers = records(document.get("customers"), "customers")
@@ -145,10 +158,15 @@ def _reject_unknown(where: str, given: Iterable[str], known: Sequence[str]) -> N
             )
 
 
-def read_invocation(body: bytes, max_rows: int) -> Request:
-    """The request in a body of ``/invocations``. Raises as ``read_customers`` does."""
+def read_invocation(body: bytes, max_rows: int, decoder: CustomersDecoder | None = None) -> Request:
+    """The request in a body of ``/invocations``; otherwise as ``read_customers``."""
     reject_nesting(body, max_rows)
-    document = read_object(body, _read_mlflow_json)
+    body = _without_nan(body)
+    decoded = None if decoder is None else decoder.invocation(body, max_rows)
+    if decoded is not None:
+        checked, given = decoded
+        return Request(checked, checked.n, Params(*astuple(given)))
+    document = read_object(body)
     _reject_unknown("the body", document, (*_FORMATS, "params"))
     formats = [name for name in _FORMATS if name in document]
     if len(formats) != 1:

@@ -28,6 +28,8 @@ Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 _JSON = "application/json"
 _SMALL_CUSTOMER = 64
 """The bytes of a customer with few fields."""
+_REASONS = 8
+"""How many times longer it takes to score a customer with reasons."""
 
 
 class Routes:
@@ -106,18 +108,10 @@ class Routes:
         _require_json(scope)
         params = requests.read_query(scope["query_string"])
         served, body = await self._begin(scope, receive, self.settings.max_body)
-        started, size = scope["context"].started, len(body)
-        request_id = scope["context"].request_id
-        with self.executor.capacity:
-            request = await self.executor.run(
-                started, size, requests.read_customers, body, params, self.settings.max_rows
-            )
-            await self._admit(scope, request.n)
-            content, probability = await self.executor.run(
-                started, _work(size, request.n), replies.predictions, served, request, request_id
-            )
-        scope["context"].probability = probability
-        await self._scored(scope, send, served, content, request.n)
+        max_rows = self.settings.max_rows
+        read = partial(requests.read_customers, body, params, max_rows, served.decoder)
+        run = partial(self.executor.run, scope["context"].started, _work(body, params.explain))
+        await self._score_many(scope, send, served, run, read, replies.predictions)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's scoring protocol: JSON, CSV or Parquet."""
@@ -131,38 +125,57 @@ class Routes:
         if is_table:
             await self._score_table(scope, send, served, body, mime)
             return
-        started, size = scope["context"].started, len(body)
-        request_id = scope["context"].request_id
-        with self.executor.capacity:
-            request = await self.executor.run(
-                started, size, requests.read_invocation, body, self.settings.max_rows
-            )
-            await self._admit(scope, request.n)
-            content, probability = await self.executor.run(
-                started, _work(size, request.n), replies.invocation, served, request, request_id
-            )
-        scope["context"].probability = probability
-        await self._scored(scope, send, served, content, request.n)
+        read = partial(requests.read_invocation, body, self.settings.max_rows, served.decoder)
+        work = _work(body, b'"explain"' in body)
+        run = partial(self.executor.run, scope["context"].started, work)
+        await self._score_many(scope, send, served, run, read, replies.invocation)
 
     async def _score_table(
         self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
     ) -> None:
         """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
-        started = scope["context"].started
         read = partial(
             tabular.read,
+            body,
+            mime,
+            served.scorer.schema,
             max_rows=self.settings.max_rows,
             max_decoded=self.settings.max_decoded,
             descriptor=served.table,
         )
-        run = self.executor.run_in_thread
+        run = partial(self.executor.run_in_thread, scope["context"].started)
+        await self._score_many(scope, send, served, run, read, replies.table)
+
+    async def _score_many(
+        self, scope: Scope, send: Send, served: ServedModel, run: Any, read: Any, write: Any
+    ) -> None:
+        """Read customers, count them against the limits, score them and reply.
+
+        ``run``: runs a function of the executor. ``read()``: the customers, with their number as
+        ``n``. ``write(served, customers, request_id)``: the reply and the probabilities. All of it
+        is one job, because other requests would be parsed between two. Only counting in a shared
+        storage divides it, which a thread cannot wait for.
+        """
+        context: RequestContext = scope["context"]
         with self.executor.capacity:
-            checked = await run(started, read, body, mime, served.scorer.schema)
-            await self._admit(scope, checked.n)
-            request_id = scope["context"].request_id
-            content, probability = await run(started, replies.table, served, checked, request_id)
-        scope["context"].probability = probability
-        await self._scored(scope, send, served, content, checked.n)
+            if self.rate_limiter.counts_rows_elsewhere:
+                customers = await run(read)
+                self._check_rows(customers.n)
+                await self.rate_limiter.count_rows(scope, customers.n)
+                n = customers.n
+                content, probability = await run(write, served, customers, context.request_id)
+            else:
+                n, (content, probability) = await run(self._job, scope, served, read, write)
+        context.probability = probability
+        await self._scored(scope, send, served, content, n)
+
+    def _job(self, scope: Scope, served: ServedModel, read: Any, write: Any) -> tuple[int, Any]:
+        """Read, count and score in one go; what is over the limits or the time is not scored."""
+        customers = read()
+        self._check_rows(customers.n)
+        self.rate_limiter.count_rows_here(scope, customers.n)
+        self.executor.remaining(scope["context"].started)
+        return customers.n, write(served, customers, scope["context"].request_id)
 
     async def _begin(
         self, scope: Scope, receive: Receive, max_bytes: int
@@ -175,7 +188,11 @@ class Routes:
             raise unavailable("no model is loaded yet; try again in a moment")
         context.version = served.version
         compressed = is_gzip(context)
-        body = await self.body_reader.read_body(context, receive, max_bytes)
+        body: bytes | None = scope.get("body")
+        if body is None:
+            body = await self.body_reader.read_body(context, receive, max_bytes)
+        else:
+            self.body_reader.admit(context, body, max_bytes)
         if compressed:
             run = self.executor.run_in_thread
             with self.executor.capacity:
@@ -183,10 +200,9 @@ class Routes:
             self.body_reader.budget.take(context, len(body))
         return served, body
 
-    async def _admit(self, scope: Scope, rows: int) -> None:
+    def _check_rows(self, rows: int) -> None:
         if rows > self.settings.max_rows:
             raise requests.too_many_customers(self.settings.max_rows)
-        await self.rate_limiter.count_rows(scope, rows)
 
     async def _scored(
         self, scope: Scope, send: Send, served: ServedModel, content: bytes, rows: int
@@ -247,12 +263,14 @@ class Routes:
         await reply(send, 200, content, content_type)
 
 
-def _work(size: int, customers: int) -> int:
-    """The size of a body as a measure of the work to score it.
+def _work(body: bytes, explain: bool) -> int:
+    """At most how much work a body is, as the bytes of a body of ordinary customers.
 
-    An empty object is as much work as a complete customer.
+    An empty object or list is as much work as a complete customer, and reasons multiply the work.
     """
-    return max(size, customers * _SMALL_CUSTOMER)
+    customers = body.count(b"{") + body.count(b"[")
+    work = max(len(body), customers * _SMALL_CUSTOMER)
+    return work * _REASONS if explain else work
 
 
 def _require_json(scope: Scope) -> None:

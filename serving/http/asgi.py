@@ -1,8 +1,8 @@
-"""ASGI types, and a function that sends a complete reply."""
+"""ASGI types, an awaitable that is done, and a function that sends a complete reply."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -13,6 +13,17 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON = b"application/json"
+
+
+class _Done:
+    """An awaitable that is done; a coroutine that only returns takes longer."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return iter(())  # type: ignore[return-value]  # nothing is sent to it, as it never waits
+
+
+DONE = _Done()
+"""What a function returns that may have to be awaited, but not this time."""
 
 
 async def reply(

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from serving.http.asgi import Receive
+from serving.http.eager import in_task
 from serving.http.errors import ApiError, too_large, unavailable
 from serving.http.request_context import RequestContext
 
@@ -70,6 +71,15 @@ class RequestBodyReader:
                     del self._waiting[task]
                     task.cancel()
 
+    def admit(self, context: RequestContext, body: bytes, max_bytes: int) -> None:
+        """Count a body that arrived together with its head.
+
+        Raises ApiError 413 or 503, as ``read_body`` does.
+        """
+        if len(body) > max_bytes:
+            raise too_large(max_bytes)
+        self.budget.take(context, len(body))
+
     async def read_body(self, context: RequestContext, receive: Receive, max_bytes: int) -> bytes:
         """The whole body.
 
@@ -80,9 +90,7 @@ class RequestBodyReader:
         declared = context.headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > max_bytes:
             raise too_large(max_bytes)
-        # the loop is passed because looking it up costs a system call before Python 3.12
-        task = asyncio.current_task(self._loop)
-        assert task is not None
+        task = await in_task(self._loop)
         self._waiting[task] = context.started
         parts: list[bytes] = []
         try:

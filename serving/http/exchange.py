@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from serving.http.asgi import App, Header, Message, Scope
+from serving.http.asgi import DONE, App, Header, Message, Scope
 
 _logger = logging.getLogger("serving.connections")
 
@@ -71,7 +72,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
         self.message_event = connection.message_event
-        self.task: asyncio.Task[None] = None  # type: ignore[assignment]  # set when it starts
+        self.task: asyncio.Task[None] | None = None
         self._parts: list[bytes] = []
         self.body_bytes = 0
         """Bytes of the body that the application has not read yet."""
@@ -85,6 +86,12 @@ class Exchange:
         self._parts.append(part)
         self.body_bytes += len(part)
 
+    def offer_body(self) -> None:
+        """Give the application the complete body with the scope, so that it need not receive it."""
+        if not self.disconnected:
+            parts = self._parts
+            self.scope["body"] = parts[0] if len(parts) == 1 else b"".join(parts)
+
     async def run(self, app: App) -> None:
         """Let the application reply."""
         try:
@@ -92,7 +99,8 @@ class Exchange:
         except BaseException:
             _logger.exception("the application failed")
         finally:
-            self._connection.tasks.discard(self.task)
+            if self.task is not None:
+                self._connection.tasks.discard(self.task)
         if not (self.response_complete or self.disconnected):
             self._connection.transport.close()
 
@@ -118,7 +126,7 @@ class Exchange:
         self._connection.resume_reading()
         await self.message_event.wait()
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """ASGI; the start of the reply is written with its body.
 
         Raises RuntimeError for a body in several parts, or for a second reply.
@@ -127,13 +135,22 @@ class Exchange:
         is_start = message["type"] == "http.response.start"
         if is_start and start is None:
             self._start = message
-            return
+            return DONE
         if is_start or start is None or self.response_complete or message.get("more_body", False):
             raise RuntimeError("a reply has one start and one body")
-        if self._connection.flow.write_paused and not self.disconnected:
-            await self._connection.flow.drain()
+        body: bytes = message.get("body", b"")
+        if self.disconnected:
+            return DONE
+        if self._connection.flow.write_paused:
+            return self._write_later(start, body)
+        self._write(start, body)
+        return DONE
+
+    async def _write_later(self, start: Message, body: bytes) -> None:
+        """Write as soon as the client has read enough of the previous replies."""
+        await self._connection.flow.drain()
         if not self.disconnected:
-            self._write(start, message.get("body", b""))
+            self._write(start, body)
 
     def _write(self, start: Message, body: bytes) -> None:
         connection = self._connection
@@ -161,8 +178,8 @@ def reply_head(status: int, default: list[Header], headers: list[Header]) -> byt
 
     Raises RuntimeError for a header that contains a line break.
     """
-    lines = [_opening(status, *default), *[b"%b: %b\r\n" % header for header in headers], b"\r\n"]
-    head = b"".join(lines)
+    lines = [_opening(status, *default), *map(b": ".join, headers), b"\r\n"]
+    head = b"\r\n".join(lines)
     count = len(default) + len(lines)
     if head.count(b"\n") != count or head.count(b"\r") != count:
         raise RuntimeError("a header contains a line break")
@@ -172,5 +189,5 @@ def reply_head(status: int, default: list[Header], headers: list[Header]) -> byt
 @lru_cache(maxsize=32)
 def _opening(status: int, *headers: Header) -> bytes:
     """The part of a reply that is the same for a second: status line and default headers."""
-    lines = [b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())]
-    return b"".join([*lines, *[b"%b: %b\r\n" % header for header in headers]])
+    status_line = b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())
+    return b"\r\n".join([status_line, *map(b": ".join, headers)])

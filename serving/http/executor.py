@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, TypeVar
 
+from serving.http.eager import in_task
 from serving.http.errors import ApiError, unavailable
 
 T = TypeVar("T")
@@ -73,9 +74,8 @@ class ScoringExecutor:
         stopped, so work that has begun counts towards the capacity until it ends; timed-out work
         therefore cannot pile up.
         """
-        remaining = started + self.seconds - perf_counter()
-        if remaining <= 0:
-            raise self._timed_out()
+        await in_task()
+        remaining = self.remaining(started)
         work = self.pool.submit(function, *arguments)
         future = asyncio.wrap_future(work)
         try:
@@ -86,6 +86,16 @@ class ScoringExecutor:
                 future.add_done_callback(self.capacity.release)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise self._timed_out() from None
+
+    def remaining(self, started: float) -> float:
+        """The seconds that a request has left, more than 0. Raises ApiError 504.
+
+        A job with several steps asks between them, because its request may have timed out.
+        """
+        seconds = started + self.seconds - perf_counter()
+        if seconds <= 0:
+            raise self._timed_out()
+        return seconds
 
     def _timed_out(self) -> ApiError:
         return ApiError(

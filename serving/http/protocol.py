@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from serving.http import errors
 from serving.http.asgi import Header, Scope
 from serving.http.connections import ConnectionWatch
+from serving.http.eager import run_eagerly
 from serving.http.errors import ApiError
 from serving.http.exchange import Exchange, reply_head
 from serving.http.request_context import new_request_id
@@ -65,6 +66,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Why the rest of what the client sends is not parsed."""
         self._is_upgrade = False
         self._active: Exchange | None = None
+        self._starting: Exchange | None = None
+        """A request that is started as soon as what arrived with it is parsed."""
 
     def connection_made(self, transport: Any) -> None:
         """Called by asyncio."""
@@ -123,8 +126,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(data) > _SLICE or self._unparsed or self.pipeline or self._rejection:
             self._unparsed += data
             self._parse_slices()
-        else:
-            self._parse(data)
+            return
+        self._parse(data)
+        exchange = self._starting
+        if exchange is not None:
+            self._starting = None
+            # a first reply must not overtake the end of a connection that made room for this one
+            if exchange.more_body or not self.has_served:
+                self._start(exchange)
+            else:
+                self._answer(exchange)
 
     def _parse_slices(self) -> None:
         """Parse what has arrived, until a request waits for its turn or is rejected."""
@@ -133,6 +144,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             size = max(_SLICE, self._rest_of_body())
             self._parse(data[:size])
             data = data[size:]
+            if self._starting is not None:
+                self._start(self._starting)
+                self._starting = None
         if self._rejection or self.transport.is_closing():
             self._unparsed = b""
             return
@@ -230,7 +244,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.waiting_since = None
         self.has_part = False
         if previous is None or previous.response_complete:
-            self._start(exchange)
+            self._active = self._starting = exchange
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft(exchange)  # type: ignore[arg-type]
@@ -253,9 +267,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         }
 
     def _start(self, exchange: Exchange) -> None:
+        """Let the application reply in a task."""
         self._active = exchange
         exchange.task = task = self.loop.create_task(exchange.run(self.app))
         self.tasks.add(task)
+
+    def _answer(self, exchange: Exchange) -> None:
+        """Let the application reply now, and in a task only from where it has to wait."""
+        exchange.offer_body()
+        task = run_eagerly(self.loop, exchange.run(self.app))
+        if task is not None:
+            exchange.task = task
+            self.tasks.add(task)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""

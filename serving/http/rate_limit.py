@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
+from threading import Lock
 from typing import Any, NamedTuple
 
 from limits import parse
@@ -12,7 +13,8 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 
 from churn_model.errors import InvalidParameter
-from serving.http.asgi import App, Receive, Scope, Send
+from serving.http.asgi import DONE, App, Receive, Scope, Send
+from serving.http.eager import in_task
 from serving.http.errors import ApiError, unavailable
 from serving.http.request_context import ANONYMOUS, RequestContext
 
@@ -21,7 +23,7 @@ _STORAGE_SECONDS = 1.0
 
 
 class InMemoryCounters(MemoryStorage):
-    """Counters in this process, for use on the event loop only.
+    """Counters in this process, for use by any of its threads.
 
     ``MemoryStorage`` starts a thread a hundred times per second to remove expired counters, which
     slows down every request. This class removes them once per minute, while counting.
@@ -29,11 +31,19 @@ class InMemoryCounters(MemoryStorage):
 
     _last_removal = 0.0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+
     def add_within(self, limit: Limit, key: str, amount: int) -> bool:
         """Add to a counter, whose window starts with its first request.
 
         Returns False, and adds nothing, if the sum would exceed the limit.
         """
+        with self._lock:
+            return self._add_within(limit, key, amount)
+
+    def _add_within(self, limit: Limit, key: str, amount: int) -> bool:
         now = time.time()
         if self.expirations.get(key, 0.0) <= now:
             if now > self._last_removal + _REMOVAL_SECONDS:
@@ -86,63 +96,80 @@ class RateLimiter:
         except Exception as error:
             raise InvalidParameter(f"--rate-limit-storage: {error}") from None
 
-    async def count_request(self, scope: Scope) -> None:
+    def count_request(self, scope: Scope) -> Awaitable[None]:
         """Count a request. Raises ApiError 429 over the limit."""
-        if self.requests is not None:
-            await self._hit(self.requests, scope, 1)
+        return DONE if self.requests is None else self._hit(self.requests, scope, 1)
 
-    async def count_rows(self, scope: Scope, rows: int) -> None:
+    def count_rows(self, scope: Scope, rows: int) -> Awaitable[None]:
         """Count the customers of a request if the limit admits all of them, otherwise none.
 
         Raises ApiError 413 for more than the limit ever admits, and 429 for more than it admits
         now.
         """
         if self.rows is None or not rows:
-            return
-        if rows > self.rows.amount:
-            raise ApiError(
-                413,
-                f"{rows} customers exceed the rate limit of {self.rows.text}; send fewer in "
-                "each request",
-            )
-        await self._hit(self.rows, scope, rows)
+            return DONE
+        _reject_always(self.rows, rows)
+        return self._hit(self.rows, scope, rows)
 
-    async def count_unauthorized(self, scope: Scope) -> None:
+    @property
+    def counts_rows_elsewhere(self) -> bool:
+        """Whether customers are counted outside this process."""
+        return self._is_async and self.rows is not None
+
+    def count_rows_here(self, scope: Scope, rows: int) -> None:
+        """As ``count_rows``, from any thread, unless ``counts_rows_elsewhere``."""
+        if self.rows is not None and rows:
+            _reject_always(self.rows, rows)
+            self._hit_in_memory(self.rows, self.rows.prefix + rate_limit_key(scope), rows)
+
+    def count_unauthorized(self, scope: Scope) -> Awaitable[None]:
         """Count a request without a valid API key. Raises ApiError 429 over the limit."""
-        if self.unauthorized is not None:
-            await self._hit(self.unauthorized, scope, 1)
+        return DONE if self.unauthorized is None else self._hit(self.unauthorized, scope, 1)
 
-    async def _hit(self, limit: Limit, scope: Scope, cost: int) -> None:
+    def _hit(self, limit: Limit, scope: Scope, cost: int) -> Awaitable[None]:
         """Count in a fixed window that starts with its first request. Raises ApiError."""
         key = limit.prefix + rate_limit_key(scope)
         if self._is_async:
-            ends = await self._hit_in_redis(limit, key, cost, scope["context"].started)
-        elif self.storage.add_within(limit, key, cost):
-            ends = None
-        else:
-            ends = self.storage.get_expiry(key)
-        if ends is None:
-            return
-        pause = max(1, round(ends - time.time() + 0.5))
-        raise ApiError(
-            429,
-            f"rate limit of {limit.text} exceeded; try again in {pause} s",
-            headers=[(b"retry-after", str(pause).encode())],
-        )
+            return self._hit_in_redis(limit, key, cost, scope["context"].started)
+        self._hit_in_memory(limit, key, cost)
+        return DONE
 
-    async def _hit_in_redis(
-        self, limit: Limit, key: str, cost: int, started: float
-    ) -> float | None:
-        """The time at which the window ends if the limit is used up, otherwise None."""
+    def _hit_in_memory(self, limit: Limit, key: str, cost: int) -> None:
+        if not self.storage.add_within(limit, key, cost):
+            raise _exceeded(limit, self.storage.get_expiry(key))
+
+    async def _hit_in_redis(self, limit: Limit, key: str, cost: int, started: float) -> None:
+        await in_task()
         left = started + self.seconds - time.perf_counter()
         try:
-            return await asyncio.wait_for(
+            ends = await asyncio.wait_for(
                 _end_if_over(self.storage, limit, key, cost), min(left, _STORAGE_SECONDS)
             )
         except (StorageError, asyncio.TimeoutError):
             raise unavailable(
                 "the rate limit storage is unavailable; try again in a moment"
             ) from None
+        if ends is not None:
+            raise _exceeded(limit, ends)
+
+
+def _reject_always(limit: Limit, rows: int) -> None:
+    """Raise ApiError 413 for more customers than a limit ever admits."""
+    if rows > limit.amount:
+        raise ApiError(
+            413,
+            f"{rows} customers exceed the rate limit of {limit.text}; send fewer in each request",
+        )
+
+
+def _exceeded(limit: Limit, ends: float) -> ApiError:
+    """The reply to a request over a limit whose window ends at this time."""
+    pause = max(1, round(ends - time.time() + 0.5))
+    return ApiError(
+        429,
+        f"rate limit of {limit.text} exceeded; try again in {pause} s",
+        headers=[(b"retry-after", str(pause).encode())],
+    )
 
 
 async def _end_if_over(storage: Any, limit: Limit, key: str, amount: int) -> float | None:

@@ -169,7 +169,7 @@ class SparkStart:
 @pytest.fixture(scope="session")
 def spark_start() -> Iterator[SparkStart]:
     """The one Spark session of all tests; the batch command uses the active session."""
-    from batch.spark_session import session
+    from pyfunc.spark_session import session
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_SUBMIT_ARGS"] = _JAVA_FOR_SMALL_TABLES

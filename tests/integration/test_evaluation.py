@@ -5,10 +5,12 @@ import pytest
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from training.data.simulator import simulate
-from training.evaluation.evaluation import SCORECARD, evaluate
+from training.evaluation.evaluation import SCORECARD
+from training.evaluation.held_out_scores import evaluate
 from training.evaluation.intervals import Interval
 from training.evaluation.metrics import METRICS
 from training.fitting.fit import FitSettings, fit
+from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import by_folds
 from training.reporting.effect_figures import effect_figures, pair_figures
 from training.reporting.evaluation_figures import evaluation_figures
@@ -25,9 +27,8 @@ def simulation():
 @pytest.fixture(scope="module")
 def evaluation(simulation):
     splits = by_folds(simulation.churned, folds=2, repeats=2, seed=0)
-    return evaluate(
-        simulation.customers, simulation.churned, CUSTOMER_SCHEMA, splits, settings=_QUICK
-    )
+    rows = LabelledRows.unweighted(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    return evaluate(rows, splits, _QUICK)
 
 
 def test_every_model_scores_every_customer_once_per_repeat(evaluation):
@@ -90,7 +91,7 @@ def test_large_tables_are_evaluated_on_one_fifth(simulation):
     assert len(np.union1d(train, test)) == len(churned)
     assert churned[test].mean() == pytest.approx(churned.mean(), abs=1e-4)
     assert len(by_folds(churned[:50_000], folds=5, repeats=None, seed=0).pairs) == 5
-    assert len(by_folds(churned[:20_000], folds=5, repeats=None, seed=0).pairs) == 10
+    assert len(by_folds(churned[:5_000], folds=5, repeats=None, seed=0).pairs) == 10
 
 
 def test_every_curve_feature_and_pair_has_a_figure(evaluation, simulation, tmp_path):

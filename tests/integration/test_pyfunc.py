@@ -24,6 +24,7 @@ from tests.integration.conftest import PAIRS, ROWS
 from training.data.simulator import simulate
 from training.evaluation.selection import candidates
 from training.fitting.fit import feature_table, fit_classifier
+from training.fitting.labelled_rows import LabelledRows
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,8 @@ def test_it_gives_the_fitted_classifiers_probabilities(model, customers):
     simulation = simulate(ROWS, seed=0)
     chosen = mlflow.get_run(model.metadata.run_id).data.params["settings"]
     (settings,) = (each for each in candidates(PAIRS, bags=1) if each.name == chosen)
-    classifier = fit_classifier(
-        simulation.customers, simulation.churned, CUSTOMER_SCHEMA, settings=settings
-    )
+    rows = LabelledRows.unweighted(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    classifier = fit_classifier(rows, 0, settings)
     expected = classifier.predict_proba(feature_table(customers, CUSTOMER_SCHEMA))[:, 1]
     scored = model.predict(customers)["churn_probability"]
     np.testing.assert_allclose(scored, expected, rtol=0, atol=1e-12)

@@ -278,9 +278,51 @@ def running_runs(folder: Path) -> int:
     return int(count)
 
 
-def test_an_interrupted_run_registers_nothing(workplace):
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in descendants(int(child)))]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_registers_nothing_and_leaves_nothing_behind(
+    workplace, tmp_path_factory, number, code
+):
+    temporary = tmp_path_factory.mktemp("temporary")
     process = subprocess.Popen(
-        [sys.executable, "-m", "training", "--rows", "20000"],
+        [sys.executable, "-m", "training", "--rows", "20000", "--jobs", "2"],
+        cwd=workplace,
+        env=clean_environment() | {"TMPDIR": os.fspath(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not running_runs(workplace) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert process.poll() is None
+    started = descendants(process.pid)
+    assert len(started) >= 4  # with the fork server and its workers
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert stderr == "stopped; nothing was registered\n"
+    assert registered_versions(workplace) == 0
+    assert running_runs(workplace) == 0
+    while any(map(is_running, started)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in started if is_running(pid)]
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_killed_worker_fails_the_run_with_one_line(workplace):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", "--rows", "20000", "--jobs", "2"],
         cwd=workplace,
         env=clean_environment(),
         stderr=subprocess.PIPE,
@@ -289,12 +331,12 @@ def test_an_interrupted_run_registers_nothing(workplace):
     deadline = time.monotonic() + 120
     while not running_runs(workplace) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    os.kill(descendants(process.pid)[-1], signal.SIGKILL)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "nothing was registered" in stderr
-    assert registered_versions(workplace) == 0
+    assert process.returncode == 1
+    assert "was killed" in stderr
+    assert_one_line(stderr)
+    assert running_runs(workplace) == 0
 
 
 def test_mlproject_trains_with_the_same_command(workplace):

@@ -6,10 +6,11 @@ import pytest
 from churn_model.schema import CUSTOMER_SCHEMA
 from training.data.simulator import simulate
 from training.evaluation.economics import Offer, economics, profit_curve
-from training.evaluation.evaluation import HeldOutScores
+from training.evaluation.held_out_scores import HeldOutScores
 from training.evaluation.intervals import noise_corrected, percentile, resamples
 from training.evaluation.metrics import RankedScores
 from training.fitting.fit import FitSettings
+from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import by_folds
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
@@ -67,9 +68,8 @@ def test_the_threshold_earns_nearly_the_best_possible_profit():
     simulation = simulate(10_000, seed=1)
     splits = by_folds(simulation.churned, folds=2, repeats=1, seed=0)
     weights = np.ones(10_000)
-    held_out_scores = HeldOutScores(
-        simulation.customers, simulation.churned, weights, CUSTOMER_SCHEMA, splits
-    )
+    rows = LabelledRows.unweighted(simulation.customers, simulation.churned, CUSTOMER_SCHEMA)
+    held_out_scores = HeldOutScores(rows, splits)
     for split_index in range(2):
         held_out_scores.score(split_index, FitSettings(outer_bags=4))
     scores = held_out_scores.evaluation().held_out

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from training.arguments.table_flags import add_named_columns
+from churn_model.flag_types import table
+from training.arguments.table_flags import TABLE, add_named_columns, add_reading
 from training.options import InferOptions
 
 
@@ -27,6 +27,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "standard output and a summary to standard error, so redirect the schema to a file: "
         f"{prog} customers.csv --target Exited=1 > customer.schema.json",
     )
-    parser.add_argument("table", type=Path, help="customers, .csv or .parquet")
+    parser.add_argument("table", type=table, help=f"customers: {TABLE}")
+    add_reading(parser)
     add_named_columns(parser)
     return parser

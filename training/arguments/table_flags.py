@@ -12,17 +12,27 @@ from churn_model.flag_types import (
     day_or_column,
     days,
     number,
+    one_of,
     path,
     share,
+    table,
 )
 from pyfunc import MODEL_NAME
 from training.data import SIMULATED_ROWS
+from training.options import SAMPLE
+
+TABLE = (
+    "a .csv or .parquet file, a folder of such files, a quoted pattern such as 'data/*.parquet', "
+    "or a URL such as s3://bucket/customers/"
+)
+"""What names a table, for help texts."""
 
 
 def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
     """The flags of commands that read labelled customers."""
     add = parser.add_argument
-    add("--data", type=path, metavar="FILE", help="labelled customers, .csv or .parquet")
+    add("--data", type=table, metavar="TABLE", help=f"labelled customers: {TABLE}")
+    add_reading(parser)
     add("--dataset", type=path, metavar="FILE.toml", help="descriptor: which column is which field")
     add_named_columns(parser)
     add("--weight", default="", metavar="COLUMN", help="the column with sample weights")
@@ -48,6 +58,28 @@ def add_table(parser: argparse.ArgumentParser, *, seed: int) -> None:
         metavar="SHARE",
         help="stop if more than this share (0 to 1) of the rows break the schema (%(default)s)",
     )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how a table is read."""
+    add = parser.add_argument
+    add(
+        "--sample",
+        type=at_least(1000),
+        default=SAMPLE,
+        metavar="ROWS",
+        help="the most rows to use; of a larger table, all rows are checked and a sample of "
+        "customers of about this size is used (%(default)s)",
+    )
+    add(
+        "--engine",
+        type=one_of("local", "spark"),
+        default="local",
+        metavar="local|spark",
+        help="where tables are read; with Spark, a table may be one of its catalog, such as "
+        "catalog.schema.table (%(default)s)",
+    )
+    add("--master", type=lambda text: text or None, metavar="URL", help="Spark master (local[*])")
 
 
 def add_named_columns(parser: argparse.ArgumentParser) -> None:

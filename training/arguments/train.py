@@ -72,7 +72,7 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--repeats",
         type=at_least(1),
-        help="repeats of the cross-validation (2 for up to 20,000 rows; above 200,000 rows one "
+        help="repeats of the cross-validation (2 for up to 5,000 rows; above 200,000 rows one "
         "fifth is held out instead)",
     )
     add(
@@ -88,6 +88,13 @@ def _add_evaluation_and_fit(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="models fitted on resampled rows and averaged (8, 4 or 2, by number of rows); 1 is "
         "the fastest, for a first look",
+    )
+    add(
+        "--jobs",
+        type=at_least(1),
+        metavar="N",
+        help="processes that fit at the same time (the cores that may be used); the result does "
+        "not depend on it",
     )
     add(
         "--monotone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -21,6 +22,23 @@ from training.data.simulator import LAST_DAY, simulate
 REJECTED_COLUMNS = ("row", "field", "column", "rule", "reason", "cell")
 
 _EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Population:
+    """What is known of a table that was read in batches, and of which a sample is in memory.
+
+    ``rows``: its valid, labelled rows. ``churn_rate``: their weighted share (0..1) that churned.
+    ``customers``: how many they describe, estimated from the sample. ``reasons``: for each field,
+    column and reason, the number of rejected rows; of these rows, only the first are listed.
+    ``invalid_records``: the rows that are rejected for a field of the record.
+    """
+
+    rows: int
+    churn_rate: float
+    customers: int
+    reasons: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    invalid_records: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,7 @@ class Table:
     target: str = ""
     notes: tuple[str, ...] = ()
     audit: pd.DataFrame = field(default_factory=pd.DataFrame)
+    population: Population | None = None
 
     def features(self, schema: RecordSchema) -> RecordSchema:
         """The schema of ``customers``: the record's schema with ages in place of dates."""
@@ -119,13 +138,32 @@ class Table:
         """How many rows were read, used, rejected, and without a label."""
         customers = self.customers_of_rows
         text = (
-            f"{self.rows:,} rows, {len(self.churned):,} used ({self.churned.mean():.1%} churned), "
+            f"{self.rows:,} rows, {self._used()}, "
             f"{self.rejected_rows:,} rejected, {self.unlabelled_rows:,} without a label"
         )
         if self.observation.window:
             known_until = self.observation.known_until
             text += f", {self.immature_rows:,} whose window has not ended on {known_until}"
         return f"{text}; {customers.n:,} customers" if customers.repeat else text
+
+    def _used(self) -> str:
+        population, used = self.population, len(self.churned)
+        if population is None or not self.is_sample:
+            return f"{used:,} used ({self.churned.mean():.1%} churned)"
+        return (
+            f"{population.rows:,} valid ({population.churn_rate:.1%} churned), of which a sample "
+            f"of {used:,} is used ({self.churned.mean():.1%} churned)"
+        )
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the table has more valid rows than those that are used."""
+        return self.population is not None and self.population.rows > len(self.churned)
+
+    @property
+    def size(self) -> int:
+        """How many customers the table describes, also those that were not sampled."""
+        return self.population.customers if self.population else self.customers_of_rows.n
 
 
 def simulated_table(rows: int, seed: int, as_of: date | None = None) -> Table:
@@ -163,9 +201,20 @@ def simulated_table(rows: int, seed: int, as_of: date | None = None) -> Table:
 
 def describe_rejected(table: Table) -> str:
     """Why rows were rejected: for each field and reason, the number of rows and some examples."""
+    if table.population is not None:
+        return _describe_reasons(table.population.reasons)
     groups = table.rejected.groupby(["field", "column", "reason"], sort=False, dropna=False)["row"]
     parts = []
     for (name, column, reason), rows in sorted(groups, key=lambda item: -len(item[1])):
         examples = ", ".join(map(str, rows.head(_EXAMPLES)))
         parts.append(f"{name} (column {column!r}) {reason}: {len(rows)} rows, e.g. {examples}")
     return "; ".join(parts)
+
+
+def _describe_reasons(reasons: Mapping[tuple[str, str, str], int]) -> str:
+    return "; ".join(
+        f"{name} (column {column!r}) {reason}: {rows:,} rows"
+        if name
+        else f"{reason}: {rows:,} rows"
+        for (name, column, reason), rows in sorted(reasons.items(), key=lambda item: -item[1])
+    )

@@ -7,12 +7,14 @@ read that way is rejected.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from churn_model.arrays import Mask
 from churn_model.dates import day_numbers
 from churn_model.errors import FieldError, TableError
 from churn_model.schema import RecordSchema
@@ -35,7 +37,7 @@ from churn_model.tables.target import (
     read_labels,
 )
 from churn_model.tables.texts import check_texts
-from training.data.customers import customers_of_rows
+from training.data.customers import CustomersOfRows, customers_of_rows
 from training.data.dataset import Dataset
 from training.data.row_columns import SPLIT_BY, WEIGHT, read_groups, read_weights
 from training.data.table import REJECTED_COLUMNS, Table, describe_rejected
@@ -76,6 +78,49 @@ def check_table(
     TableError with one line for a missing column, a table without rows, or a share of invalid rows
     above ``max_rejected`` (0..1, of the labelled rows).
     """
+    checked = check_rows(
+        raw,
+        path,
+        dataset,
+        schema,
+        weight=weight,
+        split_by=split_by,
+        split_format=split_format,
+        observation=observation,
+        audit=audit,
+    )
+    of_rows = customers_of_rows(raw, checked.customers, schema).take(np.flatnonzero(checked.used))
+    table = replace(checked.table, customers_of_rows=of_rows)
+    check_rejected_share(path, table, max_rejected)
+    return table
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """The result of checking n rows.
+
+    ``table``: the rows that can be used; each is of another customer in it. ``customers``: the
+    parsed columns of all rows (n,). ``used`` (n,): which of them are in the table.
+    """
+
+    table: Table
+    customers: pd.DataFrame
+    used: Mask
+
+
+def check_rows(
+    raw: pd.DataFrame,
+    path: str | Path,
+    dataset: Dataset,
+    schema: RecordSchema,
+    *,
+    weight: str = "",
+    split_by: str = "",
+    split_format: str = "",
+    observation: ObservationOptions | None = None,
+    audit: Sequence[str] = (),
+) -> CheckedRows:
+    """Check rows, perhaps of a larger table; the arguments are those of ``check_table``."""
     observation = observation or ObservationOptions()
     row_columns = {
         WEIGHT: weight.strip(),
@@ -100,7 +145,7 @@ def check_table(
     used = ~invalid & has_label
     table = Table(
         name=dataset.name,
-        customers=_with_integers(customers[used].reset_index(drop=True), schema),
+        customers=with_integers(customers[used].reset_index(drop=True), schema),
         churned=labels[used],
         rejected=rejected,
         rows=len(raw),
@@ -108,7 +153,7 @@ def check_table(
         unlabelled_rows=int(unlabelled.sum()),
         immature_rows=int(immature.sum()),
         weights=weights[used],
-        customers_of_rows=customers_of_rows(raw, customers, schema).take(np.flatnonzero(used)),
+        customers_of_rows=CustomersOfRows.one_per_row(int(used.sum())),
         source=str(path),
         dates=None if dates is None else dates[used],
         split_by=row_columns[SPLIT_BY] or observation.column,
@@ -118,8 +163,7 @@ def check_table(
         target=describe_target(raw, dataset.target),
         audit=read_groups(raw[_no_fields(audit, dataset)])[used].reset_index(drop=True),
     )
-    _check_rejected_share(path, table, max_rejected)
-    return table
+    return CheckedRows(table, customers, used)
 
 
 def _no_fields(names: Sequence[str], dataset: Dataset) -> list[str]:
@@ -175,7 +219,7 @@ def _read_fields(
     return frame[[column.name for column in schema]], list(checked.errors)
 
 
-def _with_integers(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
+def with_integers(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:
     """Valid customers with integer columns as int64, the type that scoring gets."""
     integers = [
         column.name
@@ -204,7 +248,8 @@ def _rejected_rows(
     return pd.DataFrame(lines, columns=list(REJECTED_COLUMNS))
 
 
-def _check_rejected_share(path: str | Path, table: Table, max_rejected: float) -> None:
+def check_rejected_share(path: str | Path, table: Table, max_rejected: float) -> None:
+    """Raise TableError for a table without usable rows, or with too many rejected ones."""
     labelled = table.rows - table.unlabelled_rows - table.immature_rows
     if not labelled:
         raise TableError(f"{path}: none of its {table.rows} rows has a label; check [target]")

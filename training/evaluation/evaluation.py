@@ -1,24 +1,19 @@
-"""Held-out evaluation of the scorecard and its baselines on the same customers."""
+"""The metrics of the scorecard and its baselines on the same held-out customers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from churn_model.arrays import Floats, Rows
-from churn_model.schema import RecordSchema
-from training.data.customers import CustomersOfRows
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.intervals import Interval, noise_corrected, percentile, resamples
 from training.evaluation.metrics import Labels, RankedScores, base_rate_log_loss, skill
-from training.fitting.baselines import baselines
-from training.fitting.fit import STANDARD, FitSettings, feature_table, score_held_out
-from training.fitting.splits import Period, Splits
-from training.fitting.threads import limited_threads
+from training.fitting.splits import Period
 
 SCORECARD = "scorecard"
 
@@ -134,130 +129,53 @@ class Evaluation:
         return f"The scorecard's log loss is {change}."
 
 
-class HeldOutScores:
-    """Collects the held-out scores of the scorecard and its baselines, split by split."""
-
-    def __init__(
-        self,
-        customers: pd.DataFrame,
-        churned: Labels,
-        weights: Floats,
-        schema: RecordSchema,
-        splits: Splits,
-        seed: int = 0,
-        *,
-        customers_of_rows: CustomersOfRows | None = None,
-    ) -> None:
-        self._data = customers, churned, weights, schema
-        self._customers = customers_of_rows or CustomersOfRows.one_per_row(len(churned))
-        self._features = feature_table(customers, schema)
-        self._splits = splits
-        self._seed = seed
-        self._scores: dict[str, list[Floats]] = {
-            name: [] for name in (SCORECARD, *baselines(schema))
-        }
-
-    def score(self, split_index: int, settings: FitSettings) -> None:
-        """Fit on the training rows of one split, and score its held-out rows."""
-        _, churned, weights, schema = self._data
-        train, test = split = self._splits.pairs[split_index]
-        probability = score_held_out(*self._data, split, settings, self._seed, self._customers)
-        self._scores[SCORECARD].append(probability)
-        with limited_threads(len(train)):
-            for name, model in baselines(schema, self._seed).items():
-                fit_parameters = {f"{model.steps[-1][0]}__sample_weight": weights[train]}
-                model.fit(self._features.iloc[train], churned[train], **fit_parameters)
-                probability = model.predict_proba(self._features.iloc[test])[:, 1]
-                self._scores[name].append(probability)
-
-    def evaluation(self) -> Evaluation:
-        """The metrics and intervals of all splits, which must all have been scored in order."""
-        splits = self._splits
-        over_time = [self._in_period(period) for period in splits.periods]
-        evaluation = summarise(self.held_out(splits.headline), splits.text, self._seed)
-        return replace(evaluation, over_time=over_time)
-
-    def held_out(self, splits: range) -> HeldOut:
-        """The scores of some of the splits."""
-        _, churned, weights, _ = self._data
-        rows = np.concatenate([self._splits.pairs[split][1] for split in splits])
-        times = np.bincount(rows, minlength=len(churned))
-        probabilities = {
-            name: np.concatenate([parts[split] for split in splits])
-            for name, parts in self._scores.items()
-        }
-        return HeldOut(
-            rows,
-            self._customers.code[rows],
-            churned[rows],
-            weights[rows] / times[rows],
-            probabilities,
-        )
-
-    def _in_period(self, period: Period) -> PeriodMetrics:
-        held_out = self.held_out(period.splits)
-        ranked = {SCORECARD: RankedScores(held_out.churned, held_out.probability)}
-        drawn = _resampled_metrics(held_out, ranked, self._seed)
-        return PeriodMetrics(
-            period,
-            len(held_out.rows),
-            float(np.average(held_out.churned, weights=held_out.weights)),
-            ranked[SCORECARD].metrics(held_out.weights),
-            _intervals(held_out, ranked, drawn)[SCORECARD],
-        )
+Resampled: TypeAlias = dict[str, Floats]
+"""Metrics over the resamples (r,), by name."""
 
 
-def summarise(held_out: HeldOut, splits: str, seed: int = 0) -> Evaluation:
-    """Metrics and intervals of held-out scores. ``splits``: how customers were held out."""
+def summarise(
+    held_out: HeldOut, splits: str, seed: int = 0, resampled: dict[str, Resampled] | None = None
+) -> Evaluation:
+    """Metrics and intervals of held-out scores.
+
+    ``splits``: how customers were held out. ``resampled``: of each model (see
+    ``resampled_metrics``); None to compute them here.
+    """
     ranked = {
         name: RankedScores(held_out.churned, probability)
         for name, probability in held_out.probabilities.items()
     }
     metrics = {name: scores.metrics(held_out.weights) for name, scores in ranked.items()}
-    resampled = _resampled_metrics(held_out, ranked, seed)
+    if resampled is None:
+        resampled = {name: resampled_metrics(held_out, name, seed) for name in ranked}
     return Evaluation(
         held_out,
         metrics,
-        _intervals(held_out, ranked, resampled),
+        {name: _intervals(held_out, ranked[name], resampled[name]) for name in ranked},
         _gaps(metrics, resampled),
         skill(metrics[SCORECARD]["log_loss"], held_out.churned, held_out.weights),
         splits,
     )
 
 
-def evaluate(
-    customers: pd.DataFrame,
-    churned: Labels,
-    schema: RecordSchema,
-    splits: Splits,
-    *,
-    weights: Floats | None = None,
-    settings: FitSettings = STANDARD,
-    seed: int = 0,
-    customers_of_rows: CustomersOfRows | None = None,
-) -> Evaluation:
-    """Score all splits and summarise the scores."""
-    equal = np.ones(len(churned)) if weights is None else weights
-    scores = HeldOutScores(
-        customers, churned, equal, schema, splits, seed, customers_of_rows=customers_of_rows
+def period_metrics(held_out: HeldOut, period: Period, seed: int = 0) -> PeriodMetrics:
+    """The scorecard's metrics in one period, given the scores of its rows."""
+    ranked = RankedScores(held_out.churned, held_out.probability)
+    resampled = resampled_metrics(held_out, SCORECARD, seed)
+    return PeriodMetrics(
+        period,
+        len(held_out.rows),
+        float(np.average(held_out.churned, weights=held_out.weights)),
+        ranked.metrics(held_out.weights),
+        _intervals(held_out, ranked, resampled),
     )
-    for split_index in range(len(splits.pairs)):
-        scores.score(split_index, settings)
-    return scores.evaluation()
 
 
-def _resampled_metrics(
-    held_out: HeldOut, ranked: dict[str, RankedScores], seed: int
-) -> dict[str, dict[str, Floats]]:
-    """Each model's metrics over the resamples (r,), which are the same for all models."""
-    drawn: dict[str, list[dict[str, float]]] = {name: [] for name in ranked}
-    for weights in _resampled_weights(held_out, seed):
-        for name, scores in ranked.items():
-            drawn[name].append(scores.metrics(weights))
-    return {
-        name: {metric: np.array([each[metric] for each in rows]) for metric in rows[0]}
-        for name, rows in drawn.items()
-    }
+def resampled_metrics(held_out: HeldOut, model: str, seed: int = 0) -> Resampled:
+    """One model's metrics over the resamples, which the seed determines for all models."""
+    ranked = RankedScores(held_out.churned, held_out.probabilities[model])
+    drawn = [ranked.metrics(weights) for weights in _resampled_weights(held_out, seed)]
+    return {metric: np.array([each[metric] for each in drawn]) for metric in drawn[0]}
 
 
 def _resampled_weights(held_out: HeldOut, seed: int) -> Iterator[Floats]:
@@ -268,27 +186,20 @@ def _resampled_weights(held_out: HeldOut, seed: int) -> Iterator[Floats]:
 
 
 def _intervals(
-    held_out: HeldOut,
-    ranked: dict[str, RankedScores],
-    resampled: dict[str, dict[str, Floats]],
-) -> dict[str, dict[str, Interval]]:
-    noise = {
-        name: scores.calibration_noise(held_out.weights, held_out.customers)
-        for name, scores in ranked.items()
-    }
+    held_out: HeldOut, ranked: RankedScores, resampled: Resampled
+) -> dict[str, Interval]:
+    """One model's intervals by metric."""
+    noise = ranked.calibration_noise(held_out.weights, held_out.customers)
     return {
-        name: {
-            metric: noise_corrected(values, noise[name])
-            if metric == "calibration_error"
-            else percentile(values)
-            for metric, values in by_metric.items()
-        }
-        for name, by_metric in resampled.items()
+        metric: noise_corrected(values, noise)
+        if metric == "calibration_error"
+        else percentile(values)
+        for metric, values in resampled.items()
     }
 
 
 def _gaps(
-    metrics: dict[str, dict[str, float]], resampled: dict[str, dict[str, Floats]]
+    metrics: dict[str, dict[str, float]], resampled: dict[str, Resampled]
 ) -> dict[str, tuple[float, Interval]]:
     """The scorecard's log loss minus each baseline's, with the paired interval."""
     own = resampled[SCORECARD]["log_loss"]

@@ -57,7 +57,8 @@ class RankedScores:
         self._churned = churned[self._order].astype(np.float64)
         self._probability = probability[self._order]
         self._losses = log_losses(self._churned, self._probability)
-        self._squared_errors = (self._probability - self._churned) ** 2
+        self._errors = self._probability - self._churned
+        self._squared_errors = self._errors**2
         edges = np.linspace(0, len(churned), _CALIBRATION_BINS + 1).astype(np.intp)
         self._bin_starts = np.unique(edges[:-1])
 
@@ -79,17 +80,19 @@ class RankedScores:
     def metrics(self, weights: Floats) -> dict[str, float]:
         """The metrics named in METRICS; ``weights`` (n,) must not be negative."""
         ordered = weights[self._order]
-        total = ordered.sum()
-        contacted, recall = _gains(self._churned, ordered, self._ends)
-        churn_rate = float(ordered @ self._churned / total)
-        precision = churn_rate * recall[1:] / np.maximum(contacted[1:], _EPSILON)
-        recall_at = {share: float(np.interp(share / 100, contacted, recall)) for share in SHARES}
+        contacted, churners = _counts(self._churned, ordered, self._ends)
+        total, all_churners = float(contacted[-1]), float(churners[-1])
+        found = np.diff(churners)
+        precision = churners[1:] / np.maximum(contacted[1:], _EPSILON * total)
+        # by the trapezoidal rule: those who stayed, times the churners ranked above them
+        pairs = np.diff(contacted - churners) @ (churners[1:] - found / 2)
+        recall_at = {share: _recall(share / 100, contacted, churners) for share in SHARES}
         return {
-            "auc": _area(*_roc(contacted, recall, churn_rate)),
-            "average_precision": float(np.sum(np.diff(recall) * precision)),
-            "log_loss": float(ordered @ self._losses / total),
-            "brier": float(ordered @ self._squared_errors / total),
-            "calibration_error": self.calibration_error(weights),
+            "auc": float(pairs) / (all_churners * (total - all_churners)),
+            "average_precision": float(found @ precision) / all_churners,
+            "log_loss": float(ordered @ self._losses) / total,
+            "brier": float(ordered @ self._squared_errors) / total,
+            "calibration_error": self._calibration_error(ordered),
             **{f"lift_{share}": value / (share / 100) for share, value in recall_at.items()},
             **{f"recall_{share}": value for share, value in recall_at.items()},
         }
@@ -100,8 +103,10 @@ class RankedScores:
         The mean difference between the predicted and the observed churn rate of a bin (Naeini,
         Cooper, Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning").
         """
-        ordered = weights[self._order]
-        errors = ordered * (self._probability - self._churned)
+        return self._calibration_error(weights[self._order])
+
+    def _calibration_error(self, ordered: Floats) -> float:
+        errors = ordered * self._errors
         return float(np.abs(np.add.reduceat(errors, self._bin_starts)).sum() / ordered.sum())
 
     def calibration_noise(self, weights: Floats, customers: npt.NDArray[np.intp]) -> float:
@@ -125,7 +130,7 @@ class RankedScores:
     def _bin_deviations(self, weights: Floats, customers: npt.NDArray[np.intp]) -> Floats:
         """The standard deviation of each bin's share of the calibration error."""
         ordered = weights[self._order]
-        errors = ordered * (self._probability - self._churned)
+        errors = ordered * self._errors
         sizes = np.diff(np.append(self._bin_starts, len(errors)))
         bins = np.repeat(np.arange(len(sizes)), sizes)
         n_customers = int(customers.max()) + 1
@@ -158,10 +163,25 @@ def roc_auc(
     return _area(*_roc(contacted, recall, float(ordered @ labels / ordered.sum())))
 
 
+def _counts(labels: Floats, weights: Floats, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """The weight of the customers, and of the churners, down to each distinct score, from 0 on."""
+    sums = np.empty((2, len(weights) + 1))
+    sums[:, 0] = 0.0
+    np.cumsum(weights, out=sums[0, 1:])
+    np.cumsum(weights * labels, out=sums[1, 1:])
+    if len(ends) < len(weights):
+        sums = sums[:, np.concatenate([[0], ends + 1])]
+    return sums[0], sums[1]
+
+
+def _recall(share: float, contacted: Floats, churners: Floats) -> float:
+    """The recall (0..1) if a share (0..1) of the customers is contacted."""
+    return float(np.interp(share * contacted[-1], contacted, churners) / churners[-1])
+
+
 def _gains(labels: Floats, weights: Floats, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
-    customers = np.concatenate([[0.0], np.cumsum(weights)[ends]])
-    churners = np.concatenate([[0.0], np.cumsum(weights * labels)[ends]])
-    return customers / customers[-1], churners / churners[-1]
+    contacted, churners = _counts(labels, weights, ends)
+    return contacted / contacted[-1], churners / churners[-1]
 
 
 def _roc(contacted: Floats, recall: Floats, churn_rate: float) -> tuple[Floats, Floats]:

@@ -82,6 +82,8 @@ def _rejected_share(table: Table, schema: RecordSchema) -> float:
     that were rejected only for their label, weight or dates, which are not sent to be scored.
     """
     labelled = table.rows - table.unlabelled_rows - table.immature_rows
+    if table.population is not None:
+        return table.population.invalid_records / labelled if labelled else 0.0
     broken = table.rejected["field"].isin([column.name for column in schema])
     return table.rejected.loc[broken, "row"].nunique() / labelled if labelled else 0.0
 

@@ -22,10 +22,10 @@ from sklearn.model_selection import train_test_split
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
-from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from training.data.categories import POOL, pooled
 from training.data.customers import CustomersOfRows
+from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import customer_strata
 from training.fitting.threads import ROWS_FOR_ONE_THREAD
 
@@ -52,7 +52,9 @@ class FitSettings:
     max_bins: int = 256
     max_interaction_bins: int = 32
     smoothing_rounds: int = 75
+    interaction_smoothing_rounds: int = 30
     learning_rate: float = 0.04
+    early_stopping_rounds: int = 30
     outer_bags: int | None = None
 
     def pairs(self, features: int) -> int:
@@ -84,6 +86,24 @@ class Fitted:
     converged: bool = True
 
 
+def fit_rows(
+    rows: LabelledRows, seed: int = 0, settings: FitSettings = STANDARD, threads: int | None = None
+) -> Fitted:
+    """Fit on labelled rows.
+
+    The rows that decide when boosting stops are of other customers than those that it learns from.
+    A feature with ``monotone`` in its schema column gets an effect that only rises or only falls,
+    and no pairs. Category levels of fewer than 20 customers share the table entry of unlisted
+    levels. ``threads``: each fits one model of the average at a time; None to choose by the number
+    of rows. The same rows and seed give the same scorecard, byte for byte, with any number.
+    """
+    features = rows.schema.features
+    classifier = fit_classifier(rows, seed, settings, threads)
+    scorecard = _scorecard(classifier, features)
+    deviations = _terms(classifier, classifier.standard_deviations_, features)
+    return Fitted(scorecard, [term.scores for term in deviations], _converged(classifier))
+
+
 def fit(
     customers: pd.DataFrame,
     churned: npt.NDArray[np.int64],
@@ -97,41 +117,35 @@ def fit(
     """Fit on n rows of customers (the schema's columns) and their labels (n,) of 0 and 1.
 
     ``weights`` (n,): sample weights. ``customers_of_rows``: of each row; None if each row is
-    another customer. The rows that decide when boosting stops are of other customers than those
-    that it learns from. A feature with ``monotone`` in its schema column gets an
-    effect that only rises or only falls, and no pairs. Category levels of fewer than 20 customers
-    share the table entry of unlisted levels. The same rows and seed give the same scorecard, byte
-    for byte.
+    another customer. See ``fit_rows``.
     """
-    features = schema.features
-    classifier = fit_classifier(
-        customers, churned, schema, seed, weights, settings, customers_of_rows
+    rows = LabelledRows(
+        customers,
+        churned,
+        np.ones(len(churned)) if weights is None else weights,
+        schema,
+        customers_of_rows or CustomersOfRows.one_per_row(len(churned)),
     )
-    scorecard = _scorecard(classifier, features)
-    deviations = _terms(classifier, classifier.standard_deviations_, features)
-    return Fitted(scorecard, [term.scores for term in deviations], _converged(classifier))
+    return fit_rows(rows, seed, settings)
 
 
 def fit_classifier(
-    customers: pd.DataFrame,
-    churned: npt.NDArray[np.int64],
-    schema: RecordSchema,
-    seed: int = 0,
-    weights: npt.NDArray[np.float64] | None = None,
-    settings: FitSettings = STANDARD,
-    customers_of_rows: CustomersOfRows | None = None,
+    rows: LabelledRows, seed: int, settings: FitSettings, threads: int | None = None
 ) -> Any:
     """Fit interpret's ExplainableBoostingClassifier, from which ``fit`` reads the scorecard."""
-    classifier = _classifier(schema.features, len(churned), seed, settings)
-    table = feature_table(customers, schema)
-    for column in schema.features:
+    features, churned = rows.schema.features, rows.churned
+    if threads is None:
+        threads = 1 if len(churned) <= ROWS_FOR_ONE_THREAD else -1
+    classifier = _classifier(features, len(churned), seed, settings, threads)
+    table = feature_table(rows.customers, rows.schema)
+    for column in features:
         if column.kind == "category":
             table[column.name] = pooled(table[column.name], column.levels)
     bags = None
-    if customers_of_rows is not None and customers_of_rows.repeat:
-        bags = _bags(churned, customers_of_rows, classifier.outer_bags, seed)
+    if rows.customers_of_rows.repeat:
+        bags = _bags(churned, rows.customers_of_rows, classifier.outer_bags, seed)
     with _quiet_threads():
-        classifier.fit(table, churned, sample_weight=weights, bags=bags)
+        classifier.fit(table, churned, sample_weight=rows.weights, bags=bags)
     return classifier
 
 
@@ -160,7 +174,9 @@ def _converged(classifier: Any) -> bool:
     return bool((classifier.best_iteration_[0] < steps).all())
 
 
-def _classifier(features: Sequence[Column], rows: int, seed: int, settings: FitSettings) -> Any:
+def _classifier(
+    features: Sequence[Column], rows: int, seed: int, settings: FitSettings, threads: int
+) -> Any:
     return ExplainableBoostingClassifier(
         feature_names=[column.name for column in features],
         feature_types=["nominal" if c.kind == "category" else "continuous" for c in features],
@@ -169,11 +185,13 @@ def _classifier(features: Sequence[Column], rows: int, seed: int, settings: FitS
         max_bins=settings.max_bins,
         max_interaction_bins=settings.max_interaction_bins,
         smoothing_rounds=settings.smoothing_rounds,
+        interaction_smoothing_rounds=settings.interaction_smoothing_rounds,
         learning_rate=settings.learning_rate,
+        early_stopping_rounds=settings.early_stopping_rounds,
         max_rounds=_MOST_ROUNDS,
         outer_bags=settings.bags(rows),
         random_state=seed,
-        n_jobs=1 if rows <= ROWS_FOR_ONE_THREAD else -1,
+        n_jobs=threads,
     )
 
 
@@ -187,30 +205,6 @@ def _quiet_threads() -> Iterator[None]:
     with parallel_config(backend="threading"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Missing values detected")
         yield
-
-
-def score_held_out(
-    customers: pd.DataFrame,
-    churned: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.float64],
-    schema: RecordSchema,
-    split: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    settings: FitSettings,
-    seed: int,
-    customers_of_rows: CustomersOfRows | None = None,
-) -> npt.NDArray[np.float64]:
-    """Fit on the training rows of a split; returns the probabilities (k,) of its held-out rows."""
-    train, test = split
-    scorecard = fit(
-        customers.iloc[train],
-        churned[train],
-        schema,
-        seed,
-        weights=weights[train],
-        settings=settings,
-        customers_of_rows=customers_of_rows and customers_of_rows.take(train),
-    ).scorecard
-    return Scorer(scorecard, schema).score(customers.iloc[test]).probability
 
 
 def feature_table(customers: pd.DataFrame, schema: RecordSchema) -> pd.DataFrame:

@@ -17,7 +17,7 @@ Split: TypeAlias = tuple[Rows, Rows]
 HELD_OUT = 0.2
 """Share of the customers held out by a single split."""
 
-_REPEATED_UP_TO, FOLDED_UP_TO = 20_000, 200_000
+_REPEATED_UP_TO, FOLDED_UP_TO = 5_000, 200_000
 """Rows up to which cross-validation is repeated, and up to which it is done at all."""
 
 
@@ -66,7 +66,7 @@ def by_folds(
     """Stratified, shuffled cross-validation over customers, repeated ``repeats`` times.
 
     ``customers``: which customer each row belongs to; None if each row is another one. If
-    ``repeats`` is None, it depends on the table: two repeats up to 20,000 rows, one up to 200,000.
+    ``repeats`` is None, it depends on the table: two repeats up to 5,000 rows, one up to 200,000.
     Larger tables are split once, because a fifth of them suffices for narrow intervals.
     """
     customers = customers or CustomersOfRows.one_per_row(len(churned))

@@ -20,3 +20,13 @@ def limited_threads(rows: int) -> Iterator[None]:
     """
     with threadpool_limits(1 if rows <= ROWS_FOR_ONE_THREAD else None, user_api="openmp"):
         yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run numpy's linear algebra and OpenMP in one thread.
+
+    Sums depend on how they are divided among threads, and so would a run's last digits.
+    """
+    with threadpool_limits(1):
+        yield

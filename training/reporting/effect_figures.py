@@ -72,18 +72,21 @@ def effect_figures(
 
 
 def pair_figures(
-    scorecard: Scorecard, schema: RecordSchema, limits: Mapping[str, tuple[float, float]]
+    scorecard: Scorecard,
+    schema: RecordSchema,
+    limits: Mapping[str, tuple[float, float]],
+    pairs: Sequence[Term],
 ) -> Iterator[tuple[str, Figure]]:
     """One figure per pair of features: their joint effect, in addition to their own effects.
 
-    ``limits``: the lowest and the highest value of each number to draw.
+    ``limits``: the lowest and the highest value of each number to draw. ``pairs``: the terms to
+    draw.
     """
     columns = {column.name: column for column in schema.features}
-    for term in scorecard.terms:
-        if len(term.features) == 2:
-            drawn = [columns[name] for name in term.features]
-            scores = np.reshape(term.scores, term_shape(scorecard, term))
-            yield term.name, _pair_effect(term, scores, drawn, limits)
+    for term in pairs:
+        drawn = [columns[name] for name in term.features]
+        scores = np.reshape(term.scores, term_shape(scorecard, term))
+        yield term.name, _pair_effect(term, scores, drawn, limits)
 
 
 # --- numbers ----------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import mlflow
 
-from churn_model.reports.figure_style import plain_text
 from churn_model.schema import RecordSchema
 from training.data.fingerprints import fingerprints
 from training.data.table import Table
@@ -72,6 +73,7 @@ def _log_parameters(findings: Findings) -> None:
             "seed": findings.seed,
             "splits": findings.evaluation.splits,
             **_observation_parameters(table),
+            **({"rows_valid": table.population.rows} if table.population is not None else {}),
             "settings": settings.pop("name"),
             "pairs": settings.pop("interactions"),
             **settings,
@@ -97,7 +99,7 @@ def _parameters(settings: FitSettings, rows: int) -> dict[str, Any]:
 def _log_candidates(candidates: list[Candidate], rows: int) -> None:
     for candidate in candidates:
         with mlflow.start_run(run_name=candidate.settings.name, nested=True):
-            mlflow.log_params(_parameters(candidate.settings, rows))
+            mlflow.log_params(_parameters(candidate.settings, rows) | {"folds": candidate.folds})
             mlflow.log_metrics(candidate.metrics)
 
 
@@ -147,16 +149,16 @@ def _calibration_metrics(calibration: Calibration) -> dict[str, float]:
 
 
 def _log_figures(findings: Findings, figures: RunFigures) -> None:
+    """Log the PNG files, all with one call."""
     file_names = _file_names(column.name for column in findings.schema.features)
-    with plain_text():
-        for name, figure in figures.evaluation.items():
-            mlflow.log_figure(figure, f"figures/{name}.png")
-        if figures.profit is not None:
-            mlflow.log_figure(figures.profit, "figures/profit.png")
-        if figures.over_time is not None:
-            mlflow.log_figure(figures.over_time, "figures/over_time.png")
-        for name, figure in figures.effects.items():
-            mlflow.log_figure(figure, f"figures/effects/{file_names[name]}.png")
+    with tempfile.TemporaryDirectory() as folder:
+        effects = Path(folder, "effects")
+        effects.mkdir()
+        for name, drawing in figures.evaluation.items():
+            Path(folder, f"{name}.png").write_bytes(drawing.png)
+        for name, drawing in figures.effects.items():
+            (effects / f"{file_names[name]}.png").write_bytes(drawing.png)
+        mlflow.log_artifacts(folder, "figures")
 
 
 def _file_names(fields: Iterable[str]) -> dict[str, str]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from jinja2 import Environment
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
-from churn_model.reports.figure_style import plain_text
 from churn_model.reports.page import page_environment
-from churn_model.reports.svg import svg_element
 from training.data.table import describe_rejected
 from training.evaluation.metrics import HEADLINES, METRICS
 from training.evaluation.slices import Slice
 from training.reporting.findings import LIMITATIONS, Findings
-from training.reporting.run_figures import RunFigures
+from training.reporting.run_figures import OVER_TIME, PROFIT, RunFigures
 
 
 class ProtectedFeature(NamedTuple):
@@ -88,24 +84,18 @@ def _exclude_options(findings: Findings, protected: list[ProtectedFeature]) -> l
 
 
 def _svg_figures(findings: Findings, figures: RunFigures) -> dict[str, Any]:
-    with plain_text():
-        return {
-            "evaluation_figures": list(_svgs(figures.evaluation)),
-            "profit_figure": svg_element("profit", figures.profit) if figures.profit else None,
-            "over_time_figure": svg_element("over_time", figures.over_time)
-            if figures.over_time
-            else None,
-            "effects": _effects(findings, figures),
-            "pairs": list(_svgs(figures.pairs)),
-        }
+    svgs = {name: drawing.svg for name, drawing in figures.evaluation.items()}
+    return {
+        "profit_figure": svgs.pop(PROFIT, None),
+        "over_time_figure": svgs.pop(OVER_TIME, None),
+        "evaluation_figures": list(svgs.items()),
+        "effects": _effects(findings, figures),
+        "pairs": [(name, drawing.svg) for name, drawing in figures.pairs.items()],
+    }
 
 
 def _effects(findings: Findings, figures: RunFigures) -> list[tuple[str, float, Markup]]:
     """Name, importance and figure of each feature, the strongest first."""
-    svgs = dict(_svgs(figures.effects))
-    return [(name, size, svgs[name]) for name, size in findings.importance.items() if name in svgs]
-
-
-def _svgs(figures: Mapping[str, Figure]) -> Iterator[tuple[str, Markup]]:
-    for name, figure in figures.items():
-        yield name, svg_element(name, figure)
+    drawn = figures.effects
+    sizes = findings.importance
+    return [(name, size, drawn[name].svg) for name, size in sizes.items() if name in drawn]

@@ -1,14 +1,22 @@
-"""All figures of a run, drawn once, for the report (as SVG) and for MLflow (as PNG)."""
+"""All figures of a run, drawn once as SVG for the report and as PNG for MLflow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from churn_model.reports.figure_style import plain_text
+from churn_model.reports.svg import svg_element
+from churn_model.schema import RecordSchema
+from churn_model.scoring.scorecard import Scorecard
+from training.evaluation.economics import Economics
 from training.evaluation.evaluation import Evaluation
 from training.reporting.effect_figures import effect_figures, pair_figures
 from training.reporting.evaluation_figures import (
@@ -17,60 +25,90 @@ from training.reporting.evaluation_figures import (
     profit_figure,
 )
 from training.reporting.feature_summary import feature_summary
-from training.reporting.findings import Findings
+
+if TYPE_CHECKING:  # workers draw, and do not need MLflow
+    from training.reporting.findings import Findings
 
 _MOST_PAIRS = 6
+PROFIT, OVER_TIME = "profit", "over_time"
+
+
+class Drawing(NamedTuple):
+    """A figure as an SVG element and as a PNG file."""
+
+    svg: Markup
+    png: bytes
+
+
+Drawings = dict[str, Drawing]
+"""Figures by name."""
 
 
 @dataclass(frozen=True)
 class RunFigures:
-    """Figures by name: of the evaluation, of each feature's effect, of the strongest pairs.
+    """Figures of the evaluation, of each feature's effect, and of the strongest pairs.
 
-    ``over_time``: of the held-out periods, None unless the rows were split by date.
+    The evaluation has PROFIT if there is a campaign, and OVER_TIME if the rows were split by date.
     """
 
-    evaluation: dict[str, Figure]
-    effects: dict[str, Figure]
-    pairs: dict[str, Figure]
-    profit: Figure | None
-    over_time: Figure | None = None
+    evaluation: Drawings
+    effects: Drawings
+    pairs: Drawings
 
 
 def draw_figures(findings: Findings) -> RunFigures:
     """Draw the figures of a run."""
+    scorecard, schema, customers = findings.scorecard, findings.schema, findings.table.customers
+    return RunFigures(
+        draw_evaluation(findings.evaluation, findings.campaign),
+        draw_effects(scorecard, schema, customers, findings.standard_deviations),
+        draw_pairs(scorecard, schema, customers),
+    )
+
+
+def draw_evaluation(evaluation: Evaluation, campaign: Economics | None) -> Drawings:
+    """Draw the curves of the models, the campaign's profit, and the metrics over time."""
     with plain_text():
-        effects = effect_figures(
-            findings.scorecard,
-            findings.schema,
-            findings.table.customers,
-            findings.standard_deviations,
-        )
-        return RunFigures(
-            evaluation=dict(evaluation_figures(findings.evaluation)),
-            effects=dict(effects),
-            pairs=dict(_strongest_pairs(findings)),
-            profit=None if findings.campaign is None else profit_figure(findings.campaign),
-            over_time=_over_time(findings.evaluation),
-        )
+        drawings = _draw(evaluation_figures(evaluation))
+        if campaign is not None:
+            drawings |= _draw([(PROFIT, profit_figure(campaign))])
+        if evaluation.over_time:
+            drawings |= _draw([(OVER_TIME, over_time_figure(evaluation.over_time))])
+        return drawings
 
 
-def _over_time(evaluation: Evaluation) -> Figure | None:
-    return over_time_figure(evaluation.over_time) if evaluation.over_time else None
+def draw_effects(
+    scorecard: Scorecard,
+    schema: RecordSchema,
+    customers: pd.DataFrame,
+    standard_deviations: Sequence[Sequence[float]],
+) -> Drawings:
+    """Draw the effect of each of the schema's features."""
+    with plain_text():
+        return _draw(effect_figures(scorecard, schema, customers, standard_deviations))
 
 
-def _strongest_pairs(findings: Findings) -> Iterator[tuple[str, Figure]]:
-    """The pairs with the largest effects."""
-    summaries = {
-        column.name: feature_summary(column, findings.table.customers[column.name])
-        for column in findings.schema.features
+def draw_pairs(scorecard: Scorecard, schema: RecordSchema, customers: pd.DataFrame) -> Drawings:
+    """Draw the pairs with the largest effects."""
+    pairs = [term for term in scorecard.terms if len(term.features) == 2]
+    strongest = sorted(pairs, key=lambda term: -np.abs(term.scores).max())[:_MOST_PAIRS]
+    names = {name for term in strongest for name in term.features}
+    limits = {
+        column.name: summary.limits
+        for column in schema.features
+        if column.name in names
+        and (summary := feature_summary(column, customers[column.name])).limits is not None
     }
-    limits = {name: each.limits for name, each in summaries.items() if each.limits is not None}
-    largest = {
-        term.name: float(np.abs(term.scores).max())
-        for term in findings.scorecard.terms
-        if len(term.features) == 2
-    }
-    strongest = sorted(largest, key=lambda name: -largest[name])[:_MOST_PAIRS]
-    for name, figure in pair_figures(findings.scorecard, findings.schema, limits):
-        if name in strongest:
-            yield name, figure
+    drawn = [term for term in pairs if term in strongest]
+    with plain_text():
+        return _draw(pair_figures(scorecard, schema, limits, drawn))
+
+
+def _draw(figures: Iterable[tuple[str, Figure]]) -> Drawings:
+    return {name: Drawing(svg_element(name, figure), _png(figure)) for name, figure in figures}
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()

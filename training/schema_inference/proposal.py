@@ -41,6 +41,7 @@ class Proposal:
 
     ``left_out``: column -> reason. ``remarks``: what the user should check. ``target``: the
     target's values, as text. ``inherited``: what continues an earlier model, as text.
+    ``inferred_from``: how many of the rows were seen, as text; empty if all were.
     """
 
     schema: RecordSchema
@@ -49,12 +50,14 @@ class Proposal:
     remarks: Sequence[str]
     target: str
     inherited: str = ""
+    inferred_from: str = ""
 
     def summary(self) -> str:
         """The fields, the columns left out, and the remarks, as text."""
         width = max(len(column.name) for column in self.schema)
         lines = [self.inherited] if self.inherited else []
-        lines += [f"{len(self.schema.features)} features:"]
+        seen = f", inferred from {self.inferred_from}" if self.inferred_from else ""
+        lines += [f"{len(self.schema.features)} features{seen}:"]
         lines += [
             f"  {column.name:{width}}  {describe_column(column, _SHOWN_LEVELS)}"
             f"{self._describe_cells(column.name)}"
@@ -83,16 +86,17 @@ def propose(
     name: str,
     named: NamedColumns,
     earlier: EarlierModel | None = None,
+    target: Target | None = None,
 ) -> Proposal:
     """Propose the schema of a table that ``read_file`` has read; the fields keep its column names.
 
-    ``earlier``: the model whose schema is continued; None to start afresh. Raises TableError or
-    SchemaError.
+    ``earlier``: the model whose schema is continued; None to start afresh. ``target``: of a table
+    of which ``raw`` is a sample; None to read it. Raises TableError or SchemaError.
     """
     _check_columns(raw, name, named)
     if earlier is not None:
         named = earlier.added_to(named, raw.columns)
-    target = read_target(raw, named.target)
+    target = target or read_target(raw, named.target)
     found = "" if named.identifier else _repeated_identifier(raw, target.column, named)
     named = replace(named, identifier=named.identifier or found)
     rows = _labelled(raw, target, named)

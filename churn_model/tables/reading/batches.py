@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +11,23 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pyarrow.fs import FileSelector, FileSystem, LocalFileSystem
 
 from churn_model.errors import TableError, first_line
 from churn_model.tables.reading.csv_files import CsvFile, check_same_header
 from churn_model.tables.reading.file_names import check_names
 from churn_model.tables.reading.folder_values import folder_values
+from churn_model.tables.reading.locations import (
+    file_names,
+    file_system,
+    is_pattern,
+    is_url,
+    root_of,
+)
 from churn_model.tables.reading.row_checker import LINE
 from churn_model.tables.reading.source import Source
 
 ROWS = 131_072
 """Rows per batch: enough to make the cost of a batch negligible, few enough for the cache."""
-
-_IGNORED = re.compile("(^|/)[_.]")
-"""The start of the name of a file or folder that readers ignore."""
 
 _READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
 
@@ -40,8 +42,10 @@ def folder_columns(source: Source) -> tuple[str, ...]:
 
     Raises TableError if files of the table are in folders that name other columns.
     """
-    check_names(source.path)
-    if not Path(source.path).exists() and "://" not in source.path:
+    root = root_of(source.path)
+    if not is_url(source.path) or source.path.startswith("file://"):
+        check_names(root)
+    if not is_url(source.path) and not Path(root).exists():
         raise TableError(f"{source.path}: no such file or folder; check {source.flag}")
     names = {tuple(_folder_values(source.path, file)): file for file in file_names(source.path)}
     if len(names) > 1:
@@ -53,30 +57,10 @@ def folder_columns(source: Source) -> tuple[str, ...]:
     return next(iter(names), ())
 
 
-def file_names(source: str) -> list[str]:
-    """The files of a table that readers do not ignore, in the order of their names."""
-    try:
-        system, path = _system(source)
-        if system.get_file_info(path).is_file:
-            return [path]
-        found = system.get_file_info(FileSelector(path, recursive=True))
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{source}: cannot be read ({first_line(error)})") from None
-    below = len(path.rstrip("/")) + 1
-    files = sorted(info.path for info in found if info.is_file)
-    return [file for file in files if not _IGNORED.search(file[below:])]
-
-
-def _system(source: str) -> tuple[FileSystem, str]:
-    """The file system of an input, and its path there."""
-    found: tuple[FileSystem, str] = (LocalFileSystem(), source)
-    return FileSystem.from_uri(source) if "://" in source else found
-
-
 def _folder_values(source: str, file: str) -> dict[str, str | None]:
     """The values that the folders of a file below the input give to columns."""
-    root = source.partition("://")[2] if "://" in source else source
-    if "://" not in source:
+    root = file_system(root_of(source))[1]
+    if not is_url(source):
         root, file = os.path.abspath(root), os.path.abspath(file)
     return folder_values(file.removeprefix(root.rstrip("/")).lstrip("/"))
 
@@ -128,7 +112,9 @@ def _csv(source: Source) -> Iterator[pa.RecordBatch]:
 def _stream(source: str, file: str, kind: str) -> Iterator[Any]:
     """A file's bytes; compressed files such as .gz are decompressed."""
     try:
-        with _system(source)[0].open_input_stream(file, compression="detect") as stream:
+        with file_system(root_of(source))[0].open_input_stream(
+            file, compression="detect"
+        ) as stream:
             yield stream
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{file}: cannot be read as {kind} ({first_line(error)})") from None
@@ -137,12 +123,20 @@ def _stream(source: str, file: str, kind: str) -> Iterator[Any]:
 def _fragments(source: str) -> list[ds.Fragment]:
     """The Parquet files of an input."""
     try:
-        fragments = list(ds.dataset(source, format="parquet").get_fragments())
+        fragments = list(_dataset(source).get_fragments())
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{source}: cannot be read ({first_line(error)})") from None
     if not fragments:
-        raise TableError(f"{source}: contains no parquet file; check --input and --format")
+        raise TableError(f"{source}: contains no parquet file")
     return fragments
+
+
+def _dataset(source: str) -> ds.Dataset:
+    if not (is_pattern(source) or is_url(source)):
+        return ds.dataset(source, format="parquet")
+    system, path = file_system(root_of(source))
+    files = file_names(source) if is_pattern(source) else path
+    return ds.dataset(files, filesystem=system, format="parquet")
 
 
 def _common_schema(fragments: list[ds.Fragment]) -> pa.Schema:

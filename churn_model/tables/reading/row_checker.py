@@ -18,9 +18,10 @@ from churn_model.schema.column import Column
 from churn_model.suggestions import did_you_mean
 from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.number_texts import read_numbers
 from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows, checked_rows
 from churn_model.tables.reading.utf8 import as_text, plain_strings, undecoded_rows
-from churn_model.tables.texts import check_texts, read_numbers
+from churn_model.tables.texts import check_table
 from churn_model.tables.typed import formatted_texts, to_series
 from churn_model.validation import Checked, check_records
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
@@ -141,7 +142,7 @@ class RowChecker:
         }
         texts = formatted_texts(typed, self.schema, self.descriptor)
         typed = {field: values for field, values in typed.items() if field not in texts}
-        checked, _ = check_texts({**cells, **texts}, self.schema, self.descriptor, typed)
+        checked = check_table({**cells, **texts}, self.schema, self.descriptor, typed)
         checked = self._reject_undecoded(checked, batch, names)
         if CORRUPT in batch.schema.names and self.form == "text":
             uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)

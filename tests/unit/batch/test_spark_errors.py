@@ -2,8 +2,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 from pyspark.errors import PySparkException
 
-from batch.spark_errors import cause, one_line_errors
+from batch.spark_errors import one_line_errors
 from churn_model.errors import BatchError
+from pyfunc.spark_errors import cause
 
 
 def message(text):

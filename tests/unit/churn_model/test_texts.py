@@ -2,12 +2,18 @@
 
 import datetime
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
+from churn_model.tables.cell_format import CellFormat
 from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.number_texts import read_numbers
 from churn_model.tables.texts import check_texts
 
 SCHEMA = RecordSchema(
@@ -76,3 +82,20 @@ def test_a_parsing_error_replaces_the_error_of_a_missing_value():
         (0, "plan", "literal_error"),
         (1, "visits", "missing"),
     ]
+
+
+NUMBER_TEXTS = st.sampled_from(
+    "1 -1 1.5 .5 5. 1e3 1E+3 +1 nan NaN -nan inf -Infinity 1_0 0x10 999 999.0 9.99e2 -0 1e999 "
+    "9007199254740993 abc true \u0663".split()
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(NUMBER_TEXTS, min_size=1, max_size=4))
+def test_numbers_without_blanks_are_read_as_those_with_blanks(cells):
+    written = CellFormat(frozenset({"", "999", "NaN"}), (999.0,))
+    direct = read_numbers(pa.array(cells), written)
+    trimmed = read_numbers(pa.array([*cells, " "]), written)
+    assert (direct is None) == (trimmed is None)
+    if direct is not None:
+        assert np.array_equal(direct, trimmed[:-1], equal_nan=True)

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from training.interrupt import interruptible
+from training.interrupt import Terminated, interruptible
 
 
 def test_an_interrupt_that_a_library_dropped_is_raised_again_between_stages():
@@ -15,3 +15,10 @@ def test_an_interrupt_that_a_library_dropped_is_raised_again_between_stages():
         with pytest.raises(KeyboardInterrupt):
             raise_if_interrupted()
     assert signal.getsignal(signal.SIGINT) is previous
+
+
+def test_a_request_to_terminate_stops_a_run_like_ctrl_c():
+    previous = signal.getsignal(signal.SIGTERM)
+    with interruptible(), pytest.raises(Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is previous

@@ -4,13 +4,14 @@ import hashlib
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow as pa
 import pytest
 
 from churn_model.errors import InferenceLogError
 from churn_model.inference_log.identifiers import (
     describe_identifiers,
     hash_identifier,
-    hash_identifiers,
+    hash_texts,
     read_key,
     read_or_make_key,
 )
@@ -18,10 +19,13 @@ from churn_model.inference_log.identifiers import (
 KEY = bytes(range(32))
 
 
-def test_the_hash_is_blake2b_with_the_key():
-    expected = hashlib.blake2b("Zoë-17".encode(), key=KEY, digest_size=16).hexdigest()
+def test_the_hash_is_blake2s_with_the_key():
+    expected = hashlib.blake2s("Zoë-17".encode(), key=KEY, digest_size=16).hexdigest()
     assert hash_identifier("Zoë-17", KEY) == expected
-    assert hash_identifiers(["Zoë-17", None], KEY) == [expected, None]
+    texts = pa.array(["C-1", "Zoë-17", None, ""])
+    hashes = [hash_identifier(text, KEY) for text in ("C-1", "Zoë-17")]
+    assert hash_texts(texts, KEY).texts().to_pylist() == [*hashes, None, hash_identifier("", KEY)]
+    assert hash_texts(texts[1:3], KEY).texts().to_pylist() == [expected, None]
 
 
 def test_another_key_gives_another_hash_and_another_fingerprint():
@@ -32,7 +36,7 @@ def test_another_key_gives_another_hash_and_another_fingerprint():
 
 def test_the_description_does_not_contain_the_key():
     name, _, digits = describe_identifiers(KEY).partition(":")
-    assert (name, len(digits)) == ("blake2b", 16)
+    assert (name, len(digits)) == ("blake2s", 16)
     assert digits not in KEY.hex()
     assert describe_identifiers(None) == "plain"
 

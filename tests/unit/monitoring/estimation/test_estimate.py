@@ -51,6 +51,14 @@ def test_the_calibration_of_the_held_out_scores_is_found(slope):
     assert error < 0.1
 
 
+def test_a_calibrated_model_is_not_recalibrated_by_the_noise_of_few_customers():
+    found = [fit_calibration(profile_of(np.random.default_rng(i), 500, 1.0)) for i in range(20)]
+    slopes = np.array([calibration.coefficients[1] for calibration in found])
+    error = np.sqrt(found[0].covariance[1, 1])
+    assert np.sqrt(np.mean((slopes - 1.0) ** 2)) < 0.75 * error
+    assert np.median(np.abs(slopes - 1.0)) < 0.4 * error
+
+
 def test_estimates_are_close_to_the_realised_values_and_within_their_intervals(paired_profile):
     rng = np.random.default_rng(4)
     inside = []

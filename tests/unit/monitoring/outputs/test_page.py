@@ -31,7 +31,7 @@ def without_figures(**changes):
 def test_the_page_names_verdict_alarm_and_what_to_do(drifting):
     shown = text(drifting)
     assert "Watch; something has changed" in shown
-    assert "Drift, tenure, since 2026-05-11:" in shown
+    assert "Drift, tenure:" in shown
     assert "What to do: look for the cause of what has changed" in shown
     assert "one feature drifts, and labels do not confirm a decline yet" in shown
     assert "Compared with the 10,000 training rows of version 3" in shown

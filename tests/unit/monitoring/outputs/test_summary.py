@@ -15,7 +15,7 @@ OUT = Path("out")
 def test_the_summary_names_verdict_alarm_page_and_next_step():
     lines = summary(findings(), OUT).splitlines()
     assert lines[0].startswith("churn, version 3: watch")
-    assert lines[1].startswith("ALARM (serve): drift tenure, since 2026-05-11: tenure raises")
+    assert lines[1].startswith("ALARM (serve): drift tenure: tenure raises")
     assert "page: out/monitoring.html" in lines
     assert lines[-1].startswith("next: look for the cause")
 

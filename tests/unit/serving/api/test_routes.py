@@ -12,6 +12,7 @@ from datetime import datetime
 import pytest
 
 from churn_model.errors import RegistryError
+from churn_model.scoring import Scorer
 from pyfunc import loaded_version
 from serving.api import replies
 from serving.http.api_keys import make
@@ -36,6 +37,93 @@ def test_the_time_limit_includes_the_time_that_the_body_takes(
     headers = {"content-type": content_type}
     reply = asyncio.run(app.request("POST", path, body.encode(), headers, pause=0.3))
     assert reply.status == 504
+
+
+MANY = [
+    ("/predict", json.dumps({"customers": [CUSTOMER] * 5}), JSON),
+    ("/invocations", json.dumps({"dataframe_records": [CUSTOMER] * 5}), JSON),
+    ("/invocations", json.dumps({"inputs": [CUSTOMER] * 5}), JSON),
+    ("/invocations", CSV_CUSTOMER + "C1,42,12,70.5,846.0\n" * 4, "text/csv"),
+]
+
+
+@pytest.mark.parametrize("inline_bytes", [0, 10**6])
+@pytest.mark.parametrize(("path", "body", "content_type"), MANY)
+def test_customers_over_the_rate_limit_are_neither_counted_nor_scored(
+    application, monkeypatch, path, body, content_type, inline_bytes
+):
+    app = application(rate_limit_rows="8/minute", inline_bytes=inline_bytes)
+    scored = []
+    for name in ("score", "score_columns"):
+        method = getattr(Scorer, name)
+        monkeypatch.setattr(
+            Scorer, name, lambda *a, method=method, **k: [scored.append(1), method(*a, **k)][1]
+        )
+    assert app.post(path, body.encode(), content_type).status == 200
+    calls = len(scored)
+    assert app.post(path, body.encode(), content_type).status == 429
+    assert len(scored) == calls > 0
+    assert app.post("/predict", {"customers": [CUSTOMER] * 3}).status == 200
+    reply = application(rate_limit_rows="4/minute").post(path, body.encode(), content_type)
+    assert reply.status == 413
+
+
+@pytest.mark.parametrize("inline_bytes", [0, 10**6])
+@pytest.mark.parametrize(("path", "body", "content_type"), MANY)
+def test_more_customers_than_allowed_are_413(application, path, body, content_type, inline_bytes):
+    app = application(max_rows=4, inline_bytes=inline_bytes)
+    assert app.post(path, body.encode(), content_type).status == 413
+    assert application(max_rows=5).post(path, body.encode(), content_type).status == 200
+
+
+@pytest.mark.parametrize("value", ["1e999", "Infinity", '"\\ud800"', "[1,]", "01"])
+def test_an_ignored_field_that_is_not_valid_json_is_rejected_by_all_routes(application, value):
+    app = application()
+    text = json.dumps(CUSTOMER)[:-1] + f', "ignored": {value}}}'
+    for path, body in (
+        ("/predict/single", text),
+        ("/predict", f'{{"customers": [{text}]}}'),
+        ("/predict", f'{{"customers": [{text}, {text}]}}'),
+        ("/invocations", f'{{"dataframe_records": [{text}, {text}]}}'),
+        ("/invocations", f'{{"inputs": [{text}]}}'),
+    ):
+        assert app.post(path, body.encode()).status == 400
+        assert app.post(path, body.replace(value, "[1.5]").encode()).status == 200
+
+
+def test_only_invocations_accepts_the_nan_of_mlflows_client(application):
+    app = application()
+    text = json.dumps(CUSTOMER)[:-1] + ', "ignored": NaN}'
+    assert app.post("/predict/single", text.encode()).status == 400
+    assert app.post("/predict", f'{{"customers": [{text}, {text}]}}'.encode()).status == 400
+    body = f'{{"dataframe_records": [{text}, {text}]}}'
+    assert app.post("/invocations", body.encode()).status == 200
+
+
+@pytest.mark.parametrize("query", ["", "?explain=true", "?threshold=0.01", "?threshold=7"])
+def test_a_reply_does_not_depend_on_the_reader(application, query):
+    app = application()
+    other = {**CUSTOMER, "total_charges": None, "age": 80}
+    typed = app.post(f"/predict{query}", {"customers": [CUSTOMER, other]})
+    ignored = app.post(f"/predict{query}", {"customers": [CUSTOMER, {**other, "ignored": 1}]})
+    assert typed.status == ignored.status
+    assert typed.status == (400 if "7" in query else 200)
+    if typed.status == 200:
+        assert typed.json() == ignored.json()
+
+
+@pytest.mark.parametrize("params", [None, {}, {"explain": True, "on_invalid": "report"}])
+def test_a_reply_of_invocations_does_not_depend_on_the_reader(application, params):
+    app = application()
+    body = {"dataframe_records": [CUSTOMER, {**CUSTOMER, "age": 80}], "params": params}
+    typed = app.post("/invocations", body)
+    other = {**body, "inputs": body["dataframe_records"]}
+    del other["dataframe_records"]
+    assert typed.status == 200
+    assert typed.json() == app.post("/invocations", other).json()
+    unknown = app.post("/invocations", {**body, "params": {"explane": True}})
+    assert unknown.status == 400
+    assert "explane" in unknown.json()["message"]
 
 
 ROUTES = [

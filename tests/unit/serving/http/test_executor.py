@@ -89,3 +89,11 @@ def test_at_full_capacity_the_next_request_gets_503_with_retry_after():
     assert dict(caught.value.headers)[b"retry-after"]
     capacity.release()
     capacity.acquire()
+
+
+def test_a_job_with_several_steps_ends_when_its_request_has_timed_out():
+    pool = executor(seconds=5)
+    assert 0 < pool.remaining(perf_counter()) <= 5
+    with pytest.raises(ApiError) as caught:
+        pool.remaining(perf_counter() - 6)
+    assert caught.value.status == 504

@@ -1,6 +1,9 @@
 import asyncio
 import socket
+import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -135,3 +138,26 @@ def test_a_storage_that_does_not_answer_is_unavailable(seconds):
     error = rejected_by_silent_storage(seconds)
     assert error.status == 503
     assert "storage is unavailable" in error.message
+
+
+def test_threads_that_count_at_the_same_time_do_not_exceed_the_limit():
+    limiter = RateLimiter(None, "10000/minute", "memory://")
+    accepted = []
+
+    def count(caller):
+        for _ in range(2000):
+            with suppress(ApiError):
+                limiter.count_rows_here(caller, 1)
+                accepted.append(1)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=count, args=(scope(),)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(accepted) == 10_000

@@ -13,13 +13,14 @@ from training.data.customers import CustomersOfRows
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation import intervals
 from training.evaluation.alarm import Alarm
-from training.evaluation.evaluation import evaluate
 from training.evaluation.gates import absolute_values, check_gates, load_gates
+from training.evaluation.held_out_scores import evaluate
 from training.evaluation.importance import importances
 from training.evaluation.monitoring_profile import monitoring_profile
 from training.evaluation.selection import Candidate
 from training.evaluation.slices import slices
 from training.fitting.fit import FitSettings, fit
+from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import by_folds
 from training.reporting.findings import Findings
 from training.reporting.mlflow_dataset import mlflow_dataset
@@ -73,7 +74,7 @@ def _findings(customers: pd.DataFrame, churned: np.ndarray) -> Findings:
     )
     settings = FitSettings(outer_bags=2, interactions=1)
     splits = by_folds(churned, folds=2, repeats=1, seed=0)
-    evaluation = evaluate(customers, churned, SCHEMA, splits, settings=settings)
+    evaluation = evaluate(LabelledRows.unweighted(customers, churned, SCHEMA), splits, settings)
     fitted = fit(customers, churned, SCHEMA, settings=settings)
     values = absolute_values(
         evaluation.metrics["scorecard"], evaluation.skill, evaluation.calibration

@@ -21,7 +21,7 @@ def page(findings, figures):
 
 @pytest.fixture(scope="module")
 def no_figures():
-    return RunFigures({}, {}, {}, None)
+    return RunFigures({}, {}, {})
 
 
 def test_the_groups_of_a_protected_attribute_are_shown_at_the_threshold(page, findings):

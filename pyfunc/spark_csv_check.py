@@ -17,12 +17,12 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 
-from batch.spark_columns import read_lines
 from churn_model.errors import TableError
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading.csv_files import check_same_header
 from churn_model.tables.reading.csv_quotes import QuoteCheck
 from churn_model.tables.reading.csv_stream import Utf8Decoder
+from pyfunc.spark_columns import read_lines
 
 _METADATA = ("file_path", "file_block_start", "file_block_length", "file_size")
 _UNSPLIT = str(1 << 50)

@@ -8,12 +8,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the usual name
 from pyspark.sql.types import StringType, StructType
 
-from batch.spark_columns import column_of, folder_columns
-from batch.spark_csv_check import check_files
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading.csv_files import check_header
 from churn_model.tables.reading.csv_stream import check_separator, python_encoding
 from churn_model.tables.reading.row_checker import CORRUPT
+from pyfunc.spark_columns import column_of, folder_columns
+from pyfunc.spark_csv_check import check_files
 
 QUOTES = {"quote": '"', "escape": '"', "multiLine": "true"}
 

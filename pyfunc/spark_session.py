@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,10 +21,10 @@ from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-import batch
-import churn_model
-import pyfunc
 from churn_model.errors import BatchError
+
+_PACKAGES = ("batch", "churn_model", "pyfunc", "training")
+"""The packages that the executors need, as far as they are installed."""
 
 _BATCH_SIZES = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": ("10000", "65536"),
@@ -120,8 +121,9 @@ def _send_code(spark: SparkSession) -> None:
     folder = tempfile.mkdtemp()  # stays until exit: executors fetch the file when they start
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     root = Path(folder, "churn_model_code")
-    for package in (batch, churn_model, pyfunc):
-        source = Path(str(package.__file__)).parent
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, root / package.__name__, ignore=ignored)
+    for name in _PACKAGES:
+        found = find_spec(name)
+        if found is not None and found.origin is not None:
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(Path(found.origin).parent, root / name, ignore=ignored)
     spark.sparkContext.addPyFile(shutil.make_archive(str(root), "zip", root))

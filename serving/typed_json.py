@@ -1,0 +1,83 @@
+"""Decoders of JSON bodies with many customers, made for the schema of the served model.
+
+They read valid bodies in a third of the time of ``serving.api.requests``, which reads all bodies
+and gives the error messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec import DecodeError, Struct, defstruct
+from msgspec.json import Decoder
+
+from churn_model.schema import RecordSchema
+from churn_model.validation import Checked
+from serving.typed_rows import RowChecker, row_type
+
+_BYTES_PER_CELL = 4
+"""Fewer bytes than a field takes in JSON. A row of a class has space for all of its fields, so a
+body of customers with few of their fields is left to dictionaries, which have not."""
+
+
+class TypedParams(Struct, forbid_unknown_fields=True):
+    """The entry ``params`` of a body of ``/invocations``."""
+
+    threshold: float | None = None
+    explain: bool = False
+    on_invalid: Literal["raise", "report"] = "raise"
+    as_of: str | None = None
+
+
+class CustomersDecoder:
+    """Reads the bodies of ``/predict`` and of ``/invocations`` with ``dataframe_records``."""
+
+    def __init__(self, schema: RecordSchema) -> None:
+        self._checker = RowChecker(schema)
+        self._cells_per_row = len(schema.columns)
+        row: Any = row_type(schema)
+        customers = defstruct("Customers", [("customers", list[row])], forbid_unknown_fields=True)
+        self._customers: Decoder[Any] = Decoder(customers)
+        invocation = defstruct(
+            "Invocation",
+            [("dataframe_records", list[row]), ("params", TypedParams | None, None)],
+            forbid_unknown_fields=True,
+        )
+        self._invocation: Decoder[Any] = Decoder(invocation)
+
+    def customers(self, body: bytes, max_rows: int) -> Checked | None:
+        """The customers of a body of ``/predict``, all valid; None for any other body.
+
+        Also None for a single customer, whom other functions score faster, and for more than
+        ``max_rows``.
+        """
+        decoded = self._decode(self._customers, body, max_rows)
+        return None if decoded is None else self._check(decoded.customers, max_rows)
+
+    def invocation(self, body: bytes, max_rows: int) -> tuple[Checked, TypedParams] | None:
+        """Customers and params of a body of ``/invocations``; otherwise as ``customers``."""
+        decoded = self._decode(self._invocation, body, max_rows)
+        if decoded is None:
+            return None
+        checked = self._check(decoded.dataframe_records, max_rows)
+        return None if checked is None else (checked, decoded.params or TypedParams())
+
+    def _decode(self, decoder: Decoder[Any], body: bytes, max_rows: int) -> Any:
+        if body.count(b"{") * self._cells_per_row * _BYTES_PER_CELL > len(body):
+            return None
+        try:
+            return decoder.decode(body)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def _check(self, rows: Sequence[Struct], max_rows: int) -> Checked | None:
+        return self._checker.check(rows) if 1 < len(rows) <= max_rows else None
+
+
+def customers_decoder(schema: RecordSchema) -> CustomersDecoder | None:
+    """The decoder of a schema; None if msgspec does not support the name of a field."""
+    try:
+        return CustomersDecoder(schema)
+    except ValueError:
+        return None

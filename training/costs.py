@@ -1,0 +1,49 @@
+"""How long each part of a run is expected to take, for the progress bar.
+
+In seconds of one core. Only their ratios matter: the progress bar corrects them by the time that
+the work has taken so far. ``benchmarks/training/run.py`` measures how good the estimates are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from training.evaluation.intervals import resample_count
+from training.fitting.fit import FitSettings
+
+_ROUNDS = 35  # of boosting, beyond those that the settings require
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The expected costs of a table with this many features."""
+
+    features: int
+
+    def fit(self, rows: int, settings: FitSettings) -> float:
+        """One scorecard fitted on this many rows."""
+        pairs = settings.pairs(self.features)
+        patience = _ROUNDS + settings.early_stopping_rounds
+        updates = self.features * (settings.smoothing_rounds + patience)
+        updates += pairs * (settings.interaction_smoothing_rounds + patience)
+        return 0.02 + settings.bags(rows) * updates * (9e-5 + 1.0e-8 * rows)
+
+    def baselines(self, rows: int) -> float:
+        """Both baselines, fitted on this many rows."""
+        return 0.15 + 1.2e-6 * rows * self.features
+
+    def alarms(self, rows: int) -> float:
+        """The search for signs of leakage."""
+        return 0.1 + 1e-6 * rows * self.features
+
+    def intervals(self, scores: int) -> float:
+        """One model's intervals from this many scores."""
+        return resample_count(scores) * (1e-4 + 3e-8 * scores)
+
+    def figures(self, number: int) -> float:
+        """Figures, this many."""
+        return 0.25 * number
+
+    def describe(self, rows: int) -> float:
+        """Slices, profile and what else describes the fitted scorecard."""
+        return 0.1 + 3e-7 * rows * self.features
