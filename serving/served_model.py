@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import Any
 
 from churn_model.errors import ChurnError, InvalidRecords, ProfileError, RegistryError, SchemaError
@@ -39,7 +38,8 @@ class ServedModel:
     ``is_simulated``: the version was trained on simulated customers, and is only a placeholder.
     ``table``: how the cells of CSV and Parquet are written; None for the usual way. ``log``:
     records the scores; None without an inference log. ``profile``: of the training rows; None for
-    a version without one, and without an inference log. ``read_profile`` reads it.
+    a version without one, and without an inference log. ``read_profile`` reads it. ``decoder``:
+    reads bodies with valid customers; None if the schema has names that it does not support.
     """
 
     name: str | None
@@ -52,11 +52,12 @@ class ServedModel:
     log: VersionLog | None = None
     profile: MonitoringProfile | None = None
     read_profile: Callable[[], MonitoringProfile | None] = lambda: None
+    decoder: CustomersDecoder | None = None
 
-    @cached_property
-    def decoder(self) -> CustomersDecoder | None:
-        """Reads bodies with valid customers; None if the schema has names it does not support."""
-        return customers_decoder(self.scorer.schema)
+    def __post_init__(self) -> None:
+        """Make the decoder with the model, so that no request waits for it."""
+        if self.decoder is None:
+            object.__setattr__(self, "decoder", customers_decoder(self.scorer.schema))
 
     def logged_in(self, log: InferenceLog | None) -> ServedModel:
         """The same model, whose scores are recorded.
@@ -173,9 +174,7 @@ class ModelHolder:
 
         Raises InferenceLogError if its scores cannot be recorded.
         """
-        current = served if served.log else served.logged_in(self._inference_log)
-        _ = current.decoder  # it is made now, so that the first request does not wait for it
-        self.current = current
+        self.current = served if served.log else served.logged_in(self._inference_log)
         self._clear_problem()
         self._on_swap(self.current)
 
