@@ -106,6 +106,7 @@ def _server(
     command = [sys.executable, "-m", "serving", "-p", str(port), *_LIMITS]
     if options.inference_log:
         command += ["--inference-log", str(folder / f"log-{version}")]
+        command += ["--inference-log-key", str(folder / f"key-{version}")]
     others = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
     paths = [str(checkout), *(path for path in others if Path(path).resolve() != AFTER)]
     return serving(command, port, checkout, environment | {"PYTHONPATH": ":".join(paths)})

@@ -104,7 +104,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.data_received(b"")
 
     def _begin(self, transport: Any) -> None:
-        buffered: Any = BufferedTransport(transport, self.loop, self.watch.outbox, self.tasks)
+        buffered: Any = BufferedTransport(transport, self.loop, self.watch.outbox, self.connections)
         super().connection_made(buffered)
 
     def connection_lost(self, exc: Exception | None) -> None:

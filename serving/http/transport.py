@@ -13,10 +13,10 @@ _LARGE = 65_536
 class Outbox:
     """The replies of one worker that wait for the next iteration of the event loop.
 
-    Each write may wake a client, which then sends its next request. If several requests are in
-    progress, sending their replies later, one after the other, lets the event loop read more
-    requests per iteration; that saves a quarter of the time of a small request. A single request
-    would gain nothing, so its reply is not delayed.
+    Each write may wake a client, which then sends its next request. If there are several
+    connections, sending their replies later, one after the other, lets the event loop read more
+    requests per iteration; that saves more than half of the time of a small request. A single
+    connection would gain nothing, so its replies are not delayed.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Outbox:
 class BufferedTransport:
     """A transport whose writes go through the outbox; everything else is the transport's own.
 
-    ``in_progress``: the requests that are worked on.
+    ``connections``: all that are open.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class BufferedTransport:
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
         outbox: Outbox,
-        in_progress: Sized,
+        connections: Sized,
     ) -> None:
         self._transport = transport
         self._loop = loop
         self._outbox = outbox
-        self._in_progress = in_progress
+        self._connections = connections
         self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
@@ -60,7 +60,7 @@ class BufferedTransport:
             self._transport.write(data)
         elif outbox.replies:
             outbox.replies.append((self._transport, data))
-        elif len(self._in_progress) > 1:
+        elif len(self._connections) > 1:
             outbox.replies.append((self._transport, data))
             self._loop.call_soon(outbox.flush)
         else:

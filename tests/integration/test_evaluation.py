@@ -102,8 +102,9 @@ def test_every_curve_feature_and_pair_has_a_figure(evaluation, simulation, tmp_p
     effects = dict(effect_figures(scorecard, CUSTOMER_SCHEMA, simulation.customers, deviations))
     assert list(effects) == [column.name for column in CUSTOMER_SCHEMA.features]
     limits = dict.fromkeys(effects, (0.0, 100.0))
-    pairs = dict(pair_figures(scorecard, CUSTOMER_SCHEMA, limits))
-    assert list(pairs) == [term.name for term in scorecard.terms if len(term.features) == 2]
+    terms = [term for term in scorecard.terms if len(term.features) == 2]
+    pairs = dict(pair_figures(scorecard, CUSTOMER_SCHEMA, limits, terms))
+    assert list(pairs) == [term.name for term in terms]
     all_figures = figures | effects | pairs
     for name in _DRAWN:
         all_figures[name].savefig(tmp_path / f"{name}.png")
