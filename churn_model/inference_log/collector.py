@@ -77,7 +77,11 @@ class Collector:
                 self._draining.release()
 
     def drain(self) -> None:
-        """Turn everything in the queue into rows and counts."""
+        """Turn everything that is in the queue now into rows and counts.
+
+        What is added in the meantime waits for the next call: a step costs as much as a thousand
+        rows, and under load there are always a few more.
+        """
         with self._draining:
             while self._drain(_CHUNK):
                 time.sleep(_PAUSE)
@@ -92,15 +96,15 @@ class Collector:
         return taken
 
     def _drain(self, rows: int) -> bool:
-        """Collect about so many rows of the queue; returns whether there were any."""
-        entries = self.queue.take(rows)
+        """Collect about so many rows of the queue; returns whether there may be more."""
+        entries, has_more = self.queue.take(rows)
         for (version, kind), group in groupby(entries, _version_and_kind):
             for scored in _tables_together(kind, [own for _, own in group]):
                 if isinstance(scored, Rejected):
                     self._reject(version, scored)
                 else:
                     self._collect(version, scored)
-        return bool(entries)
+        return has_more
 
     def _collect(
         self, version: LoggedVersion, scored: TakenSingles | Failed | list[ScoredCall]

@@ -65,8 +65,11 @@ class ScoreQueue:
         """Add the customers of one call."""
         self._entries.append((version, scored))
 
-    def take(self, rows: int) -> list[Entry]:
-        """Remove the first entries, until they have this many rows. Only one thread may call it."""
+    def take(self, rows: int) -> tuple[list[Entry], bool]:
+        """Remove the first entries, until they have this many rows; whether there may be more.
+
+        Only one thread may call it.
+        """
         taken: list[Entry] = []
         while self._entries and rows > 0:
             version, scored = self._entries.popleft()
@@ -81,7 +84,7 @@ class ScoreQueue:
                 rows -= len(batch.when)
             elif gone and not singles:
                 self._singles.remove(known)  # in place, because another thread may add to the list
-        return taken
+        return taken, rows <= 0
 
     @property
     def is_long(self) -> bool:

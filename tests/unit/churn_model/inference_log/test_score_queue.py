@@ -28,7 +28,7 @@ def test_customers_of_a_version_are_taken_while_old_versions_are_forgotten(versi
 
     def collect():
         while not ended.is_set():
-            taken.extend(queue.take(1000))
+            taken.extend(queue.take(1000)[0])
 
     def replace():
         for _ in range(rounds):
@@ -47,7 +47,7 @@ def test_customers_of_a_version_are_taken_while_old_versions_are_forgotten(versi
         collector.join()
     finally:
         sys.setswitchinterval(before)
-    while more := queue.take(1000):
+    while more := queue.take(1000)[0]:
         taken.extend(more)
     assert sum(len(batch.when) for _, batch in taken) == rounds
     gc.collect()
