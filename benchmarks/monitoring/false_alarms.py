@@ -25,7 +25,7 @@ from monitoring.alarms import load_limits
 from monitoring.analysis import Analysis, analyse
 
 TRAINING_ROWS = (2_000, 10_000)
-WINDOW_ROWS = {100: 50, 300: 50, 1_000: 40, 10_000: 40}
+WINDOW_ROWS = {100: 200, 300: 200, 1_000: 100, 10_000: 40}
 """Rows of a window, and the number of windows for each model."""
 LIBRARY_WINDOWS = 20
 LIBRARIES = Path(__file__).parent / "libraries"
@@ -35,7 +35,7 @@ OURS = ("alarm", "significant", "PSI above 0.1 in any term", "JS above 0.1 in an
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=8, help="models of each training size")
+    parser.add_argument("--rounds", type=int, default=3, help="models of each training size")
     parser.add_argument("--evidently", help="a Python with evidently")
     parser.add_argument("--nannyml", help="a Python with nannyml")
     options = parser.parse_args()
