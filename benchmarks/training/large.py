@@ -4,7 +4,7 @@ Writes simulated customers with ten features, then reads them as ``churn train -
 before it fits: overview, schema inference, check of every row, sample. Each reading is done in a
 process of its own, whose peak memory is reported.
 
-    python benchmarks/training/large.py --rows 5000000 50000000 --folder /tmp/large
+    python benchmarks/training/large.py --rows 5000000 50000000 --folder large
 
 A folder that has the rows already is used again. ``--train`` also fits (much slower).
 """
