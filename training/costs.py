@@ -41,7 +41,7 @@ class Costs:
         return resample_count(scores) * (1e-4 + 3e-8 * scores)
 
     def figures(self, number: int) -> float:
-        """Figures, this many."""
+        """Drawing this number of figures."""
         return 0.25 * number
 
     def describe(self, rows: int) -> float:

@@ -82,10 +82,26 @@ def propose_for(
     Raises TableError or SchemaError.
     """
     named = named_columns(options)
+    table = _open_named(path, options, named, None if earlier is None else earlier.schema)
+    proposal = _propose(table, named, earlier)
+    identifiers = proposal.schema.identifiers
+    by_identifier = with_identifier(table, identifiers[0].name if identifiers else "")
+    if by_identifier is not table:  # its rows must be those of whole customers
+        table, proposal = by_identifier, _propose(by_identifier, named, earlier)
+    return table, proposal
+
+
+def _open_named(
+    path: Path | str, options: ColumnOptions, named: NamedColumns, schema: RecordSchema | None
+) -> RawTable:
+    """Open a table without a descriptor. ``schema``: names its likely identifiers, if it is known.
+
+    Raises TableError.
+    """
     column, wanted = parse_target(named.target)
-    known = [] if earlier is None else [each.name for each in earlier.schema.identifiers]
+    known = [] if schema is None else [each.name for each in schema.identifiers]
     with in_progress(f"reading {path}"):
-        table = open_table(
+        return open_table(
             path,
             options,
             target=wanted,
@@ -95,12 +111,6 @@ def propose_for(
             likely_identifiers=known,
             left_out=[column, *named.left_out],
         )
-    proposal = _propose(table, named, earlier)
-    identifiers = proposal.schema.identifiers
-    by_identifier = with_identifier(table, identifiers[0].name if identifiers else "")
-    if by_identifier is not table:  # its rows must be those of whole customers
-        table, proposal = by_identifier, _propose(by_identifier, named, earlier)
-    return table, proposal
 
 
 def _propose(table: RawTable, named: NamedColumns, earlier: EarlierModel | None) -> Proposal:
@@ -163,18 +173,7 @@ def _described_table(
 def _named_table(path: str | Path, schema: RecordSchema, options: TableOptions) -> RawTable:
     """A table whose columns have the names of the schema's fields, or similar names."""
     named = named_columns(options)
-    column, wanted = parse_target(named.target)
-    with in_progress(f"reading {path}"):
-        table = open_table(
-            path,
-            options,
-            target=wanted,
-            target_column=column,
-            observation=named.observation,
-            identifier=named.identifier,
-            likely_identifiers=[each.name for each in schema.identifiers],
-            left_out=[column, *named.left_out],
-        )
+    table = _open_named(path, options, named, schema)
     for flag, name in named.flags:
         if flag != "--exclude":  # an excluded column may be missing
             require_column(name, table.raw.columns, flag, table.path)

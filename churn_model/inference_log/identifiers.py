@@ -31,7 +31,7 @@ _HASHED: Final = "blake2s:"
 _DIGEST = 16
 """Bytes of a hash."""
 
-_FIRST_DIGITS = 2.0**64
+_UINT64_RANGE = 2.0**64
 _KEY = re.compile(r"\s*([0-9a-fA-F]{64})\s*")
 
 
@@ -61,7 +61,7 @@ class Hashes:
     def fractions(self) -> Floats:
         """A number (n,) from 0 to 1 for each hash, uniform over different texts."""
         first = self.digests[:, :8].copy().view(">u8")[:, 0]
-        fractions: Floats = first.astype(np.float64) / _FIRST_DIGITS
+        fractions: Floats = first.astype(np.float64) / _UINT64_RANGE
         return fractions
 
 

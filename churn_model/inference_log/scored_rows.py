@@ -96,7 +96,7 @@ def as_texts(cells: Sequence[Any]) -> pa.Array:
 
     try:
         return pa.array(cells, pa.string())
-    except (pa.ArrowTypeError, pa.ArrowInvalid):  # numbers
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # identifiers that are not strings
         return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
 
 

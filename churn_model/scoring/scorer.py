@@ -140,7 +140,7 @@ class Scorer:
         self._dates = [i for i, n in enumerate(self.lookup.features) if self._kinds[n] == "date"]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """How it is pickled: by what it was made of, because its tables are quickly computed."""
+        """It is pickled as its scorecard and schema; the lookup tables are computed again."""
         return type(self), (self.scorecard, self.schema)
 
     @classmethod

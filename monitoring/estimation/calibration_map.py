@@ -56,7 +56,7 @@ def fit_calibration(profile: MonitoringProfile) -> CalibrationMap:
 
 
 def _shrunk_slope(slope: float, variance: float) -> float:
-    """The slope, closer to 1, the slope of a calibrated model."""
+    """The slope, shrunk towards 1, which is the slope of a calibrated model."""
     chi_squared = max((slope - 1.0) ** 2 / variance, 1.0)
     return 1.0 + (1.0 - 1.0 / chi_squared) * (slope - 1.0)
 

@@ -24,14 +24,14 @@ class Recorder:
         return self.is_closed
 
 
-def sent(in_progress, use):
+def sent(connections, use):
     """What two connections send in one iteration of the event loop, and what after it."""
 
     async def run():
         log = []
         outbox = Outbox()
         loop = asyncio.get_running_loop()
-        pair = [BufferedTransport(Recorder(log, i), loop, outbox, in_progress) for i in (1, 2)]
+        pair = [BufferedTransport(Recorder(log, i), loop, outbox, connections) for i in (1, 2)]
         use(*pair)
         first = list(log)
         await asyncio.sleep(0)
