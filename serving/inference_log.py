@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from churn_model.errors import InferenceLogError, InvalidParameter
 from churn_model.inference_log.inference_log import InferenceLog
 from churn_model.inference_log.options import (
@@ -66,6 +68,8 @@ def open_log(
     options = log_options(settings)
     if options is None:
         return None
+    # Arrow's own pool uses huge pages, which it returns and gets again, cleared, twice a second
+    pa.set_memory_pool(pa.system_memory_pool())
     if metrics is None:
         return InferenceLog(options)
     return InferenceLog(
