@@ -46,25 +46,27 @@ class CustomersDecoder:
         )
         self._invocation: Decoder[Any] = Decoder(invocation)
 
-    def customers(self, body: bytes, max_rows: int) -> Checked | None:
+    def customers(self, body: bytes, brackets: int, max_rows: int) -> Checked | None:
         """The customers of a body of ``/predict``, all valid; None for any other body.
 
         Also None for a single customer, whom other functions score faster, and for more than
-        ``max_rows``.
+        ``max_rows``. ``brackets``: as ``count_brackets`` counts them.
         """
-        decoded = self._decode(self._customers, body, max_rows)
+        decoded = self._decode(self._customers, body, brackets)
         return None if decoded is None else self._check(decoded.customers, max_rows)
 
-    def invocation(self, body: bytes, max_rows: int) -> tuple[Checked, TypedParams] | None:
+    def invocation(
+        self, body: bytes, brackets: int, max_rows: int
+    ) -> tuple[Checked, TypedParams] | None:
         """Customers and params of a body of ``/invocations``; otherwise as ``customers``."""
-        decoded = self._decode(self._invocation, body, max_rows)
+        decoded = self._decode(self._invocation, body, brackets)
         if decoded is None:
             return None
         checked = self._check(decoded.dataframe_records, max_rows)
         return None if checked is None else (checked, decoded.params or TypedParams())
 
-    def _decode(self, decoder: Decoder[Any], body: bytes, max_rows: int) -> Any:
-        if body.count(b"{") * self._cells_per_row * _BYTES_PER_CELL > len(body):
+    def _decode(self, decoder: Decoder[Any], body: bytes, brackets: int) -> Any:
+        if brackets * self._cells_per_row * _BYTES_PER_CELL > len(body):
             return None
         try:
             return decoder.decode(body)

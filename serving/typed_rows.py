@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
-from typing import Annotated, Any, Literal, TypeAlias
+from itertools import chain
+from struct import error, pack
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,9 @@ class RowChecker:
 
     def check(self, rows: Sequence[Struct]) -> Checked | None:
         """The checked customers (n, at least one), or None if one of them is invalid."""
-        columns = dict(zip(self._readers, zip(*map(astuple, rows), strict=True), strict=True))
+        cells = list(chain.from_iterable(map(astuple, rows)))
+        width = len(self._readers)
+        columns = {name: cells[i::width] for i, name in enumerate(self._readers)}
 
         def read(column: Column) -> Cells:
             return self._readers[column.name](columns[column.name])
@@ -78,24 +81,50 @@ class RowChecker:
         return None if checked.errors else checked
 
 
-def _category_reader(column: Column) -> _Read:
-    codes = {None: -1} | {level: code for code, level in enumerate(column.levels)}
-    return partial(_categories, column, codes)
+class _Codes(dict[str | None, int]):
+    """The codes of levels; that of all other texts is the number of levels."""
+
+    def __init__(self, levels: Sequence[str]) -> None:
+        super().__init__({None: -1} | {level: code for code, level in enumerate(levels)})
+        self._unlisted = len(levels)
+
+    def __missing__(self, text: str | None) -> int:
+        return self._unlisted
 
 
-def _categories(column: Column, codes: dict[str | None, int], values: Sequence[Any]) -> Cells:
-    unlisted = repeat(len(column.levels))
-    cells = np.fromiter(map(codes.get, values, unlisted), np.intp, len(values))
+def _categories(column: Column, codes: _Codes, values: Sequence[Any]) -> Cells:
+    cells = _pack(list(map(codes.__getitem__, values)), "q", np.intp)
     texts = values if column.allows_unlisted else None
     return Cells(cells, None if column.required else _mask(cells < 0), texts=texts)
 
 
-def _numbers(values: Sequence[Any], dtype: npt.DTypeLike = np.float64) -> Cells:
+def _integers(values: Sequence[int | None]) -> Cells:
     try:
-        return Cells(np.fromiter(values, dtype, len(values)))
-    except TypeError:  # None, which becomes NaN
+        return Cells(_pack(values, "q", np.int64))
+    except error:
+        return _numbers(values)
+
+
+def _numbers(values: Sequence[float | None]) -> Cells:
+    try:
+        return Cells(_pack(values, "d", np.float64))
+    except error:  # None, which becomes NaN
         numbers = np.array(values, np.float64)
         return Cells(numbers, np.isnan(numbers))
+
+
+def _booleans(values: Sequence[bool | None]) -> Cells:
+    try:
+        return Cells(
+            np.frombuffer(bytes(cast(Sequence[bool], values)), np.uint8).astype(np.float64)
+        )
+    except TypeError:  # None
+        return _numbers(values)
+
+
+def _pack(values: Sequence[Any], code: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Numbers (n,) as an array, in half the time that numpy takes. Raises struct.error."""
+    return np.frombuffer(pack(f"{len(values)}{code}", *values), dtype)
 
 
 def _dates(values: Sequence[str | None]) -> Cells:
@@ -116,11 +145,11 @@ def _mask(missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
 
 
 _READERS: dict[Kind, Callable[[Column], _Read]] = {
-    "integer": lambda _: partial(_numbers, dtype=np.int64),
+    "integer": lambda _: _integers,
     "number": lambda _: _numbers,
-    "boolean": lambda _: _numbers,
+    "boolean": lambda _: _booleans,
     "date": lambda _: _dates,
-    "category": _category_reader,
+    "category": lambda column: partial(_categories, column, _Codes(column.levels)),
     "identifier": lambda _: _identifiers,
 }
 """By kind: makes the function that turns a column's values (n,) into typed cells."""

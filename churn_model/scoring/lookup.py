@@ -1,7 +1,8 @@
 """Scores with a scorecard: table lookups for many rows (numpy) and for one row (plain Python).
 
 All cuts of a feature, from its own term and from its pairs, are merged into one sorted list. Each
-value is binned once; every term then looks up its score by that bin.
+value is binned once; every term then looks up its score by that bin, with ``take``, which needs
+half the time of ``[]``.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Axis:
             return level_bins
         missing = np.isnan(values)
         if not missing.any():
-            return self._search(values) + np.int32(1)
-        bins: Bins = self._search(np.where(missing, 0.0, values)) + np.int32(1)
+            return self._search(values)
+        bins: Bins = self._search(np.where(missing, 0.0, values))
         bins[missing] = 0
         return bins
 
@@ -63,12 +64,12 @@ class Axis:
 
 
 class _Search:
-    """``np.searchsorted(cuts, values, side="right")``, faster for few cuts and many values.
+    """``1 + np.searchsorted(cuts, values, side="right")``, faster for few cuts and many values.
 
     The range is divided into equal cells, so a value's cell takes one multiplication. ``before``
     counts the cuts in earlier cells; only the cuts in the value's own cell are compared. The cell
     is a monotone function of the value, even after rounding, so the result is exact. Values must
-    not be NaN.
+    not be NaN. Overflow in the difference of two large numbers is harmless.
     """
 
     _MOST_STEPS = 4
@@ -77,7 +78,12 @@ class _Search:
         self.cuts = cuts
         self.steps = -1
         with np.errstate(over="ignore"):
-            span = cuts[-1] - cuts[0] if len(cuts) > 1 else np.inf
+            self._make_cells()
+
+    def _make_cells(self) -> None:
+        """Find the fewest cells with few cuts in each; without, there are no ``steps``."""
+        cuts = self.cuts
+        span = cuts[-1] - cuts[0] if len(cuts) > 1 else np.inf
         for cells in (1024, 8192, 65_536):
             self.low, self.top, self.scale = cuts[:1], cells - 1, cells / span
             if not np.isfinite(self.scale) or self.scale == 0:
@@ -85,24 +91,28 @@ class _Search:
             counts = np.bincount(self._cells(cuts), minlength=cells)
             if counts.max() <= self._MOST_STEPS:
                 self.steps = int(counts.max())
-                self.before = (np.cumsum(counts) - counts).astype(np.int32)
-                self.padded = np.append(cuts, np.full(self.steps, np.nan))  # no value passes NaN
+                self.before = (1 + np.cumsum(counts) - counts).astype(np.int32)
+                # the next cut of each result; no value passes NaN
+                self.next = np.concatenate([[np.nan], cuts, np.full(self.steps, np.nan)])
                 return
 
     def _cells(self, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-        with np.errstate(over="ignore"):  # infinity is clipped to the last cell
-            position = (values - self.low) * self.scale
-        cells: npt.NDArray[np.intp] = np.clip(position, 0.0, self.top).astype(np.intp)
+        position = values - self.low
+        position *= self.scale  # infinity is clipped to the last cell
+        np.maximum(position, 0.0, out=position)
+        np.minimum(position, self.top, out=position)
+        cells: npt.NDArray[np.intp] = position.astype(np.intp)
         return cells
 
     def __call__(self, values: npt.NDArray[Any]) -> Bins:
         if self.steps < 0:
             plain: Bins = np.searchsorted(self.cuts, values, side="right").astype(np.int32)
+            plain += 1
             return plain
-        bins: Bins = self.before[self._cells(values)]
+        bins: Bins = self.before.take(self._cells(values))
         for _ in range(self.steps):
             # a value at or above the next cut passes it; the cuts ascend, so none is skipped
-            bins += values >= self.padded[bins]
+            bins += values >= self.next.take(bins)
         return bins
 
 
@@ -161,9 +171,9 @@ class Lookup:
         bins = self._bins(columns)
         total = np.full(len(columns[0]), self.intercept)
         for i, table in self._main:
-            total += table[bins[i]]
+            total += table.take(bins[i])
         for i, j, rows, width, table in self._pairs:
-            total += table[rows[bins[i]] + width[bins[j]]]
+            total += table.take(rows.take(bins[i]) + width.take(bins[j]))
         return total
 
     def effects(self, values: Mapping[str, npt.NDArray[Any]]) -> Floats:
@@ -175,9 +185,9 @@ class Lookup:
         bins = self._bins(columns)
         result = np.zeros((len(columns[0]), len(columns)))
         for i, table in self._main:
-            result[:, i] += table[bins[i]]
+            result[:, i] += table.take(bins[i])
         for i, j, rows, width, table in self._pairs:
-            half = table[rows[bins[i]] + width[bins[j]]] / 2
+            half = table.take(rows.take(bins[i]) + width.take(bins[j])) / 2
             result[:, i] += half
             result[:, j] += half
         return result
@@ -222,12 +232,13 @@ class Lookup:
         ]
 
     def _bins(self, columns: Sequence[npt.NDArray[Any]]) -> list[Bins]:
-        return [axis.bins(column) for axis, column in zip(self._axes, columns, strict=True)]
+        with np.errstate(over="ignore"):
+            return [axis.bins(column) for axis, column in zip(self._axes, columns, strict=True)]
 
 
 def _cell(bins: Sequence[Bins], maps: Sequence[tuple[int, Bins]]) -> Bins:
     (i, rows), *second = maps
-    cells: Bins = rows[bins[i]]
+    cells: Bins = rows.take(bins[i])
     for j, columns in second:
-        cells = cells + columns[bins[j]]
+        cells = cells + columns.take(bins[j])
     return cells

@@ -17,6 +17,7 @@ from msgspec.structs import astuple
 from churn_model.scoring import OnInvalid
 from churn_model.suggestions import did_you_mean
 from churn_model.validation import Checked
+from serving.http.content import count_brackets
 from serving.http.errors import ApiError
 from serving.typed_json import CustomersDecoder
 
@@ -95,14 +96,13 @@ def read_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def reject_nesting(body: bytes, max_rows: int) -> None:
+def reject_nesting(brackets: int, max_rows: int) -> None:
     """Raise ApiError 413 if a body has several times the objects and lists of the most customers.
 
     The parser holds the interpreter's lock: 16 MB of empty lists would stop all requests ten times
     longer than 16 MB of customers. Brackets in texts count as well, so the bound is generous.
     """
-    most = _MOST_NESTED * max_rows + 1000
-    if len(body) > most and body.count(b"{") + body.count(b"[") > most:
+    if brackets > _MOST_NESTED * max_rows + 1000:
         raise too_many_customers(max_rows)
 
 
@@ -113,8 +113,9 @@ def read_customers(
 
     ``decoder``: reads valid customers faster; the result is the same without it.
     """
-    reject_nesting(body, max_rows)
-    checked = None if decoder is None else decoder.customers(body, max_rows)
+    brackets = count_brackets(body)
+    reject_nesting(brackets, max_rows)
+    checked = None if decoder is None else decoder.customers(body, brackets, max_rows)
     if checked is not None:
         return Request(checked, checked.n, params)
     document = read_object(body)
@@ -160,9 +161,10 @@ def _reject_unknown(where: str, given: Iterable[str], known: Sequence[str]) -> N
 
 def read_invocation(body: bytes, max_rows: int, decoder: CustomersDecoder | None = None) -> Request:
     """The request in a body of ``/invocations``; otherwise as ``read_customers``."""
-    reject_nesting(body, max_rows)
+    brackets = count_brackets(body)
+    reject_nesting(brackets, max_rows)
     body = _without_nan(body)
-    decoded = None if decoder is None else decoder.invocation(body, max_rows)
+    decoded = None if decoder is None else decoder.invocation(body, brackets, max_rows)
     if decoded is not None:
         checked, given = decoded
         return Request(checked, checked.n, Params(*astuple(given)))

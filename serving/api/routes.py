@@ -14,7 +14,7 @@ from serving.api import replies, requests, tabular
 from serving.api.docs import Docs
 from serving.http.asgi import Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
-from serving.http.content import decompress, is_gzip, media_type
+from serving.http.content import count_brackets, decompress, is_gzip, media_type
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
@@ -110,7 +110,7 @@ class Routes:
         served, body = await self._begin(scope, receive, self.settings.max_body)
         max_rows = self.settings.max_rows
         read = partial(requests.read_customers, body, params, max_rows, served.decoder)
-        run = partial(self.executor.run, scope["context"].started, _work(body, params.explain))
+        run = partial(self.executor.run, scope["context"].started, self._work(body, params.explain))
         await self._score_many(scope, send, served, run, read, replies.predictions)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +126,7 @@ class Routes:
             await self._score_table(scope, send, served, body, mime)
             return
         read = partial(requests.read_invocation, body, self.settings.max_rows, served.decoder)
-        work = _work(body, b'"explain"' in body)
+        work = self._work(body, b'"explain"' in body)
         run = partial(self.executor.run, scope["context"].started, work)
         await self._score_many(scope, send, served, run, read, replies.invocation)
 
@@ -176,6 +176,17 @@ class Routes:
         self.rate_limiter.count_rows_here(scope, customers.n)
         self.executor.remaining(scope["context"].started)
         return customers.n, write(served, customers, scope["context"].request_id)
+
+    def _work(self, body: bytes, explain: bool) -> int:
+        """At most how much work a body is, as the bytes of a body of ordinary customers.
+
+        An empty object or list is as much work as a complete customer, and reasons multiply the
+        work. Brackets are not counted where the length decides.
+        """
+        work = len(body)
+        if work <= self.executor.inline_bytes:
+            work = max(work, count_brackets(body) * _SMALL_CUSTOMER)
+        return work * _REASONS if explain else work
 
     async def _begin(
         self, scope: Scope, receive: Receive, max_bytes: int
@@ -261,16 +272,6 @@ class Routes:
         """The documentation page and the files that it loads."""
         content, content_type = self.docs.file(scope["path"])
         await reply(send, 200, content, content_type)
-
-
-def _work(body: bytes, explain: bool) -> int:
-    """At most how much work a body is, as the bytes of a body of ordinary customers.
-
-    An empty object or list is as much work as a complete customer, and reasons multiply the work.
-    """
-    customers = body.count(b"{") + body.count(b"[")
-    work = max(len(body), customers * _SMALL_CUSTOMER)
-    return work * _REASONS if explain else work
 
 
 def _require_json(scope: Scope) -> None:

