@@ -5,18 +5,22 @@ the medians over the rounds are compared. This server runs with API keys, rate l
 rows), request ids, JSON logs, metrics and the inference log. Needs wrk (Debian: apt-get install
 wrk) and the extras train and serve. ``before.py`` compares it with another version.
 
+--formats csv,parquet compares the servers that accept such bodies for ``/invocations``.
+
 With --data, --id and --target, the model is trained on that table, and this server is compared with
 the tutorial's app and MLflow's server only. --servers names those that take part; --rows and
 --connections choose what is measured.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
-    [--rows N,...] [--connections N,...] [--servers NAME,...]
+    [--rows N,...] [--connections N,...] [--servers NAME,...] [--formats json,csv,parquet]
     [--data FILE --id COLUMN --target COLUMN=VALUE]
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import itertools
 import json
 import os
 import pickle
@@ -28,7 +32,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 from local_registry import create_registry
+from wide_model import records
 from wrk import Load, measure, serving
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
@@ -49,7 +55,12 @@ OURS, BARE, FASTAPI, TUTORIAL = (
     "no-op FastAPI",
     "FastAPI tutorial",
 )
-MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
+MLFLOWS = MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
+CONTENT_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 
 @dataclass
@@ -62,15 +73,22 @@ class Server:
     environment: dict[str, str]
     headers: dict[str, str]
 
-    def load(self, rows: int, customers: list[dict]) -> Load:
+    def load(self, rows: int, customers: pd.DataFrame, format_: str) -> Load:
         """A request with ``rows`` customers."""
-        headers = {"Content-Type": "application/json", **self.headers}
-        path, body = self.target(rows, customers)
+        headers = {"Content-Type": CONTENT_TYPES[format_], **self.headers}
+        sent = customers.head(rows)
+        if format_ == "csv":
+            return Load("/invocations", sent.to_csv(index=False).encode(), headers)
+        if format_ == "parquet":
+            buffer = io.BytesIO()
+            sent.to_parquet(buffer, index=False)
+            return Load("/invocations", buffer.getvalue(), headers)
+        path, body = self.json_request(rows, records(sent))
         return Load(path, json.dumps(body).encode(), headers)
 
-    def target(self, rows: int, customers: list[dict]) -> tuple[str, dict]:
+    def json_request(self, rows: int, customers: list[dict]) -> tuple[str, dict]:
         """Path and body of a request with ``rows`` customers."""
-        if self.name in (MLFLOW, PIPELINE):
+        if self.name in MLFLOWS:
             return "/invocations", {"dataframe_records": customers[:rows]}
         if rows == 1:
             return "/predict/single", customers[0]
@@ -147,19 +165,18 @@ def main() -> None:
     parser.add_argument("--rows", default="1,1000", help="customers per request")
     parser.add_argument("--connections", default="1,16")
     parser.add_argument("--servers", default="", help="names from the table; all by default")
+    parser.add_argument("--formats", default="json", help="json, csv, parquet")
     options = parser.parse_args()
-    cases = [
-        (int(rows), int(connections))
-        for rows in options.rows.split(",")
-        for connections in options.connections.split(",")
-    ]
+    cases = itertools.product(
+        options.formats.split(","),
+        map(int, options.rows.split(",")),
+        map(int, options.connections.split(",")),
+    )
     table, schema = simulated_table(10_000, 0), CUSTOMER_SCHEMA
     if options.data:
         flags = [f"--{name}={getattr(options, name)}" for name in ("data", "id", "target")]
         data = read_training_data(train_options(flags))
         table, schema = data.table, data.schema
-    frame = table.customers.head(1000)
-    customers = frame.astype(object).where(frame.notna(), None).to_dict("records")
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -175,15 +192,17 @@ def main() -> None:
             )
             for server in compared
         }
-        for rows, connections in cases:
-            runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in compared}
+        for format_, rows, connections in cases:
+            accepting = [s for s in compared if format_ == "json" or s.name in (OURS, *MLFLOWS)]
+            runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in accepting}
             for _ in range(options.rounds):
-                for server in compared:
-                    load, group = server.load(rows, customers), groups[server.name]
+                for server in accepting:
+                    load = server.load(rows, table.customers, format_)
+                    group = groups[server.name]
                     runs[server.name].append(
                         measure(load, server.port, group, connections, options.seconds, folder)
                     )
-            results[f"{rows} rows, {connections} connections"] = {
+            results[f"{rows} rows of {format_}, {connections} connections"] = {
                 name: {key: statistics.median(run[key] for run in each) for key in each[0]}
                 for name, each in runs.items()
             }
