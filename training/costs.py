@@ -26,11 +26,11 @@ class Costs:
         patience = _ROUNDS + settings.early_stopping_rounds
         updates = self.features * (settings.smoothing_rounds + patience)
         updates += pairs * (settings.interaction_smoothing_rounds + patience)
-        return 0.02 + settings.bags(rows) * updates * (9e-5 + 1.0e-8 * rows)
+        return 0.02 + settings.bags(rows) * updates * (4.2e-5 + 4.9e-9 * rows)
 
     def baselines(self, rows: int) -> float:
         """Both baselines, fitted on this many rows."""
-        return 0.15 + 1.2e-6 * rows * self.features
+        return 0.35 + 2.4e-6 * rows * self.features
 
     def alarms(self, rows: int) -> float:
         """The search for signs of leakage."""
