@@ -119,8 +119,11 @@ def _parse(
 def _parse_cells(
     column: Column, cells: pd.Series[Any], written: CellFormat
 ) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
+    is_text = isinstance(cells.dtype, pd.StringDtype)
+    if is_text and column.kind == "identifier":
+        return _parse_identifiers(cells, written)
     # distinct strings are parsed once; only strings, because pandas takes True and 1 as equal
-    if isinstance(cells.dtype, pd.StringDtype) and column.kind != "identifier":
+    if is_text:
         codes, distinct = pd.factorize(cells, use_na_sentinel=False)
     else:
         codes, distinct = np.arange(len(cells)), cells
@@ -131,6 +134,19 @@ def _parse_cells(
     )
     parsed = parsed.take(codes).set_axis(cells.index)
     return parsed, np.flatnonzero(unparsed[codes]) if unparsed.any() else _NO_ROWS
+
+
+def _parse_identifiers(
+    cells: pd.Series[Any], written: CellFormat
+) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
+    """Strings as ``_parse_cell`` parses identifiers, without a call for each."""
+    texts = pa.array(cells).to_pylist()
+    values = [None if text is None or text.strip() in written.missing else text for text in texts]
+    unparsed = [i for i, text in enumerate(values) if text is not None and _REPLACED in text]
+    for row in unparsed:
+        values[row] = None
+    parsed = pd.Series(values, index=cells.index, dtype=DTYPES["identifier"])
+    return parsed, np.array(unparsed, dtype=np.intp)
 
 
 def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:
@@ -182,8 +198,12 @@ def _parse_level(cell: Any, written: CellFormat) -> str:
     return str(cell).strip()
 
 
+_REPLACED = "\ufffd"
+"""What readers replace bytes by that are not valid text."""
+
+
 def _parse_identifier(cell: Any, written: CellFormat) -> str:
-    if "\ufffd" in str(cell):  # readers replace bytes that are not valid text with this character
+    if _REPLACED in str(cell):
         raise ValueError
     return str(cell)
 
