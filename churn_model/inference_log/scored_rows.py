@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from churn_model.arrays import Floats
+from churn_model.arrays import Floats, as_list
 from churn_model.scoring import Scorer, Scores
 
 if TYPE_CHECKING:
@@ -102,6 +102,5 @@ def as_texts(cells: Sequence[Any]) -> pa.Array:
 
 def _taken(cells: Any, rows: npt.NDArray[np.intp]) -> list[Any]:
     """The cells at these positions."""
-    if len(rows) == len(cells):
-        return list(cells)
-    return [cells[row] for row in rows.tolist()]
+    listed = as_list(cells)
+    return listed if len(rows) == len(listed) else [listed[row] for row in rows.tolist()]

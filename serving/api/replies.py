@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from churn_model.arrays import as_list
 from churn_model.errors import InvalidRecords
 from churn_model.scoring import EXPECTED_PROFIT, Score, Scores
 from churn_model.validation import Checked
@@ -116,7 +117,7 @@ def _single_record(request: Request) -> Mapping[str, Any] | None:
 
 
 def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
-    columns: dict[str, Any] = {name: list(ids) for name, ids in scores.identifiers.items()}
+    columns: dict[str, Any] = {name: as_list(ids) for name, ids in scores.identifiers.items()}
     columns["churn_prediction"] = scores.prediction.tolist()
     columns["churn_probability"] = scores.probability.tolist()
     if scores.expected_profit is not None:
