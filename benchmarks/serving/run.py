@@ -2,8 +2,8 @@
 
 Each server has one worker on core 0, and wrk runs on core 1. The servers take turns in each round;
 the medians over the rounds are compared. This server runs with API keys, rate limits (requests and
-rows), request ids, JSON logs, metrics and the inference log. Needs wrk (Debian: apt-get install
-wrk) and the extras train and serve. ``before.py`` compares it with another version.
+rows), request ids, JSON logs and metrics, with and without the inference log. Needs wrk (Debian:
+apt-get install wrk) and the extras train and serve. ``before.py`` compares it with another version.
 
 --formats csv,parquet compares the servers that accept such bodies for ``/invocations``.
 
@@ -49,8 +49,8 @@ from training.fitting.fit import feature_table, fit
 from training.training_data import read_training_data
 
 HERE = Path(__file__).parent
-OURS, BARE, FASTAPI, TUTORIAL = (
-    "this server",
+OURS, UNLOGGED = "this server", "this server without a log"
+BARE, FASTAPI, TUTORIAL = (
     "bare no-op ASGI",
     "no-op FastAPI",
     "FastAPI tutorial",
@@ -122,15 +122,12 @@ def servers(folder: Path, table: Table, schema: RecordSchema) -> list[Server]:
         return [python, "-m", "uvicorn", app, *options]
 
     log = ["--inference-log", str(folder / "log"), "--inference-log-key", str(folder / "key")]
+    environment = {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"}
     limits = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
+    serve = [python, "-m", "serving", *limits]
     return [
-        Server(
-            OURS,
-            [python, "-m", "serving", "-p", "8201", *limits, *log],
-            8201,
-            {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"},
-            {"X-API-Key": key},
-        ),
+        Server(OURS, [*serve, "-p", "8201", *log], 8201, environment, {"X-API-Key": key}),
+        Server(UNLOGGED, [*serve, "-p", "8207"], 8207, environment, {"X-API-Key": key}),
         Server(BARE, uvicorn("noop_asgi:app", 8202), 8202, {}, {}),
         Server(FASTAPI, uvicorn("noop_fastapi:app", 8203), 8203, {}, {}),
         Server(TUTORIAL, uvicorn("tutorial:app", 8204), 8204, {}, {}),
@@ -182,7 +179,9 @@ def main() -> None:
         folder = Path(name)
         compared = servers(folder, table, schema)
         if options.data:  # the others support only the default record
-            compared = [server for server in compared if server.name in (OURS, TUTORIAL, MLFLOW)]
+            compared = [
+                server for server in compared if server.name in (OURS, UNLOGGED, TUTORIAL, MLFLOW)
+            ]
         if options.servers:
             names = (OURS, *options.servers.split(","))
             compared = [server for server in compared if server.name in names]
@@ -193,7 +192,9 @@ def main() -> None:
             for server in compared
         }
         for format_, rows, connections in cases:
-            accepting = [s for s in compared if format_ == "json" or s.name in (OURS, *MLFLOWS)]
+            accepting = [
+                s for s in compared if format_ == "json" or s.name in (OURS, UNLOGGED, *MLFLOWS)
+            ]
             runs: dict[str, list[dict[str, float]]] = {server.name: [] for server in accepting}
             for _ in range(options.rounds):
                 for server in accepting:
