@@ -52,7 +52,7 @@ def check_files(spark: SparkSession, source: str, csv_format: CsvFormat) -> list
             raise TableError(error)
     headers = [(file, json.loads(header)) for file, header, _ in results if header != "[]"]
     if not headers:
-        raise TableError(f"{source}: contains no csv file with a header; check --input")
+        raise TableError(f"{source}: contains no csv file with a header")
     for file, header in headers:
         check_same_header(*headers[0], file, header)
     return list(headers[0][1])

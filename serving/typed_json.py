@@ -14,11 +14,11 @@ from msgspec.json import Decoder
 
 from churn_model.schema import RecordSchema
 from churn_model.validation import Checked
-from serving.typed_rows import RowChecker, row_type
+from serving.typed_rows import TypedRowChecker, row_type
 
 _BYTES_PER_CELL = 4
-"""Fewer bytes than a field takes in JSON. A row of a class has space for all of its fields, so a
-body of customers with few of their fields is left to dictionaries, which have not."""
+"""Fewer bytes than a field takes in JSON. A row has space for all fields of the schema, so a body
+whose customers have few of many fields is read as dictionaries, which need less memory."""
 
 
 class TypedParams(Struct, forbid_unknown_fields=True):
@@ -34,7 +34,7 @@ class CustomersDecoder:
     """Reads the bodies of ``/predict`` and of ``/invocations`` with ``dataframe_records``."""
 
     def __init__(self, schema: RecordSchema) -> None:
-        self._checker = RowChecker(schema)
+        self._checker = TypedRowChecker(schema)
         self._cells_per_row = len(schema.columns)
         row: Any = row_type(schema)
         customers = defstruct("Customers", [("customers", list[row])], forbid_unknown_fields=True)

@@ -58,7 +58,7 @@ def _type(column: Column) -> Any:
     return _TYPES[column.kind]
 
 
-class RowChecker:
+class TypedRowChecker:
     """Checks rows of ``row_type`` as ``check_records`` checks the records that they were."""
 
     def __init__(self, schema: RecordSchema) -> None:

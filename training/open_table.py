@@ -77,7 +77,7 @@ def _reader(path: str | Path, options: ReadOptions, csv: CsvFormat) -> Reader:
 
 def _is_small(path: str | Path, most: int) -> bool:
     """Whether a table is one file on this machine with at most so many rows."""
-    if is_url(str(path)) or is_pattern(str(path)) or Path(path).is_dir():
+    if is_url(str(path)) or is_pattern(str(path)) or not Path(path).is_file():
         return False
     suffix = Path(path).suffix.lower()
     if suffix in (".parquet", ".pq"):

@@ -75,8 +75,8 @@ def train(table: Table, record_schema: RecordSchema, plan: Plan | None = None) -
     check_labels(table, plan.folds)
     check_magnitude(table, table.features(record_schema))
     check_accepted(plan.accepted, record_schema)
-    with ExitStack() as mlflow, one_thread():
-        run = TrainingRun(table, record_schema, plan, mlflow)
+    with ExitStack() as exit_stack, one_thread():
+        run = TrainingRun(table, record_schema, plan, exit_stack)
         with start_workers(plan.jobs, run.work) as workers:
             run_stages(stages(run, plan.jobs), workers)
     findings = run.findings

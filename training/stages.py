@@ -26,13 +26,16 @@ from training.training_run import TrainingRun
 
 _FEATURES = 5  # whose figures one task draws
 _LOG, _REGISTER = 1.0, 1.5  # seconds, with the end of the process
+_COMPARED = ("compare", "compare further")
+"""The groups of stages after which the best settings are known."""
 
 
 def stages(run: TrainingRun, jobs: int) -> list[Stage]:
     """The stages; of those that could start at the same time, the most urgent first."""
     costs = Costs(len(run.feature_schema.features))
     rows = len(run.table.churned)
-    threads = -(-jobs // (1 + len(run.splits.pairs)))
+    fits = 1 + len(run.splits.pairs)
+    threads = -(-jobs // fits)  # of each fit, if there are more cores than fits
     return [
         Stage("open MLflow", run.open_mlflow),
         *_compare(run, costs),
@@ -77,9 +80,6 @@ def _candidate(run: TrainingRun, settings: FitSettings, fold: int) -> Task[Any] 
     return partial(score_candidate, settings=settings, fold=fold)
 
 
-_COMPARED = ("compare", "compare further")
-
-
 def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
     return Stage(
         "fit on all rows",
@@ -114,9 +114,13 @@ def _score_baselines(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
         yield Stage(
             f"baselines: {split + 1} of {len(run.splits.pairs)}",
             partial(run.held_out.add, split),
-            partial(partial, score_split_baselines, split=split),
+            partial(_split_baselines, split),
             cost=costs.baselines(len(train)),
         )
+
+
+def _split_baselines(split: int) -> Task[Any]:
+    return partial(score_split_baselines, split=split)
 
 
 def _find_alarms(run: TrainingRun, costs: Costs) -> Stage:

@@ -1,4 +1,4 @@
-"""The stages of a training run, and the results that they fill in."""
+"""The input of a training run, its results, and what its stages do in the main process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class TrainingRun:
     """A run's input, and the results that its stages fill in (see ``training.stages``).
 
-    Each stage reads what the stages that it needs have set. ``mlflow``: closes the MLflow run.
+    Each stage reads what the stages that it needs have set. ``exit_stack``: closes the MLflow run.
     """
 
     run_id: str
@@ -52,7 +52,7 @@ class TrainingRun:
     registration: Registration
 
     def __init__(
-        self, table: Table, record_schema: RecordSchema, plan: Plan, mlflow: ExitStack
+        self, table: Table, record_schema: RecordSchema, plan: Plan, exit_stack: ExitStack
     ) -> None:
         self.table = table
         self.record_schema = record_schema
@@ -73,7 +73,7 @@ class TrainingRun:
         self.effects: Drawings = {}
         self.pairs: Drawings = {}
         self.evaluation_figures: Drawings = {}
-        self.mlflow = mlflow
+        self._exit_stack = exit_stack
 
     @property
     def compared(self) -> list[Candidate]:
@@ -88,7 +88,7 @@ class TrainingRun:
     def open_mlflow(self) -> None:
         """Start the MLflow run."""
         check_reachable()
-        self.run_id = self.mlflow.enter_context(training_run(self.table.name))
+        self.run_id = self._exit_stack.enter_context(training_run(self.table.name))
 
     def summarise(self) -> None:
         """Evaluate the held-out scores."""

@@ -1,6 +1,7 @@
 """Identifiers of customers in an inference log: plain, or as a keyed hash.
 
-The hash is BLAKE2s, which takes half the time of BLAKE2b for texts of up to 64 bytes.
+The hash is BLAKE2s, which takes half the time of BLAKE2b for texts of up to 64 bytes. Logs whose
+files say BLAKE2b are still read.
 
 Whoever has the key can compute the hash of a known identifier, and so join the log with other
 tables. Without the key neither the identifiers nor the link to other tables can be recovered.
@@ -12,10 +13,12 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PLAIN: Final = "plain"
-_HASHED: Final = "blake2s:"
 _DIGEST = 16
 """Bytes of a hash."""
+
+_BLAKE2S: Callable[..., Any] = hashlib.blake2s
+_BLAKE2B: Callable[..., Any] = hashlib.blake2b
 
 _UINT64_RANGE = 2.0**64
 _KEY = re.compile(r"\s*([0-9a-fA-F]{64})\s*")
@@ -65,9 +70,9 @@ class Hashes:
         return fractions
 
 
-def hash_texts(texts: pa.Array, key: bytes) -> Hashes:
+def hash_texts(texts: pa.Array, key: bytes, algorithm: Callable[..., Any] = _BLAKE2S) -> Hashes:
     """The keyed hash of each text (n,) of an array of strings."""
-    keyed = hashlib.blake2s(key=key, digest_size=_DIGEST).copy  # faster than to read the key again
+    keyed = algorithm(key=key, digest_size=_DIGEST).copy  # faster than to read the key each time
     _, offsets, data = texts.buffers()
     view = memoryview(data if data is not None else b"")
     ends = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4).tolist()
@@ -84,12 +89,23 @@ def hash_texts(texts: pa.Array, key: bytes) -> Hashes:
 
 def describe_identifiers(key: bytes | None) -> str:
     """How a file stores identifiers, as its metadata says: ``plain``, or with the fingerprint."""
-    return PLAIN if key is None else _HASHED + fingerprint(key)
+    return PLAIN if key is None else _describe(key, _BLAKE2S)
 
 
-def fingerprint(key: bytes) -> str:
-    """16 hexadecimal digits that identify a key without revealing it."""
-    return hashlib.blake2s(b"churn inference log key", key=key, digest_size=8).hexdigest()
+def hashed_forms(key: bytes | None) -> dict[str, Callable[[pa.Array], Hashes]]:
+    """How files describe identifiers hashed with this key, and the hashes of texts (n,) there."""
+    if key is None:
+        return {}
+    return {
+        _describe(key, algorithm): partial(hash_texts, key=key, algorithm=algorithm)
+        for algorithm in (_BLAKE2S, _BLAKE2B)
+    }
+
+
+def _describe(key: bytes, algorithm: Callable[..., Any]) -> str:
+    """The name of the algorithm, and 16 digits that identify the key without revealing it."""
+    hashed = algorithm(b"churn inference log key", key=key, digest_size=8)
+    return f"{hashed.name}:{hashed.hexdigest()}"
 
 
 def read_key(file: str | Path) -> bytes:

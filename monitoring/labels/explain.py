@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from churn_model.inference_log.identifiers import PLAIN, describe_identifiers
+from churn_model.inference_log.identifiers import PLAIN, hashed_forms
 from monitoring.labels.join import Join
 from monitoring.labels.table import Labels
 
@@ -44,8 +44,7 @@ def explain_no_match(
 
 def _identifiers(joined: Join, key: bytes | None) -> str:
     rows = sum(joined.forms.values())
-    own = describe_identifiers(key)
-    readable = joined.forms[PLAIN] + (joined.forms[own] if key is not None else 0)
+    readable = sum(joined.forms[form] for form in (PLAIN, *hashed_forms(key)))
     if rows and not readable and key is None:
         return (
             f"the identifiers of all {rows:,} rows are hashed; name the key of the log: --log-key "

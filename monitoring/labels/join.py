@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churn_model.arrays import Floats
-from churn_model.inference_log.identifiers import PLAIN, describe_identifiers, hash_texts
+from churn_model.inference_log.identifiers import PLAIN, hashed_forms
 from monitoring.inputs.predictions import Block
 from monitoring.labels.table import Labels
 
@@ -97,9 +97,9 @@ def join(labels: Labels, blocks: Iterable[Block], key: bytes | None) -> Join:
 def _index(customers: npt.NDArray[np.object_], key: bytes | None) -> Mapping[str, pd.Index]:
     """For each form of identifiers that can be read, the customers in that form."""
     index = {PLAIN: pd.Index(customers, dtype=object)}
-    if key is not None:
-        hashed = hash_texts(pa.array(customers, pa.string()), key).texts()
-        index[describe_identifiers(key)] = pd.Index(hashed.to_pylist(), dtype=object)
+    for form, hashes in hashed_forms(key).items():
+        hashed = hashes(pa.array(customers, pa.string())).texts()
+        index[form] = pd.Index(hashed.to_pylist(), dtype=object)
     return index
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from churn_model.errors import MonitoringError
-from churn_model.inference_log.identifiers import PLAIN, describe_identifiers
+from churn_model.inference_log.identifiers import PLAIN, hashed_forms
 from churn_model.inference_log.log_format import day_of_folder
 from monitoring.inputs.batch_files import BatchRun
 from monitoring.inputs.log_files import LogFiles
@@ -95,7 +95,7 @@ def _notes(
             f"labels: {len(labels) - found:,} of {len(labels):,} final labels have no prediction "
             "before the end of the observation date and within the window before it"
         )
-    readable = {PLAIN, *([describe_identifiers(key)] if key is not None else [])}
+    readable = {PLAIN, *hashed_forms(key)}
     other = sum(rows for form, rows in joined.forms.items() if form not in readable)
     if other:
         yield (

@@ -153,8 +153,8 @@ class Routes:
 
         ``run``: runs a function of the executor. ``read()``: the customers, with their number as
         ``n``. ``write(served, customers, request_id)``: the reply and the probabilities. All of it
-        is one job, because other requests would be parsed between two. Only counting in a shared
-        storage divides it, which a thread cannot wait for.
+        is one job, because other requests would be parsed between two. It is divided in two only
+        if customers are counted in a shared storage, for which a thread should not wait.
         """
         context: RequestContext = scope["context"]
         with self.executor.capacity:
@@ -178,7 +178,7 @@ class Routes:
         return customers.n, write(served, customers, scope["context"].request_id)
 
     def _work(self, body: bytes, explain: bool) -> int:
-        """At most how much work a body is, as the bytes of a body of ordinary customers.
+        """An upper bound for the work of a body, as the bytes of a body of ordinary customers.
 
         An empty object or list is as much work as a complete customer, and reasons multiply the
         work. Brackets are not counted where the length decides.

@@ -56,13 +56,14 @@ class ScoringExecutor:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
 
     async def run(
-        self, started: float, size: int, function: Callable[..., T], *arguments: Any
+        self, started: float, work: int, function: Callable[..., T], *arguments: Any
     ) -> T:
-        """The result of ``function``, which processes a body of ``size`` bytes.
+        """The result of ``function``.
 
-        ``started``: when the request started (``perf_counter``). Raises as ``run_in_thread`` does.
+        ``started``: when the request started (``perf_counter``). ``work``: how much work it is, as
+        the bytes of a body of ordinary customers. Raises as ``run_in_thread`` does.
         """
-        if size <= self.inline_bytes:
+        if work <= self.inline_bytes:
             return function(*arguments)
         return await self.run_in_thread(started, function, *arguments)
 

@@ -1,11 +1,14 @@
-"""All figures of a run, drawn once as SVG for the report and as PNG for MLflow."""
+"""All figures of a run, drawn once as SVG for the report and as PNG for MLflow.
+
+Worker processes draw them, and import neither MLflow nor the findings.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,9 +28,6 @@ from training.reporting.evaluation_figures import (
     profit_figure,
 )
 from training.reporting.feature_summary import feature_summary
-
-if TYPE_CHECKING:  # workers draw, and do not need MLflow
-    from training.reporting.findings import Findings
 
 _MOST_PAIRS = 6
 PROFIT, OVER_TIME = "profit", "over_time"
@@ -54,16 +54,6 @@ class RunFigures:
     evaluation: Drawings
     effects: Drawings
     pairs: Drawings
-
-
-def draw_figures(findings: Findings) -> RunFigures:
-    """Draw the figures of a run."""
-    scorecard, schema, customers = findings.scorecard, findings.schema, findings.table.customers
-    return RunFigures(
-        draw_evaluation(findings.evaluation, findings.campaign),
-        draw_effects(scorecard, schema, customers, findings.standard_deviations),
-        draw_pairs(scorecard, schema, customers),
-    )
 
 
 def draw_evaluation(evaluation: Evaluation, campaign: Economics | None) -> Drawings:

@@ -80,13 +80,13 @@ class Design:
 
 
 def design(
-    rows: Histogram, churned: Histogram, most: int, churners: Hashes, rows_of_churner: float = 1.0
+    rows: Histogram, churned: Histogram, most: int, churners: Hashes, rows_per_churner: float = 1.0
 ) -> Design:
     """The design of a sample of at most about ``most`` rows.
 
     ``rows``: the labelled rows, of which ``churned`` have the label. ``churners``: the hashes of
     customers that churned in a row; those beyond the design's buckets are ignored.
-    ``rows_of_churner``: how many rows the customer of a churned row has on average.
+    ``rows_per_churner``: how many rows the customer of a churned row has on average.
     """
     n, n_churned = int(rows.sum()), int(churned.sum())
     if n <= most:
@@ -94,10 +94,10 @@ def design(
     end = end_of(rows, most)
     if n_churned >= RARE * n:
         return Design(end, end)
-    wanted = min(RARE * most, most / 2 / rows_of_churner)
+    wanted = min(RARE * most, most / 2 / rows_per_churner)
     of_churners = end_of(churned, wanted)
-    others = np.maximum(rows - rows_of_churner * churned, 0.0)
-    used = churned[:of_churners].sum() * rows_of_churner
+    others = np.maximum(rows - rows_per_churner * churned, 0.0)
+    used = churned[:of_churners].sum() * rows_per_churner
     end_of_others = end_of(others, most - used)
     if end_of_others >= of_churners:
         return Design(end, end)

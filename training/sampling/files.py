@@ -110,24 +110,28 @@ def reject_delta(path: str) -> None:
 def _format(path: str) -> FileFormat:
     """The format of all files. Raises TableError if they have several, or another one."""
     if not is_url(path) and not Path(root_of(path)).exists():
-        raise TableError(f"{path}: no such file or folder; check --data")
+        raise TableError(f"{path}: no such file or folder")
     files = file_names(path)
     if not files:
-        raise TableError(f"{path}: contains no file; check --data")
-    for file in files:
-        if format_of(file) == "json" or not _has_suffix(file):
-            hint = (
-                "" if is_pattern(path) else f"; name the others, as in '{path.rstrip('/')}/*.csv'"
-            )
-            raise TableError(f"{file}: is neither .csv nor .parquet{hint}")
+        raise TableError(f"{path}: contains no file")
+    other = next((file for file in files if not _is_table(file)), None)
+    if other is not None:
+        raise TableError(f"{other}: is neither .csv nor .parquet{_pattern_hint(path, files)}")
     found = sorted({format_of(file) for file in files})
     if len(found) > 1:
-        raise TableError(
-            f"{path}: contains .csv and .parquet files; name one kind, for example "
-            f"'{path.rstrip('/')}/*.parquet'"
-        )
+        raise TableError(f"{path}: contains .csv and .parquet files{_pattern_hint(path, files)}")
     return found[0]
 
 
-def _has_suffix(file: str) -> bool:
-    return any(suffix in _BY_SUFFIX for suffix in PurePosixPath(file.lower()).suffixes)
+def _is_table(file: str) -> bool:
+    suffixes = PurePosixPath(file.lower()).suffixes
+    return format_of(file) != "json" and any(suffix in _BY_SUFFIX for suffix in suffixes)
+
+
+def _pattern_hint(path: str, files: Sequence[str]) -> str:
+    """How to name the files of one kind in a folder; empty if there is none, or for a pattern."""
+    table = next((file for file in files if _is_table(file)), None)
+    if table is None or is_pattern(path):
+        return ""
+    pattern = f"{path.rstrip('/')}/*{PurePosixPath(table).suffix}"
+    return f"; name the files of one kind, as in '{pattern}'"

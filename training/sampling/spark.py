@@ -59,7 +59,7 @@ class SparkReader:
         with reading_errors(text):
             if kind != "table":
                 reject_delta(text)
-            if kind == "csv" and not (is_url(text) and not text.startswith("file://")):
+            if kind == "csv" and (not is_url(text) or text.startswith("file://")):
                 csv = detect_source_format(text, declared)
             rows, _ = read_source(spark, text, kind, csv)
         return cls(spark, text, csv, rows, list(named_columns(rows.columns)))

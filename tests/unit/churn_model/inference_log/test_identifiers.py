@@ -12,6 +12,7 @@ from churn_model.inference_log.identifiers import (
     describe_identifiers,
     hash_identifier,
     hash_texts,
+    hashed_forms,
     read_key,
     read_or_make_key,
 )
@@ -32,6 +33,19 @@ def test_another_key_gives_another_hash_and_another_fingerprint():
     other = bytes(32)
     assert hash_identifier("C-1", KEY) != hash_identifier("C-1", other)
     assert describe_identifiers(KEY) != describe_identifiers(other)
+
+
+def test_files_with_either_hash_are_read():
+    texts = pa.array(["C-1", "Zoë-17"])
+    found = {form: hashes(texts).texts().to_pylist() for form, hashes in hashed_forms(KEY).items()}
+    for name, algorithm in (("blake2s", hashlib.blake2s), ("blake2b", hashlib.blake2b)):
+        fingerprint = algorithm(b"churn inference log key", key=KEY, digest_size=8).hexdigest()
+        expected = [
+            algorithm(t.encode(), key=KEY, digest_size=16).hexdigest() for t in texts.to_pylist()
+        ]
+        assert found[f"{name}:{fingerprint}"] == expected
+    assert describe_identifiers(KEY) == next(iter(found))
+    assert hashed_forms(None) == {}
 
 
 def test_the_description_does_not_contain_the_key():

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn_model.errors import MonitoringError
+from churn_model.inference_log import logged_version
+from churn_model.inference_log.identifiers import hashed_forms
 from monitoring.inputs.log_files import find_log
 from monitoring.labels.read import PredictionFiles, join_labels
 from monitoring.windows import Population
@@ -113,6 +115,17 @@ def test_hashed_identifiers_join_with_the_key(tmp_path, log, scorer, customers):
     rows = [label(customers, "2026-03-05", row=row) for row in range(5)]
     found = matched(log, options(write_labels(tmp_path, rows)), key=KEY)[SERVE]
     assert found.probability.tolist() == probability(scorer, customers[:5])
+
+
+def test_a_log_with_the_older_hash_joins_with_the_key(
+    tmp_path, log, scorer, customers, monkeypatch
+):
+    form, hashes = next(each for each in hashed_forms(KEY).items() if each[0].startswith("blake2b"))
+    monkeypatch.setattr(logged_version, "hash_texts", lambda texts, key: hashes(texts))
+    monkeypatch.setattr(logged_version, "describe_identifiers", lambda key: form)
+    write_log(log, scorer, customers[:5], day("2026-03-01"), key=KEY)
+    rows = [label(customers, "2026-03-05", row=row) for row in range(5)]
+    assert len(matched(log, options(write_labels(tmp_path, rows)), key=KEY)[SERVE]) == 5
 
 
 def test_plain_and_hashed_files_join_together(tmp_path, log, scorer, customers):

@@ -9,6 +9,7 @@ import pytest
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
+from tests.unit.training.reporting.figures import draw_figures
 from training.data.customers import CustomersOfRows
 from training.data.table import REJECTED_COLUMNS, Table
 from training.evaluation import intervals
@@ -24,7 +25,7 @@ from training.fitting.labelled_rows import LabelledRows
 from training.fitting.splits import by_folds
 from training.reporting.findings import Findings
 from training.reporting.mlflow_dataset import mlflow_dataset
-from training.reporting.run_figures import RunFigures, draw_figures
+from training.reporting.run_figures import RunFigures
 
 SCHEMA = RecordSchema(
     "Customer",

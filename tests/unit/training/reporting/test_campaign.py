@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from churn_model.offer import Offer
+from tests.unit.training.reporting.figures import draw_figures
 from tests.unit.training.reporting.test_report import section
 from training.evaluation.economics import economics
 from training.reporting.model_card import model_card
 from training.reporting.report import report
-from training.reporting.run_figures import draw_figures
 
 OFFER = Offer(cost=20, success=0.3, horizon=12, margin=0.5)
 

@@ -224,7 +224,10 @@ def test_a_column_that_is_named_like_an_identifier_but_is_none_is_not_sampled_by
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda folder: (folder / "x.parquet").write_bytes(b"x"), "contains .csv and .parquet"),
+        (
+            lambda folder: (folder / "x.parquet").write_bytes(b"x"),
+            r"contains .csv and .parquet files; name the files of one kind, as in '.*/a/\*.csv'",
+        ),
         (lambda folder: (folder / "_delta_log").mkdir(), "is a Delta table"),
         (lambda folder: (folder / "part-9.csv").write_text("a,b\n1,2\n"), "header differs"),
         (lambda folder: [file.unlink() for file in folder.iterdir()], "contains no file"),
@@ -242,9 +245,18 @@ def test_a_folder_that_is_no_table_is_rejected(tmp_path, prepare, message):
         read(folder)
 
 
+def test_a_folder_with_another_file_is_rejected_with_a_pattern_that_leaves_it_out(tmp_path):
+    customers(300).to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "README.txt").write_text("about")
+    with pytest.raises(TableError, match=r"README.txt: is neither .* as in '.*/\*\.parquet'"):
+        read(tmp_path)
+    assert read(f"{tmp_path}/*.parquet").table.rows == 300
+
+
 def test_a_missing_folder_and_a_missing_column_are_named(tmp_path):
-    with pytest.raises(TableError, match="no such file"):
-        read(f"{tmp_path}/none/*.csv")
+    for missing in ("none/*.csv", "none", "none/", "none.csv"):
+        with pytest.raises(TableError, match="no such file"):
+            read(f"{tmp_path}/{missing}")
     folder = write(customers(300).drop(columns="churned"), tmp_path / "a")
     with pytest.raises(TableError, match="churned"):
         read(folder)
