@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+import numpy as np
 import orjson
 from msgspec.structs import astuple
 
@@ -76,16 +77,22 @@ def read_json(body: bytes) -> Any:
 def _without_nan(body: bytes) -> bytes:
     """The body with ``null`` for ``NaN``, as MLflow's own client writes missing values.
 
-    Only the token is replaced, so that the same parser reads all bodies.
+    Only the token is replaced, so that the same parser reads all bodies. The time is proportional
+    to the length of the body, which a search for texts that are never closed is not.
     """
-    return _STRING_OR_NAN.sub(_nan_as_null, body) if b"NaN" in body else body
+    if b"NaN" not in body:
+        return body
+    plain = body.replace(rb"\\", b"__").replace(rb"\"", b"__")  # no escaped quotation marks
+    in_text = np.bitwise_xor.accumulate(np.frombuffer(plain, np.uint8) == ord('"'))
+    found = np.array([match.start() for match in _NAN.finditer(plain)], np.intp)
+    found = found[~in_text[found]]
+    written = np.frombuffer(body, np.uint8).copy()
+    for offset, letter in enumerate(b"nul"):
+        written[found + offset] = letter
+    return np.insert(written, found + 3, ord("l")).tobytes()
 
 
-_STRING_OR_NAN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|NaN', re.DOTALL)
-
-
-def _nan_as_null(found: re.Match[bytes]) -> bytes:
-    return b"null" if found[0] == b"NaN" else found[0]
+_NAN = re.compile(rb"NaN")
 
 
 def read_object(body: bytes) -> dict[str, Any]:

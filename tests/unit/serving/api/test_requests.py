@@ -97,6 +97,16 @@ def test_nan_does_not_make_the_reader_of_json_less_strict(body):
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize(
+    "text", [b'"' + rb"\"" * 500_000, b'"' + b"\\" * 1_000_001, b'"' * 1_000_001]
+)
+def test_nan_and_a_long_text_that_is_never_closed_are_400(text):
+    # it takes milliseconds if each byte is read once, and hours if each quotation mark starts anew
+    with pytest.raises(ApiError) as caught:
+        read_invocation(b'{"inputs": [{"a": NaN, "b": ' + text, 1000)
+    assert caught.value.status == 400
+
+
 @pytest.mark.parametrize("text", ["0", "0.25", "1", ".5", "1.", "5e-1", "0.5E0", "-0"])
 def test_a_threshold_in_a_query_is_a_decimal_number(text):
     assert read_query(f"threshold={text}".encode()).threshold == float(text)
