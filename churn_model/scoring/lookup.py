@@ -223,11 +223,14 @@ class Lookup:
         return result
 
     def _bins_of_one(self, values: Sequence[float | None]) -> list[int]:
-        """Bins of numbers (None or NaN for missing) and of category codes (None for missing)."""
+        """Bins of numbers (None or NaN for missing) and of category codes (None for missing).
+
+        Integers are compared as floats, as numpy does: beyond 2^53, they may be rounded to a cut.
+        """
         return [
             0
             if value is None or value != value
-            else 1 + (int(value) if cuts is None else bisect_right(cuts, value))
+            else 1 + (int(value) if cuts is None else bisect_right(cuts, value + 0.0))
             for cuts, value in zip(self._cuts, values, strict=True)
         ]
 

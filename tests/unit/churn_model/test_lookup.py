@@ -99,3 +99,13 @@ def test_the_fast_search_equals_numpys(cuts, values):
     values = np.concatenate([np.array(values, dtype=float), near])
     expected = np.searchsorted(cuts, values, side="right")
     np.testing.assert_array_equal(_Search(cuts)(values), 1 + expected)
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_integers_beyond_2_53_have_the_same_score_alone_and_among_others(n):
+    cut = 2.0**53 + 4
+    term = Term(features=["x"], cuts=[[0.0, cut]], scores=[0.0, 1.0, 2.0, 3.0, 0.0])
+    scorecard = Scorecard(intercept=0.0, features=[Feature(name="x", kind="number")], terms=[term])
+    near = 2**53 + 3  # a float has no such number, and the cut is the next one
+    assert Lookup(scorecard).log_odds({"x": np.full(n, near)}).tolist() == [3.0] * n
+    assert Lookup(scorecard).log_odds_one([near]) == 3.0
