@@ -17,8 +17,8 @@ class Draining:
     """Notices the signal that ends the server, and passes it on.
 
     After SIGTERM, the server goes on for ``seconds``, so that load balancers see that it is not
-    ready, and send no more requests, before it closes its port. SIGINT, and a second signal, end
-    it at once.
+    ready, and send no more requests, before it closes its port. SIGINT and a second signal end it
+    at once.
     """
 
     def __init__(self, seconds: float) -> None:

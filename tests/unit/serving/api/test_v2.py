@@ -13,17 +13,10 @@ import pytest
 from churn_model.schema.column import INT64_MAX
 from serving.http.api_keys import make
 from serving.served_model import ServedModel
-from tests.customers import CUSTOMER
+from tests.customers import CUSTOMER, DATATYPES, tensors
 from tests.unit.serving.conftest import Application
 
 INFER = "/v2/models/churn/infer"
-DATATYPES = {
-    "customer_id": "BYTES",
-    "age": "INT64",
-    "tenure": "INT64",
-    "monthly_charges": "FP64",
-    "total_charges": "FP64",
-}
 OUTPUTS = ["customer_id", "churn_prediction", "churn_probability"]
 CUSTOMERS = [
     CUSTOMER,
@@ -32,16 +25,8 @@ CUSTOMERS = [
 ]
 
 
-def tensor(name, data, **changes):
-    return {"name": name, "shape": [len(data)], "datatype": DATATYPES.get(name, "FP64"),
-            "data": data} | changes  # fmt: skip
-
-
 def request(customers=CUSTOMERS, **more):
-    return {
-        "inputs": [tensor(name, [customer[name] for customer in customers]) for name in DATATYPES],
-        **more,
-    }
+    return {"inputs": tensors(customers), **more}
 
 
 def changed(tensor_name, **changes):
@@ -183,7 +168,8 @@ def test_missing_values_are_null_nan_or_a_tensor_that_is_left_out(application):
 def test_a_tensor_of_no_field_is_ignored(application):
     app = application()
     body = request()
-    body["inputs"].append(tensor("unknown", [1, None, [2]]))
+    unknown = {"name": "unknown", "shape": [3], "datatype": "FP64", "data": [1, None, [2]]}
+    body["inputs"].append(unknown)
     assert outputs(app.post(INFER, body)) == outputs(app.post(INFER, request()))
     sent, headers = binary_request({"unknown": b"\x00", **ONE})
     assert app.send("POST", INFER, sent, headers).status == 200
