@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,3 +216,29 @@ def test_a_key_is_sent_as_a_header(served):
         with pytest.raises(InferenceServerException, match="requires an API key"):
             client.get_model_metadata("churn")
         assert client.get_model_metadata("churn", headers={"X-API-Key": key})["name"] == "churn"
+
+
+def test_the_examples_of_the_guide_work(scorer, capsys):
+    guide = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
+    section = re.search(r"^## Open Inference Protocol\n(.*?)^## ", guide, re.DOTALL | re.MULTILINE)[
+        1
+    ]
+    (document,) = re.findall(r"^```json\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    (code,) = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    key, stored = make()
+    with server_thread(
+        ServedModel("churn", "1", "champion", "", scorer), keys=f"a={stored.hash}"
+    ) as server:
+        headers = {"X-API-Key": key}
+        reply = server.post("/v2/models/churn/infer", json=json.loads(document), headers=headers)
+        assert reply.status_code == 200
+        (probability,) = (
+            output["data"]
+            for output in reply.json()["outputs"]
+            if output["name"] == "churn_probability"
+        )
+        example: dict[str, object] = {"key": key}
+        exec(code.replace("localhost:8000", f"127.0.0.1:{server.port}"), example)
+        scores = example["scores"].as_numpy("churn_probability").tolist()
+    assert scores == probability
+    assert str(np.array(scores)) in capsys.readouterr().out
