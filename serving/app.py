@@ -24,6 +24,7 @@ from serving.daemon_thread import run_in_daemon_thread
 from serving.http.api_keys import ReloadedKeys
 from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.body_reader import BodyBudget, RequestBodyReader
+from serving.http.draining import Draining
 from serving.http.executor import Capacity, ScoringExecutor
 from serving.http.log_writer import EVENTS, REQUESTS
 from serving.http.logs import configure
@@ -43,7 +44,7 @@ from serving.shared_version import SharedVersion
 
 _logger = logging.getLogger("serving")
 
-_PROBES = ("/ping", "/health")
+_PROBES = ("/ping", "/health", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
 _PUBLIC = {
     "docs": ("/openapi.json",),
     "version": ("/version",),
@@ -91,7 +92,10 @@ def create_app(
     docs = Docs(keys=bool(keys.current), root_path=settings.root_path)
     budget = BodyBudget(settings.max_bodies)
     body_reader = RequestBodyReader(settings.timeout, budget)
-    app: App = Routes(settings, holder, executor, rate_limiter, request_log, body_reader, docs)
+    draining = Draining(settings.drain)
+    app: App = Routes(
+        settings, holder, executor, rate_limiter, request_log, body_reader, docs, draining
+    )
     if settings.rate_limit:
         app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_PROBES)
     if keys.current:
@@ -110,7 +114,9 @@ def create_app(
         app = RootPathMiddleware(app, settings.root_path)
     if served is not None:
         holder.start(served)
-    return Lifespan(app, settings, holder, executor, request_log, body_reader, keys, inference_log)
+    return Lifespan(
+        app, settings, holder, executor, request_log, body_reader, keys, inference_log, draining
+    )
 
 
 def _on_swap(metrics: Metrics, last_hour: LastHour | None, served: ServedModel) -> None:
@@ -132,8 +138,10 @@ class Lifespan:
         body_reader: RequestBodyReader,
         keys: ReloadedKeys,
         inference_log: InferenceLog | None,
+        draining: Draining,
     ) -> None:
         self.app = app
+        self.draining = draining
         self.inference_log = inference_log
         self.settings = settings
         self.holder = holder
@@ -149,6 +157,7 @@ class Lifespan:
             return
         await receive()
         loop = asyncio.get_running_loop()
+        self.draining.watch(loop)
         tasks = [loop.create_task(task) for task in self._background_tasks()]
         # what is loaded now stays loaded: without freezing it, each full garbage collection visits
         # all of MLflow's objects, which takes 100 ms or more

@@ -118,6 +118,11 @@ class Settings(BaseSettings):
     grace: float = Field(
         30.0, ge=0, description="Seconds to finish the requests in progress at shutdown"
     )
+    drain: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds to go on serving after SIGTERM, as not ready, before shutdown",
+    )
     log_level: str = Field(
         "info",
         pattern="^(debug|info|warning|error)$",

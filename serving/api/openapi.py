@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document: ``openapi.json``, completed with the served model's schema.
 
-The file is a template. ``{"$ref": "#/$defs/NAME"}`` in it stands for a part that occurs more than
-once (defined in the file under ``$defs``) or that depends on the model (defined here).
+``openapi_v2.json`` has the routes of the Open Inference Protocol. The files are templates.
+``{"$ref": "#/$defs/NAME"}`` in them stands for a part that occurs more than once (defined in a file
+under ``$defs``) or that depends on the model (defined here).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import describe_column
 from churn_model.scoring import EXPECTED_PROFIT
 from churn_model.scoring.example import example_customer
+from serving.api import openapi_v2
 from serving.served_model import ServedModel
 
 _PART = "#/$defs/"
@@ -26,25 +28,36 @@ def document(served: ServedModel, *, keys: bool, root_path: str = "") -> dict[st
     ``keys``: whether the server requires API keys; ``root_path``: where a proxy serves it.
     """
     schema = served.scorer.schema
-    template = json.loads(resources.files(__package__).joinpath("openapi.json").read_bytes())
-    defined = template.pop("$defs")
+    template, protocol = _read("openapi.json"), _read("openapi_v2.json")
+    template["paths"] |= protocol["paths"]
+    template["components"]["schemas"] |= protocol["schemas"]
+    defined = template.pop("$defs") | protocol["$defs"]
     if not schema.dates:
         _remove_as_of(defined)
+    example = example_customer(served.scorer)
     parts = {name: _insert(part, defined) for name, part in defined.items()} | {
         "version": served.version or "unregistered",
         "root_path": root_path or "/",
         "customer": _customer(schema),
-        "example": example_customer(served.scorer),
+        "example": example,
         "fields": _fields_table(schema),
     }
+    parts |= openapi_v2.parts(served, example, parts["params"])
     complete: dict[str, Any] = _insert(template, parts)
     if served.scorer.scorecard.campaign is not None:
         _add_expected_profit(complete["components"]["schemas"])
     _add_identifiers(complete["components"]["schemas"]["Score"], schema)
+    openapi_v2.add_versions(complete["paths"], served)
     if not keys:
         del complete["security"]
         complete["components"]["securitySchemes"] = {}
     return complete
+
+
+def _read(name: str) -> dict[str, Any]:
+    """A template of this package."""
+    read: dict[str, Any] = json.loads(resources.files(__package__).joinpath(name).read_bytes())
+    return read
 
 
 def _customer(schema: RecordSchema) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def predictions(served: ServedModel, request: Request, request_id: bytes) -> tup
 
     Raises as ``Scorer.score`` does.
     """
-    scores = _score(served, request, request_id)
+    scores = score(served, request, request_id)
     if isinstance(scores, Score):
         columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
         profits: Any = [scores.expected_profit]
@@ -59,7 +59,7 @@ def predictions(served: ServedModel, request: Request, request_id: bytes) -> tup
 
 def invocation(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/invocations``; otherwise as ``predictions``."""
-    scores = _score(served, request, request_id)
+    scores = score(served, request, request_id)
     rows = [single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
     return orjson.dumps({"predictions": rows}), scores.probability
 
@@ -81,7 +81,7 @@ def table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[byt
     return orjson.dumps({"predictions": _rows(scores, Params())}), scores.probability
 
 
-def _score(served: ServedModel, request: Request, request_id: bytes) -> Score | Scores:
+def score(served: ServedModel, request: Request, request_id: bytes) -> Score | Scores:
     """The scores of a request, which are also recorded."""
     try:
         scores = _compute(served, request)

@@ -30,7 +30,8 @@ _MOST_NESTED = 4
 """Objects and lists per customer: itself, and ignored fields."""
 _DECIMAL = re.compile(r"-?([0-9]{1,20}\.?|[0-9]{0,20}\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 """float() also reads blanks, underscores and the digits of all scripts."""
-_PARAMS = ("threshold", "explain", "on_invalid", "as_of")
+PARAMS = ("threshold", "explain", "on_invalid", "as_of")
+"""The names of the options in a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def read_json(body: bytes) -> Any:
         ) from None
 
 
-def _without_nan(body: bytes) -> bytes:
+def without_nan(body: bytes) -> bytes:
     """The body with ``null`` for ``NaN``, as MLflow's own client writes missing values.
 
     Only the token is replaced, so that the same parser reads all bodies. The time is proportional
@@ -126,7 +127,7 @@ def read_customers(
     if checked is not None:
         return Request(checked, checked.n, params)
     document = read_object(body)
-    _reject_unknown("the body", document, ("customers",))
+    reject_unknown("the body", document, ("customers",))
     customers = records(document.get("customers"), "customers")
     return Request(customers, len(customers), params)
 
@@ -140,7 +141,7 @@ def read_query(query: bytes) -> Params:
         return _DEFAULTS
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = dict(pairs)
-    _reject_unknown("the query string", given, _QUERY)
+    reject_unknown("the query string", given, _QUERY)
     if len(given) < len(pairs):
         raise ApiError(400, "the query string has a repeated parameter; keep one of each")
     explain = given.get("explain", "false").lower()
@@ -154,7 +155,7 @@ def read_query(query: bytes) -> Params:
     return Params(threshold, explain in ("true", "1"), as_of=given.get("as_of"))
 
 
-def _reject_unknown(where: str, given: Iterable[str], known: Sequence[str]) -> None:
+def reject_unknown(where: str, given: Iterable[str], known: Sequence[str]) -> None:
     """Raise ApiError 400 for the first name that is not known."""
     for name in given:
         if name not in known:
@@ -170,19 +171,19 @@ def read_invocation(body: bytes, max_rows: int, decoder: CustomersDecoder | None
     """The request in a body of ``/invocations``; otherwise as ``read_customers``."""
     brackets = count_brackets(body)
     reject_nesting(brackets, max_rows)
-    body = _without_nan(body)
+    body = without_nan(body)
     decoded = None if decoder is None else decoder.invocation(body, brackets, max_rows)
     if decoded is not None:
         checked, given = decoded
         return Request(checked, checked.n, Params(*astuple(given)))
     document = read_object(body)
-    _reject_unknown("the body", document, (*_FORMATS, "params"))
+    reject_unknown("the body", document, (*_FORMATS, "params"))
     formats = [name for name in _FORMATS if name in document]
     if len(formats) != 1:
         raise ApiError(400, f"the body must have exactly one of {', '.join(_FORMATS)}")
     (format_,) = formats
     data = document[format_]
-    params = _params(document.get("params"))
+    params = read_params(document.get("params"))
     if format_ == "dataframe_split":
         return Request(*_split(data), params)
     if format_ == "dataframe_records":
@@ -236,24 +237,25 @@ def too_many_customers(max_rows: int) -> ApiError:
     return ApiError(413, f"the request has more than {max_rows} customers; send fewer")
 
 
-def _params(given: Any) -> Params:
+def read_params(given: Any, name: str = "params") -> Params:
+    """The options in the entry ``name`` of a body. Raises ApiError 400."""
     if given is None:
         return Params()
     if not isinstance(given, dict):
-        raise ApiError(400, "params must be an object")
-    _reject_unknown("params", given, _PARAMS)
+        raise ApiError(400, f"{name} must be an object")
+    reject_unknown(name, given, PARAMS)
     threshold = given.get("threshold")
     explain = given.get("explain", False)
     on_invalid = given.get("on_invalid", "raise")
     if threshold is not None and (
         isinstance(threshold, bool) or not isinstance(threshold, int | float)
     ):
-        raise ApiError(400, "params.threshold must be a number from 0 to 1")
+        raise ApiError(400, f"{name}.threshold must be a number from 0 to 1")
     if not isinstance(explain, bool):
-        raise ApiError(400, "params.explain must be true or false")
+        raise ApiError(400, f"{name}.explain must be true or false")
     if on_invalid not in ("raise", "report"):
-        raise ApiError(400, "params.on_invalid must be 'raise' or 'report'")
+        raise ApiError(400, f"{name}.on_invalid must be 'raise' or 'report'")
     as_of = given.get("as_of")
     if as_of is not None and not isinstance(as_of, str):
-        raise ApiError(400, "params.as_of must be a date such as 2026-01-31")
+        raise ApiError(400, f"{name}.as_of must be a date such as 2026-01-31")
     return Params(threshold, explain, on_invalid, as_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -10,11 +10,12 @@ import orjson
 from mlflow.version import VERSION
 
 from churn_model.errors import InvalidRecords
-from serving.api import replies, requests, tabular
+from serving.api import replies, requests, tabular, v2
 from serving.api.docs import Docs
-from serving.http.asgi import Receive, Scope, Send, reply
+from serving.http.asgi import JSON, Header, Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
 from serving.http.content import count_brackets, decompress, is_gzip, media_type
+from serving.http.draining import Draining
 from serving.http.errors import ApiError, unavailable
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
@@ -44,6 +45,7 @@ class Routes:
         request_log: RequestLog,
         body_reader: RequestBodyReader,
         docs: Docs,
+        draining: Draining,
     ) -> None:
         self.settings = settings
         self.holder = holder
@@ -52,6 +54,7 @@ class Routes:
         self.request_log = request_log
         self.body_reader = body_reader
         self.docs = docs
+        self.draining = draining
         self.table: dict[str, dict[str, Handler]] = {
             "/predict/single": {"POST": self.predict_single},
             "/predict": {"POST": self.predict},
@@ -60,23 +63,34 @@ class Routes:
             "/health": {"GET": self.health},
             "/version": {"GET": self.version},
             "/metrics": {"GET": self.show_metrics},
+            "/livez": {"GET": self.livez},
+            "/readyz": {"GET": self.readyz},
+            "/v2": {"GET": self.v2_server},
+            "/v2/health/live": {"GET": self.livez},
+            "/v2/health/ready": {"GET": self.readyz},
+            v2.MODEL: {"GET": self.v2_model},
+            v2.READY: {"GET": self.v2_ready},
+            v2.INFER: {"POST": self.v2_infer},
             "/openapi.json": {"GET": self.openapi},
             **{path: {"GET": self.documentation} for path in docs.paths},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        path: str = scope["path"]
-        methods = self.table.get(path)
+        route: str = scope["path"]
+        methods = self.table.get(route)
+        if methods is None:
+            route = v2.route_of(route) or ""
+            methods = self.table.get(route)
         if methods is None:
             raise ApiError(404, "this route does not exist; GET /docs lists all routes")
-        scope["context"].route = path
+        scope["context"].route = route
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         handler = methods.get(method)
         if handler is None:
             allowed = ", ".join(methods)
             raise ApiError(
-                405, f"{path} supports {allowed}", headers=[(b"allow", allowed.encode())]
+                405, f"{route} supports {allowed}", headers=[(b"allow", allowed.encode())]
             )
         await handler(scope, receive, send)
 
@@ -111,7 +125,8 @@ class Routes:
         max_rows = self.settings.max_rows
         read = partial(requests.read_customers, body, params, max_rows, served.decoder)
         run = partial(self.executor.run, scope["context"].started, self._work(body, params.explain))
-        await self._score_many(scope, send, served, run, read, replies.predictions)
+        content, n = await self._score_many(scope, served, run, read, replies.predictions)
+        await self._scored(scope, send, served, content, n)
 
     async def invocations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """MLflow's scoring protocol: JSON, CSV or Parquet."""
@@ -128,7 +143,23 @@ class Routes:
         read = partial(requests.read_invocation, body, self.settings.max_rows, served.decoder)
         work = self._work(body, b'"explain"' in body)
         run = partial(self.executor.run, scope["context"].started, work)
-        await self._score_many(scope, send, served, run, read, replies.invocation)
+        content, n = await self._score_many(scope, served, run, read, replies.invocation)
+        await self._scored(scope, send, served, content, n)
+
+    async def v2_infer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The Open Inference Protocol: tensors with the customers' fields -> their scores."""
+        if scope["query_string"]:
+            raise ApiError(400, "this route has no query parameters; send options as parameters")
+        context: RequestContext = scope["context"]
+        v2.require_tensors(context)
+        self._v2_served(scope)
+        served, body = await self._begin(scope, receive, self.settings.max_body)
+        length = v2.json_length(context, len(body))
+        read = partial(v2.read, body, length, served, self.settings.max_rows)
+        work = self._work(body, b'"explain"' in body or b'"reasons"' in body)
+        run = partial(self.executor.run, context.started, work)
+        made, n = await self._score_many(scope, served, run, read, v2.write)
+        await self._scored(scope, send, served, made.content, n, made.content_type, made.headers)
 
     async def _score_table(
         self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
@@ -144,12 +175,13 @@ class Routes:
             descriptor=served.table,
         )
         run = partial(self.executor.run_in_thread, scope["context"].started)
-        await self._score_many(scope, send, served, run, read, replies.table)
+        content, n = await self._score_many(scope, served, run, read, replies.table)
+        await self._scored(scope, send, served, content, n)
 
     async def _score_many(
-        self, scope: Scope, send: Send, served: ServedModel, run: Any, read: Any, write: Any
-    ) -> None:
-        """Read customers, count them against the limits, score them and reply.
+        self, scope: Scope, served: ServedModel, run: Any, read: Any, write: Any
+    ) -> tuple[Any, int]:
+        """Read customers, count them against the limits and score them; the reply and their number.
 
         ``run``: runs a function of the executor. ``read()``: the customers, with their number as
         ``n``. ``write(served, customers, request_id)``: the reply and the probabilities. All of it
@@ -167,7 +199,7 @@ class Routes:
             else:
                 n, (content, probability) = await run(self._job, scope, served, read, write)
         context.probability = probability
-        await self._scored(scope, send, served, content, n)
+        return content, n
 
     def _job(self, scope: Scope, served: ServedModel, read: Any, write: Any) -> tuple[int, Any]:
         """Read, count and score in one go; what is over the limits or the time is not scored."""
@@ -194,9 +226,7 @@ class Routes:
         """The model, which stays the same for the whole request, and the decompressed body."""
         context: RequestContext = scope["context"]
         self.executor.capacity.check()
-        served = self.holder.current
-        if served is None:
-            raise unavailable("no model is loaded yet; try again in a moment")
+        served = self._served()
         context.version = served.version
         compressed = is_gzip(context)
         body: bytes | None = scope.get("body")
@@ -216,17 +246,37 @@ class Routes:
             raise requests.too_many_customers(self.settings.max_rows)
 
     async def _scored(
-        self, scope: Scope, send: Send, served: ServedModel, content: bytes, rows: int
+        self,
+        scope: Scope,
+        send: Send,
+        served: ServedModel,
+        content: bytes,
+        rows: int,
+        content_type: bytes = JSON,
+        headers: Sequence[Header] = (),
     ) -> None:
         scope["context"].rows = rows
         version = (served.version or "").encode()
-        await reply(send, 200, content, headers=[(b"x-model-version", version)])
+        await reply(send, 200, content, content_type, [(b"x-model-version", version), *headers])
 
     # --- the server itself --------------------------------------------------------------------
 
     async def ping(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with a model, 503 without; the same body as MLflow's."""
         await reply(send, 200 if self.holder.current else 503, b"\n")
+
+    async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 while the event loop runs."""
+        await reply(send, 200, b'{"live":true}')
+
+    async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 with a model; 503 without, and once the server has been told to end."""
+        is_ready = self._is_ready()
+        content = {"live": True, "ready": is_ready}
+        await reply(send, 200 if is_ready else 503, orjson.dumps(content))
+
+    def _is_ready(self) -> bool:
+        return self.holder.current is not None and not self.draining.has_begun
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Like ``ping``, with the model version as JSON.
@@ -261,11 +311,36 @@ class Routes:
         content, content_type = self.request_log.metrics.exposition()
         await reply(send, 200, content, content_type.encode())
 
-    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The OpenAPI document for the current model."""
+    async def v2_server(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The name and version of the server, in the Open Inference Protocol."""
+        await reply(send, 200, v2.server_metadata())
+
+    async def v2_model(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The tensors of the model that is served."""
+        await reply(send, 200, v2.model_metadata(self._v2_served(scope)))
+
+    async def v2_ready(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Like ``readyz``, for a model by its name."""
+        served, is_ready = self._v2_served(scope), self._is_ready()
+        content = {"name": v2.name_of(served), "ready": is_ready}
+        await reply(send, 200 if is_ready else 503, orjson.dumps(content))
+
+    def _v2_served(self, scope: Scope) -> ServedModel:
+        """The served model, which the path names. Raises ApiError 404 or 503."""
+        served = self._served()
+        v2.check_names(served, scope["path"])
+        return served
+
+    def _served(self) -> ServedModel:
+        """The model that is served now. Raises ApiError 503 without one."""
         served = self.holder.current
         if served is None:
             raise unavailable("no model is loaded yet; try again in a moment")
+        return served
+
+    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The OpenAPI document for the current model."""
+        served = self._served()
         await reply(send, 200, self.docs.openapi(served))
 
     async def documentation(self, scope: Scope, receive: Receive, send: Send) -> None:

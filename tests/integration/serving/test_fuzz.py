@@ -22,7 +22,8 @@ from serving.settings import Settings
 from tests.customers import CUSTOMER
 from tests.integration.serving.conftest import MAX_ROWS
 
-ROUTES = ("/invocations", "/predict", "/predict/single")
+INFER = "/v2/models/churn/infer"
+ROUTES = ("/invocations", "/predict", "/predict/single", INFER)
 RELAXED = settings(
     max_examples=60,
     deadline=None,
@@ -36,7 +37,8 @@ scalars = st.one_of(
 names = st.one_of(
     st.sampled_from(
         "customers dataframe_records dataframe_split inputs instances columns data index params "
-        "threshold explain on_invalid customer_id age tenure monthly_charges total_charges".split()
+        "threshold explain on_invalid customer_id age tenure monthly_charges total_charges "
+        "id parameters outputs name shape datatype".split()
     ),
     st.text(max_size=5),
 )
@@ -84,6 +86,25 @@ def test_any_json_is_rejected_or_scored(ours, route, document):
 @given(route=st.sampled_from(ROUTES), data=st.binary(max_size=300), content_type=content_types)
 def test_any_bytes_are_rejected_or_scored(ours, route, data, content_type):
     assert_rejected_or_scored(ours, post(ours, route, data, content_type))
+
+
+BINARY = {"name": "age", "datatype": "INT64", "shape": [1], "parameters": {"binary_data_size": 8}}
+
+
+@RELAXED
+@given(
+    changes=st.dictionaries(st.sampled_from(list(BINARY)), documents, max_size=2),
+    datatype=st.sampled_from(["INT64", "BYTES", "FP64", "BOOL"]),
+    length=st.integers(-5, 200),
+    data=st.binary(max_size=30),
+)
+def test_any_binary_tensors_are_rejected_or_scored(ours, changes, datatype, length, data):
+    name = {"INT64": "age", "FP64": "monthly_charges"}.get(datatype, "customer_id")
+    tensor = BINARY | {"name": name, "datatype": datatype} | changes
+    document = json.dumps({"inputs": [tensor], "parameters": {"on_invalid": "report"}}).encode()
+    lengths = {"Inference-Header-Content-Length": str(length if length % 2 else len(document))}
+    reply = requests.post(ours.url + INFER, data=document + data, headers=lengths, timeout=30)
+    assert_rejected_or_scored(ours, reply)
 
 
 @RELAXED
@@ -158,5 +179,5 @@ def test_replies_conform_to_the_openapi_document(ours):
 
         check()
         tried += 1
-    assert tried >= 7  # without the document's own route
+    assert tried >= 18  # without the document's own route
     assert ours.post("/predict/single", json=CUSTOMER).status_code == 200

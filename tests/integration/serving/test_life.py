@@ -292,3 +292,22 @@ def test_sigterm_lets_requests_in_progress_finish_and_the_log_stays_json(registr
         lines = [json.loads(line) for line in server.log().splitlines()]
     loggers = {line["logger"].partition(".")[0] for line in lines}
     assert loggers == {"uvicorn", "serving"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_after_sigterm_a_draining_server_is_live_and_scores_but_is_not_ready(registry, workers):
+    with our_server(registry, "--drain", 6, "--workers", workers) as server:
+        assert server.get("/readyz").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.get("/readyz").status_code == 503)
+        assert server.get("/livez").status_code == 200
+        assert server.post("/predict/single", json=CUSTOMER).status_code == 200
+        assert server.process.wait(30) == 0
+
+
+def test_ctrl_c_ends_a_draining_server_at_once(registry):
+    with our_server(registry, "--drain", 3600) as server:
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.get("/readyz").status_code == 503)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(30) == 0

@@ -9,7 +9,7 @@ import yaml
 from serving.http.errors import ERROR_CODES
 from serving.http.metrics import Metrics
 from serving.last_hour import SCORE_MEAN, TERM_SHIFT
-from serving.settings import PREFIX, Settings
+from serving.settings import PREFIX, Settings, parser
 
 DOCS = Path(__file__).parents[3] / "docs"
 GUIDE = (DOCS / "operating.md").read_text()
@@ -73,14 +73,40 @@ def test_the_configuration_files_use_settings_and_routes_that_exist():
     container = pod["spec"]["containers"][0]
     names = [entry["name"] for entry in container["env"] if entry["name"].startswith(PREFIX)]
     assert {name.removeprefix(PREFIX).lower() for name in names} <= set(Settings.model_fields)
-    assert container["readinessProbe"]["httpGet"]["path"] == "/ping"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
     assert kinds["Service"]["selector"] == labels
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert pod["spec"]["terminationGracePeriodSeconds"] > Settings().grace
+    environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+    drain = float(environment[f"{PREFIX}DRAIN"])
+    assert pod["spec"]["terminationGracePeriodSeconds"] > Settings().grace + drain
     unit = (DOCS / "operating" / "churn.service").read_text()
     flags = re.findall(r" --([a-z-]+)", re.search(r"ExecStart=(.*\\\n.*)", unit)[1])
     assert {flag.replace("-", "_") for flag in flags} <= set(Settings.model_fields)
     assert yaml.safe_load((DOCS / "operating" / "prometheus.yml").read_text())["scrape_configs"]
+
+
+def test_the_inference_service_splits_traffic_and_starts_the_server():
+    service = yaml.safe_load((DOCS / "operating" / "inferenceservice.yaml").read_text())
+    assert (service["apiVersion"], service["kind"]) == (
+        "serving.kserve.io/v1beta1",
+        "InferenceService",
+    )
+    predictor = service["spec"]["predictor"]
+    assert 0 < predictor["canaryTrafficPercent"] < 100
+    assert predictor["timeout"] > max(Settings().timeout, Settings().grace)
+    (container,) = predictor["containers"]
+    assert container["name"] == "kserve-container"  # KServe looks for this name
+    _, command, *flags = container["command"] + container["args"]
+    assert command == "serve"
+    settings = parser().parse_args(flags)
+    assert settings.host == "0.0.0.0"
+    assert re.fullmatch(r"models:/churn/\d+", settings.model_uri)
+    (port,) = container["ports"]
+    probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
+    assert {probe["port"] for probe in probes.values()} == {port["containerPort"], Settings().port}
+    assert probes["readiness"]["path"] == "/v2/health/ready"
+    assert probes["liveness"]["path"] == "/v2/health/live"
 
 
 def test_relative_links_point_to_files():

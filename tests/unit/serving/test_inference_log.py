@@ -17,7 +17,7 @@ from serving.app import create_app
 from serving.inference_log import check_log, log_options
 from serving.served_model import ServedModel
 from serving.settings import Settings
-from tests.customers import CUSTOMER
+from tests.customers import CUSTOMER, tensors
 from tests.unit.churn_model.inference_log.reading import assert_adds_up, table
 
 PLAIN = {"inference_log_identifiers": "plain"}
@@ -64,6 +64,7 @@ CSV = pd.DataFrame([CUSTOMER] * 3).to_csv(index=False).encode()
         ("/predict", {"customers": [CUSTOMER] * 3}, "application/json"),
         ("/invocations", {"dataframe_records": [CUSTOMER] * 3}, "application/json"),
         ("/invocations", {"inputs": [CUSTOMER] * 3}, "application/json"),
+        ("/v2/models/churn/infer", {"inputs": tensors([CUSTOMER] * 3)}, "application/json"),
         ("/invocations", CSV, "text/csv"),
         ("/invocations", parquet(), "application/vnd.apache.parquet"),
     ],

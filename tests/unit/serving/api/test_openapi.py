@@ -9,6 +9,7 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, Term
 from serving.api.openapi import document
 from serving.served_model import ServedModel
+from tests.unit.serving.conftest import Application
 
 
 @pytest.fixture
@@ -73,3 +74,25 @@ def test_keys_are_described_only_where_they_are_required(served):
     without = document(served, keys=False)
     assert "security" not in without
     assert without["components"]["securitySchemes"] == {}
+
+
+def test_the_routes_of_a_model_name_it_and_its_version(served):
+    paths = document(served, keys=True)["paths"]
+    model, version = paths["/v2/models/{model_name}/versions/{model_version}/infer"]["post"][
+        "parameters"
+    ]
+    assert (model["schema"]["enum"], version["schema"]["enum"]) == (["churn"], ["3"])
+    assert len(paths["/v2/models/{model_name}/infer"]["post"]["parameters"]) == 1
+    unregistered = document(replace(served, version=None), keys=True)["paths"]
+    assert [path for path in unregistered if "versions" in path] == []
+    operations = [own["operationId"] for path in paths.values() for own in path.values()]
+    assert len(set(operations)) == len(operations)
+
+
+@pytest.mark.parametrize("name", ["served", "served_with_date"])
+def test_the_example_of_the_open_inference_protocol_is_valid(name, request):
+    model = request.getfixturevalue(name)
+    infer = document(model, keys=True)["paths"]["/v2/models/{model_name}/infer"]["post"]
+    example = infer["requestBody"]["content"]["application/json"]["example"]
+    reply = Application(model).post("/v2/models/churn/infer", example)
+    assert reply.status == 200, reply.body
