@@ -18,6 +18,7 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import loaded_version
+from serving.audit import audit
 from serving.daemon_thread import run_in_daemon_thread
 from serving.shared_version import SharedVersion
 from serving.typed_json import CustomersDecoder, customers_decoder
@@ -95,6 +96,14 @@ def load_model(uri: str, version: str | None = None) -> ServedModel:
     name, alias = loaded_version.name_and_alias(uri)
     read = loaded_version.read_version(f"models:/{name}/{version}" if version and name else uri)
     _warm_up(read.scorer)
+    audit(
+        "load",
+        f"loaded version {read.number} of {read.name}",
+        model=read.name,
+        version=read.number,
+        alias=alias,
+        run_id=read.mlflow_model.run_id,
+    )
     return ServedModel(
         read.name,
         read.number,
@@ -191,8 +200,9 @@ class ModelHolder:
             try:
                 newer = await run_in_daemon_thread(self._load_newer)
                 if newer is not None:
-                    _log_swap(newer, self.current)
+                    before = self.current
                     self.start(newer)
+                    _audit_swap(newer, before)
             except Exception as error:
                 self._report(error)
                 on_failure()
@@ -249,22 +259,38 @@ class ModelHolder:
     def _report(self, error: Exception) -> None:
         problem = str(error) if isinstance(error, ChurnError) else type(error).__name__
         if problem != self.problem:
-            _logger.warning("the model was not reloaded: %s", problem)
+            self._log_problem(error, f"the model was not reloaded: {problem}")
         if self.problem is None:
             self.failing_since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.problem = problem
+
+    def _log_problem(self, error: Exception, message: str) -> None:
+        if isinstance(error, ChurnError) and not isinstance(error, RegistryError):
+            name, _ = loaded_version.name_and_alias(self.uri)
+            version = self._agreed() or self._rejected_version
+            audit("reject", message, model=name, version=version)
+        else:  # it is not about a version
+            _logger.warning(message)
 
     def _clear_problem(self) -> None:
         self.problem = self.failing_since = None
 
 
-def _log_swap(new: ServedModel, old: ServedModel | None) -> None:
+def _audit_swap(new: ServedModel, old: ServedModel | None) -> None:
+    before = None if old is None else old.version
+    fields = {"model": new.name, "version": new.version, "previous_version": before}
     if old is not None and old.is_simulated and not new.is_simulated:
-        _logger.info(
-            "serving version %s, trained on real data; it replaces the placeholder version %s, "
-            "which was trained on simulated customers",
-            new.version,
-            old.version,
+        audit(
+            "swap",
+            f"serving version {new.version}, trained on real data; it replaces the placeholder "
+            f"version {before}, which was trained on simulated customers",
+            **fields,
         )
+    elif _number(new.version) < _number(before):
+        audit("roll_back", f"serving version {new.version} again, after {before}", **fields)
     else:
-        _logger.info("serving version %s", new.version)
+        audit("swap", f"serving version {new.version}", **fields)
+
+
+def _number(version: str | None) -> int:
+    return int(version) if version is not None and version.isdigit() else 0

@@ -143,7 +143,7 @@ def test_a_narrower_schema_is_not_served_and_a_wider_one_is(own_registry, scorec
 def test_a_real_model_replaces_a_simulated_placeholder_whose_inputs_it_rejects(
     own_registry, scorecard, caplog
 ):
-    caplog.set_level("INFO", "serving.model")
+    caplog.set_level("INFO", "serving.audit")
     placeholder = register(scorecard, simulated=True)
     with server_thread(load_model(CHAMPION_URI), reload_interval=0.2) as server:
         assert version_of(server) == placeholder
