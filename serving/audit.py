@@ -6,12 +6,12 @@ import logging
 import os
 from typing import Literal, TypeAlias
 
-AuditEvent: TypeAlias = Literal["load", "swap", "roll_back", "reject"]
+AuditEvent: TypeAlias = Literal["load", "swap", "roll_back", "reject", "begin", "end"]
 
 _logger = logging.getLogger("serving.audit")
 
 
 def audit(event: AuditEvent, message: str, **fields: str | None) -> None:
     """Write one line, whatever the log level is, with the event, the process and these fields."""
-    level = logging.WARNING if event == "reject" else logging.INFO
+    level = logging.WARNING if event in ("reject", "end") else logging.INFO
     _logger.log(level, message, extra={"audit": {"event": event, "pid": os.getpid(), **fields}})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn_model.errors import ChurnError, InvalidRecords, ProfileError, RegistryError, SchemaError
 from churn_model.inference_log.inference_log import InferenceLog, VersionLog
@@ -22,6 +22,9 @@ from serving.audit import audit
 from serving.daemon_thread import run_in_daemon_thread
 from serving.shared_version import SharedVersion
 from serving.typed_json import CustomersDecoder, customers_decoder
+
+if TYPE_CHECKING:
+    from serving.canary import Canary
 
 _logger = logging.getLogger("serving.model")
 
@@ -41,6 +44,7 @@ class ServedModel:
     records the scores; None without an inference log. ``profile``: of the training rows; None for
     a version without one, and without an inference log. ``read_profile`` reads it. ``decoder``:
     reads bodies with valid customers; None if the schema has names that it does not support.
+    ``canary``: the version that scores a share of the customers instead; None without one.
     """
 
     name: str | None
@@ -54,6 +58,7 @@ class ServedModel:
     profile: MonitoringProfile | None = None
     read_profile: Callable[[], MonitoringProfile | None] = lambda: None
     decoder: CustomersDecoder | None = None
+    canary: Canary | None = None
 
     def __post_init__(self) -> None:
         """Make the decoder with the model, so that no request waits for it."""
@@ -177,6 +182,10 @@ class ModelHolder:
         self.failing_since: str | None = None
         self._on_swap = on_swap
         self._rejected_version: str | None = None
+        self.role = "model"
+        """What it holds, in messages."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Is called when another model has become current."""
 
     def start(self, served: ServedModel) -> None:
         """Serve this model from now on.
@@ -186,6 +195,7 @@ class ModelHolder:
         self.current = served if served.log else served.logged_in(self._inference_log)
         self._clear_problem()
         self._on_swap(self.current)
+        self.on_change()
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
         """Check the registry every ``interval`` seconds, until cancelled.
@@ -202,7 +212,7 @@ class ModelHolder:
                 if newer is not None:
                     before = self.current
                     self.start(newer)
-                    _audit_swap(newer, before)
+                    self._audit_swap(newer, before)
             except Exception as error:
                 self._report(error)
                 on_failure()
@@ -244,7 +254,7 @@ class ModelHolder:
             self._rejected_version = None
             self._clear_problem()
             return None
-        if self.current is not None and version == self._rejected_version:
+        if version is not None and version == self._rejected_version:
             return None
         try:
             newer = self._load()
@@ -259,7 +269,7 @@ class ModelHolder:
     def _report(self, error: Exception) -> None:
         problem = str(error) if isinstance(error, ChurnError) else type(error).__name__
         if problem != self.problem:
-            self._log_problem(error, f"the model was not reloaded: {problem}")
+            self._log_problem(error, f"the {self.role} was not reloaded: {problem}")
         if self.problem is None:
             self.failing_since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.problem = problem
@@ -268,28 +278,32 @@ class ModelHolder:
         if isinstance(error, ChurnError) and not isinstance(error, RegistryError):
             name, _ = loaded_version.name_and_alias(self.uri)
             version = self._agreed() or self._rejected_version
-            audit("reject", message, model=name, version=version)
+            audit("reject", message, role=self.role, model=name, version=version)
         else:  # it is not about a version
             _logger.warning(message)
 
     def _clear_problem(self) -> None:
         self.problem = self.failing_since = None
 
-
-def _audit_swap(new: ServedModel, old: ServedModel | None) -> None:
-    before = None if old is None else old.version
-    fields = {"model": new.name, "version": new.version, "previous_version": before}
-    if old is not None and old.is_simulated and not new.is_simulated:
-        audit(
-            "swap",
-            f"serving version {new.version}, trained on real data; it replaces the placeholder "
-            f"version {before}, which was trained on simulated customers",
-            **fields,
-        )
-    elif _number(new.version) < _number(before):
-        audit("roll_back", f"serving version {new.version} again, after {before}", **fields)
-    else:
-        audit("swap", f"serving version {new.version}", **fields)
+    def _audit_swap(self, new: ServedModel, old: ServedModel | None) -> None:
+        before = None if old is None else old.version
+        fields = {
+            "role": self.role,
+            "model": new.name,
+            "version": new.version,
+            "previous_version": before,
+        }
+        if old is not None and old.is_simulated and not new.is_simulated:
+            audit(
+                "swap",
+                f"serving version {new.version}, trained on real data; it replaces the placeholder "
+                f"version {before}, which was trained on simulated customers",
+                **fields,
+            )
+        elif _number(new.version) < _number(before):
+            audit("roll_back", f"serving version {new.version} again, after {before}", **fields)
+        else:
+            audit("swap", f"serving version {new.version}", **fields)
 
 
 def _number(version: str | None) -> int:
