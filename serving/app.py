@@ -169,6 +169,7 @@ class Lifespan:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.executor.close()
+        await run_in_daemon_thread(self.rollout.close)
         if self.inference_log is not None:
             await run_in_daemon_thread(self.inference_log.close)
         self.request_log.flush()

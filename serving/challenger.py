@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from churn_model.errors import ModelNotFound
+from churn_model.inference_log import options
 from churn_model.inference_log.inference_log import InferenceLog
 from churn_model.schema.compatibility import incompatibilities
 from serving.audit import audit
 from serving.served_model import ModelHolder, ServedModel
+
+CANARY, SHADOW = "canary", "shadow"
+"""The roles of a challenger."""
 
 VERSION_FIELD = "model_version"
 """The field of a prediction that names the version, while there is a canary."""
@@ -17,7 +21,7 @@ VERSION_FIELD = "model_version"
 class Challenger(ModelHolder):
     """Follows an alias as the champion's holder does, but there may be no such alias.
 
-    ``on_change`` is called when the version changes, also to none. ``role``: its name in messages.
+    ``on_change`` is called when the version changes, also to none. ``role``: CANARY or SHADOW.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class Challenger(ModelHolder):
             inference_log=inference_log,
         )
         self.role = role
+        self.source = options.SHADOW if role == SHADOW else None
         self.on_change = on_change
         self._rejected_pair: tuple[str | None, str | None] | None = None
 
@@ -55,6 +60,8 @@ class Challenger(ModelHolder):
         if model is None or self.is_champion(champion):
             return None
         reasons = reasons_against(model, champion)
+        if self.role == CANARY:
+            reasons += reasons_against_replies(model, champion)
         if not reasons:
             return model
         pair = champion.version, model.version
@@ -69,15 +76,19 @@ class Challenger(ModelHolder):
 
 
 def reasons_against(challenger: ServedModel, champion: ServedModel) -> list[str]:
-    """Why a version cannot score the champion's requests in its place; empty if it can.
+    """Why a version cannot score the champion's requests; empty if it can.
 
-    It has to accept all customers that the champion accepts, read the same fields of them, and
-    return the same columns.
+    It has to accept all customers that the champion accepts, and to read the same fields of them.
     """
+    new, old = challenger.scorer.schema, champion.scorer.schema
+    added = {column.name for column in new} - {column.name for column in old}
+    return incompatibilities(new, old) + [f"{name} is new" for name in sorted(added)]
+
+
+def reasons_against_replies(challenger: ServedModel, champion: ServedModel) -> list[str]:
+    """Why a version cannot reply to some of the champion's customers; empty if it can."""
     new, old = challenger.scorer, champion.scorer
-    reasons = incompatibilities(new.schema, old.schema)
-    added = {column.name for column in new.schema} - {column.name for column in old.schema}
-    reasons += [f"{name} is new" for name in sorted(added)]
+    reasons = []
     if (new.scorecard.campaign is None) != (old.scorecard.campaign is None):
         reasons.append("only one of the two has a campaign, and so returns expected_profit")
     if not old.schema.identifiers:

@@ -25,6 +25,7 @@ from serving.typed_json import CustomersDecoder, customers_decoder
 
 if TYPE_CHECKING:
     from serving.canary import Canary
+    from serving.shadow import SameRequests
 
 _logger = logging.getLogger("serving.model")
 
@@ -45,6 +46,7 @@ class ServedModel:
     a version without one, and without an inference log. ``read_profile`` reads it. ``decoder``:
     reads bodies with valid customers; None if the schema has names that it does not support.
     ``canary``: the version that scores a share of the customers instead; None without one.
+    ``shadow``: scores the same requests, for nobody; None without one.
     """
 
     name: str | None
@@ -59,20 +61,21 @@ class ServedModel:
     read_profile: Callable[[], MonitoringProfile | None] = lambda: None
     decoder: CustomersDecoder | None = None
     canary: Canary | None = None
+    shadow: SameRequests | None = None
 
     def __post_init__(self) -> None:
         """Make the decoder with the model, so that no request waits for it."""
         if self.decoder is None:
             object.__setattr__(self, "decoder", customers_decoder(self.scorer.schema))
 
-    def logged_in(self, log: InferenceLog | None) -> ServedModel:
-        """The same model, whose scores are recorded.
+    def logged_in(self, log: InferenceLog | None, source: str | None = None) -> ServedModel:
+        """The same model, whose scores are recorded. ``source``: of its customers, in the log.
 
         Raises InferenceLogError if a field has the name of a column of the log.
         """
         if log is None:
             return self
-        recorded = log.version(self.scorer, self.name, self.version)
+        recorded = log.version(self.scorer, self.name, self.version, source)
         return replace(self, log=recorded, profile=self._profile_if_valid())
 
     def _profile_if_valid(self) -> MonitoringProfile | None:
@@ -184,6 +187,8 @@ class ModelHolder:
         self._rejected_version: str | None = None
         self.role = "model"
         """What it holds, in messages."""
+        self.source: str | None = None
+        """The source of its customers in the inference log; None for that of the log."""
         self.on_change: Callable[[], None] = lambda: None
         """Is called when another model has become current."""
 
@@ -192,7 +197,7 @@ class ModelHolder:
 
         Raises InferenceLogError if its scores cannot be recorded.
         """
-        self.current = served if served.log else served.logged_in(self._inference_log)
+        self.current = served if served.log else served.logged_in(self._inference_log, self.source)
         self._clear_problem()
         self._on_swap(self.current)
         self.on_change()
@@ -232,7 +237,7 @@ class ModelHolder:
         return None if is_current else agreed
 
     def _load(self, version: str | None = None) -> ServedModel:
-        return load_model(self.uri, version).logged_in(self._inference_log)
+        return load_model(self.uri, version).logged_in(self._inference_log, self.source)
 
     def _load_newer(self) -> ServedModel | None:
         """The model to serve from now on, or None if it is the current one."""

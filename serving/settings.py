@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     canary_share: float = Field(
         0.05, gt=0, lt=1, description="Share of the customers whom the canary scores"
     )
+    shadow: str | None = Field(
+        None,
+        pattern="^models:/",
+        description="URI of a version that scores the same requests for comparison, such as "
+        "models:/churn@challenger",
+    )
     reload: bool = Field(False, description="Restart when the code changes, for development")
 
     @field_validator("keys", "public", "cors_origins", mode="before")

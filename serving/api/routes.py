@@ -96,6 +96,8 @@ class Routes:
                 raise
             # pydantic skips ignored fields, so only this finds a number beyond double in them
             requests.read_json(body)
+            if served.shadow is not None:
+                served.shadow.single(body, params, score, scope["context"].request_id)
             if served.canary is not None:
                 served, score = answer_one(
                     served, score, lambda model: model.scorer.score_json(body, **params.options)

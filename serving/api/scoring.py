@@ -32,6 +32,8 @@ def answer(served: ServedModel, request: Request, request_id: bytes) -> Answer:
     except Exception as error:
         note_failure(served, error)
         raise
+    if served.shadow is not None:
+        served.shadow.request(request, scores, request_id)
     if isinstance(scores, Score):
         by, score = answer_one(served, scores, lambda model: _score_alone(model, request))
         if by.log is not None:
@@ -77,7 +79,7 @@ def _with_canary(
     taken = canary.rows(scores)
     own = None
     if taken.any():
-        own = canary.attempt(partial(_score_all, served.scorer, canary.model, request, taken))
+        own = canary.attempt(partial(score_all, served.scorer, canary.model, request, taken))
     if own is None:
         taken = np.zeros_like(taken)
     else:
@@ -92,7 +94,7 @@ def _with_canary(
     return Answer(scores, versions)
 
 
-def _score_all(champion: Scorer, model: ServedModel, request: Request, needed: Any) -> Scores:
+def score_all(champion: Scorer, model: ServedModel, request: Request, needed: Any) -> Scores:
     """The scores of all customers by another version than the champion.
 
     Raises ValueError if one whose score is ``needed`` (n,) is invalid for it.

@@ -16,27 +16,16 @@ from churn_model.errors import InvalidParameter, ModelNotFound
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from serving.canary import MIN_REQUESTS, Canary, customer_fraction
-from serving.challenger import reasons_against
+from serving.challenger import reasons_against, reasons_against_replies
 from serving.http.logs import JsonFormatter
 from serving.served_model import ServedModel
 from serving.settings import read_settings
 from tests.customers import CUSTOMER
 from tests.unit.churn_model.inference_log.reading import assert_adds_up, table
-from tests.unit.serving.conftest import Application
+from tests.unit.serving.conftest import Application, BrokenScorer, broken, customers
 
 CANARY = {"canary": "models:/churn@challenger", "canary_share": 0.3}
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-
-
-@pytest.fixture
-def challenger(scorecard):
-    """A version whose scores are higher; ``schema``: of its customers."""
-
-    def make(number="2", schema=CUSTOMER_SCHEMA):
-        raised = scorecard.model_copy(update={"intercept": scorecard.intercept + 1})
-        return ServedModel("churn", number, "challenger", "", Scorer(raised, schema))
-
-    return make
 
 
 @pytest.fixture
@@ -45,17 +34,11 @@ def with_canary(served, challenger):
 
     def make(model=None, **settings):
         application = Application(served, CANARY | settings)
-        application.challenger = application.app.rollout._challenger
+        application.challenger = application.app.rollout.canary
         application.challenger.start(model or challenger())
         return application
 
     return make
-
-
-def customers(n, start=0):
-    return [
-        CUSTOMER | {"customer_id": f"customer {start + i}", "age": 20 + i % 60} for i in range(n)
-    ]
 
 
 def expected(people):
@@ -204,15 +187,6 @@ def test_the_inference_log_has_each_customer_once_with_the_version_that_answered
 # --- failures ------------------------------------------------------------------------------------
 
 
-class Broken(Scorer):
-    """A version that fails to score."""
-
-    def _fail(self, *_, **__):
-        raise ZeroDivisionError("a customer's value")
-
-    score = score_one = score_json = score_columns = _fail
-
-
 def ended(app):
     return app.holder.current.canary is None or app.holder.current.canary.has_ended
 
@@ -228,9 +202,7 @@ def test_a_failing_canary_changes_no_reply_and_ends_after_the_minimum_of_request
     with_canary, application, challenger, caplog
 ):
     caplog.set_level(logging.INFO)
-    good = challenger()
-    broken = replace(good, scorer=Broken(good.scorer.scorecard, good.scorer.schema))
-    app, plain = with_canary(broken), application()
+    app, plain = with_canary(broken(challenger())), application()
     people = [
         person for person in customers(2000) if customer_fraction(person["customer_id"]) < 0.3
     ]
@@ -295,7 +267,7 @@ def test_what_the_champion_fails_to_score_is_counted_and_invalid_requests_are_no
     app.post("/predict", {"customers": [CUSTOMER | {"age": -1}] * 2})
     assert canary.champion.requests == 0
     for name in ("score_json", "score_columns"):
-        monkeypatch.setattr(Scorer, name, Broken._fail)
+        monkeypatch.setattr(Scorer, name, BrokenScorer.fail)
     assert app.post("/predict/single", CUSTOMER).status == 500
     assert app.post("/predict", {"customers": [CUSTOMER] * 2}).status == 500
     assert (canary.champion.requests, canary.champion.failures) == (2, 2)
@@ -345,8 +317,10 @@ def test_new_fields_and_other_columns_of_replies_are_reasons_against_a_version(
     wider = replace(CUSTOMER_SCHEMA, columns=(*CUSTOMER_SCHEMA.columns, extra))
     assert reasons_against(challenger(schema=wider), served) == ["extra is new"]
     other = ServedModel("churn", "2", None, "", campaign_scorer)
-    assert "campaign" in reasons_against(other, served)[0]
+    assert reasons_against(other, served) == []
+    assert "campaign" in reasons_against_replies(other, served)[0]
     assert reasons_against(challenger(), served) == []
+    assert reasons_against_replies(challenger(), served) == []
 
 
 def test_the_canary_follows_its_alias_and_the_champion(with_canary, challenger, served, caplog):
