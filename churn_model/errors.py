@@ -11,6 +11,7 @@
     ├── MissingExtra            an optional dependency that a command needs is not installed
     ├── InvalidRecords          customers that break the schema (row, field and rule of each)
     ├── RegistryError           the MLflow registry cannot be reached or has no such model (pyfunc)
+    │   └── ModelNotFound       there is no such model, version or alias
     ├── TableError              a table or its descriptor cannot be read (training, batch)
     │   └── InvalidToml         a TOML file: a descriptor, gates or API keys
     ├── TrainingError           the data or options cannot be used for training (training)
@@ -155,6 +156,10 @@ class InvalidRecords(ChurnError):
 
 class RegistryError(ChurnError):
     """The MLflow registry, or a model in it, cannot be used."""
+
+
+class ModelNotFound(RegistryError):
+    """The registry has no such model, version or alias."""
 
 
 class TableError(ChurnError):

@@ -38,6 +38,7 @@ from serving.http.rate_limit import RateLimiter, RateLimitMiddleware
 from serving.http.request_log import RequestLog
 from serving.inference_log import compare_with_training, measure_last_hour, open_log
 from serving.last_hour import LastHour
+from serving.rollout import Rollout
 from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 from serving.shared_version import SharedVersion
@@ -59,12 +60,14 @@ def create_app(
     settings: Settings,
     served: ServedModel | None = None,
     shared: SharedVersion | None = None,
+    ended: SharedVersion | None = None,
 ) -> App:
     """The complete ASGI application.
 
     ``served`` is the model to start with; without one, the scoring routes reply 503 until one can
-    be loaded. ``shared``: the version that several workers have agreed on. Raises InvalidParameter
-    for settings that cannot work, and InferenceLogError if the scores cannot be recorded.
+    be loaded. ``shared``: the version that several workers have agreed on; ``ended``: the canary
+    that has ended in one of them. Raises InvalidParameter for settings that cannot work, and
+    InferenceLogError if the scores cannot be recorded.
     """
     metrics = Metrics()
     last_hour = measure_last_hour(settings, metrics)
@@ -79,6 +82,7 @@ def create_app(
         shared=shared,
         inference_log=inference_log,
     )
+    rollout = Rollout(settings, holder, metrics, inference_log, ended)
     capacity = Capacity(settings.max_concurrency)
     executor = ScoringExecutor(capacity, settings.threads, settings.inline_bytes, settings.timeout)
     rate_limiter = RateLimiter(
@@ -115,12 +119,21 @@ def create_app(
     if served is not None:
         holder.start(served)
     return Lifespan(
-        app, settings, holder, executor, request_log, body_reader, keys, inference_log, draining
+        app,
+        settings,
+        holder,
+        rollout,
+        executor,
+        request_log,
+        body_reader,
+        keys,
+        inference_log,
+        draining,
     )
 
 
 def _on_swap(metrics: Metrics, last_hour: LastHour | None, served: ServedModel) -> None:
-    metrics.model(served.name, served.version)
+    metrics.model.show(served.name, served.version)
     if last_hour is not None:
         compare_with_training(last_hour, served)
 
@@ -133,6 +146,7 @@ class Lifespan:
         app: App,
         settings: Settings,
         holder: ModelHolder,
+        rollout: Rollout,
         executor: ScoringExecutor,
         request_log: RequestLog,
         body_reader: RequestBodyReader,
@@ -145,6 +159,7 @@ class Lifespan:
         self.inference_log = inference_log
         self.settings = settings
         self.holder = holder
+        self.rollout = rollout
         self.executor = executor
         self.request_log = request_log
         self.body_reader = body_reader
@@ -170,6 +185,7 @@ class Lifespan:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.executor.close()
+        await run_in_daemon_thread(self.rollout.close)
         if self.inference_log is not None:
             await run_in_daemon_thread(self.inference_log.close)
         self.request_log.flush()
@@ -186,6 +202,7 @@ class Lifespan:
         yield self.body_reader.watch()
         yield self.keys.watch(self.request_log.metrics.keys_reload_failures.inc)
         yield self._measure_requests_in_flight()
+        yield from self.rollout.background_tasks()
         current = self.holder.current
         if current is None or current.alias is not None:
             interval = self.settings.reload_interval
@@ -207,14 +224,15 @@ def worker() -> App:
     settings = Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
     configure(settings.log_level)
     quiet_mlflow()
-    shared = SharedVersion(Path(os.environ[FOLDER_VARIABLE]))
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    shared, ended = SharedVersion(folder), SharedVersion(folder, "ended-canary")
     with _default_signals():
         served = _load_agreed(settings.model_uri, shared)
     try:
-        return create_app(settings, served, shared)
+        return create_app(settings, served, shared, ended)
     except InferenceLogError as error:  # of this version; the next one may do
         _logger.warning("no model is loaded yet, trying again: %s", error)
-        return create_app(settings, None, shared)
+        return create_app(settings, None, shared, ended)
 
 
 def _load_agreed(uri: str, shared: SharedVersion) -> ServedModel | None:

@@ -23,6 +23,7 @@ from prometheus_client.core import GaugeMetricFamily
 from churn_model.arrays import Floats
 from churn_model.inference_log.count_vector import SCORED
 from churn_model.inference_log.logged_version import LoggedVersion
+from churn_model.inference_log.options import SHADOW
 from churn_model.profile import MonitoringProfile
 from churn_model.profile.score_bins import BINS, PROBABILITY
 from churn_model.scoring.scorecard import Term
@@ -74,7 +75,9 @@ class LastHour:
         self._later: threading.Timer | None = None
 
     def add(self, minute: int, version: LoggedVersion, vector: Floats) -> None:
-        """Add the counts of a minute."""
+        """Add the counts of a minute, unless they are of a shadow, which nobody is served."""
+        if version.key[2] == SHADOW:
+            return
         sums = term_sums(version, vector)
         key = (model_key(*version.key[:2]), minute)
         with self._lock:

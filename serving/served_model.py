@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn_model.errors import ChurnError, InvalidRecords, ProfileError, RegistryError, SchemaError
 from churn_model.inference_log.inference_log import InferenceLog, VersionLog
@@ -18,9 +18,14 @@ from churn_model.scoring import Scorer
 from churn_model.scoring.example import example_customer
 from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import loaded_version
+from serving.audit import audit
 from serving.daemon_thread import run_in_daemon_thread
 from serving.shared_version import SharedVersion
 from serving.typed_json import CustomersDecoder, customers_decoder
+
+if TYPE_CHECKING:
+    from serving.canary import Canary
+    from serving.shadow import SameRequests
 
 _logger = logging.getLogger("serving.model")
 
@@ -40,6 +45,8 @@ class ServedModel:
     records the scores; None without an inference log. ``profile``: of the training rows; None for
     a version without one, and without an inference log. ``read_profile`` reads it. ``decoder``:
     reads bodies with valid customers; None if the schema has names that it does not support.
+    ``canary``: the version that scores a share of the customers instead; None without one.
+    ``shadow``: scores the same requests, for nobody; None without one.
     """
 
     name: str | None
@@ -53,20 +60,22 @@ class ServedModel:
     profile: MonitoringProfile | None = None
     read_profile: Callable[[], MonitoringProfile | None] = lambda: None
     decoder: CustomersDecoder | None = None
+    canary: Canary | None = None
+    shadow: SameRequests | None = None
 
     def __post_init__(self) -> None:
         """Make the decoder with the model, so that no request waits for it."""
         if self.decoder is None:
             object.__setattr__(self, "decoder", customers_decoder(self.scorer.schema))
 
-    def logged_in(self, log: InferenceLog | None) -> ServedModel:
-        """The same model, whose scores are recorded.
+    def logged_in(self, log: InferenceLog | None, source: str | None = None) -> ServedModel:
+        """The same model, whose scores are recorded. ``source``: of its customers, in the log.
 
         Raises InferenceLogError if a field has the name of a column of the log.
         """
         if log is None:
             return self
-        recorded = log.version(self.scorer, self.name, self.version)
+        recorded = log.version(self.scorer, self.name, self.version, source)
         return replace(self, log=recorded, profile=self._profile_if_valid())
 
     def _profile_if_valid(self) -> MonitoringProfile | None:
@@ -95,6 +104,14 @@ def load_model(uri: str, version: str | None = None) -> ServedModel:
     name, alias = loaded_version.name_and_alias(uri)
     read = loaded_version.read_version(f"models:/{name}/{version}" if version and name else uri)
     _warm_up(read.scorer)
+    audit(
+        "load",
+        f"loaded version {read.number} of {read.name}",
+        model=read.name,
+        version=read.number,
+        alias=alias,
+        run_id=read.mlflow_model.run_id,
+    )
     return ServedModel(
         read.name,
         read.number,
@@ -168,15 +185,22 @@ class ModelHolder:
         self.failing_since: str | None = None
         self._on_swap = on_swap
         self._rejected_version: str | None = None
+        self.role = "model"
+        """What it holds, in messages."""
+        self.source: str | None = None
+        """The source of its customers in the inference log; None for that of the log."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Is called when another model has become current."""
 
     def start(self, served: ServedModel) -> None:
         """Serve this model from now on.
 
         Raises InferenceLogError if its scores cannot be recorded.
         """
-        self.current = served if served.log else served.logged_in(self._inference_log)
+        self.current = served if served.log else served.logged_in(self._inference_log, self.source)
         self._clear_problem()
         self._on_swap(self.current)
+        self.on_change()
 
     async def watch(self, interval: float, on_failure: Callable[[], None]) -> None:
         """Check the registry every ``interval`` seconds, until cancelled.
@@ -191,8 +215,9 @@ class ModelHolder:
             try:
                 newer = await run_in_daemon_thread(self._load_newer)
                 if newer is not None:
-                    _log_swap(newer, self.current)
+                    before = self.current
                     self.start(newer)
+                    self._audit_swap(newer, before)
             except Exception as error:
                 self._report(error)
                 on_failure()
@@ -212,7 +237,7 @@ class ModelHolder:
         return None if is_current else agreed
 
     def _load(self, version: str | None = None) -> ServedModel:
-        return load_model(self.uri, version).logged_in(self._inference_log)
+        return load_model(self.uri, version).logged_in(self._inference_log, self.source)
 
     def _load_newer(self) -> ServedModel | None:
         """The model to serve from now on, or None if it is the current one."""
@@ -234,7 +259,7 @@ class ModelHolder:
             self._rejected_version = None
             self._clear_problem()
             return None
-        if self.current is not None and version == self._rejected_version:
+        if version is not None and version == self._rejected_version:
             return None
         try:
             newer = self._load()
@@ -249,22 +274,42 @@ class ModelHolder:
     def _report(self, error: Exception) -> None:
         problem = str(error) if isinstance(error, ChurnError) else type(error).__name__
         if problem != self.problem:
-            _logger.warning("the model was not reloaded: %s", problem)
+            self._log_problem(error, f"the {self.role} was not reloaded: {problem}")
         if self.problem is None:
             self.failing_since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.problem = problem
 
+    def _log_problem(self, error: Exception, message: str) -> None:
+        if isinstance(error, ChurnError) and not isinstance(error, RegistryError):
+            name, _ = loaded_version.name_and_alias(self.uri)
+            version = self._agreed() or self._rejected_version
+            audit("reject", message, role=self.role, model=name, version=version)
+        else:  # it is not about a version
+            _logger.warning(message)
+
     def _clear_problem(self) -> None:
         self.problem = self.failing_since = None
 
+    def _audit_swap(self, new: ServedModel, old: ServedModel | None) -> None:
+        before = None if old is None else old.version
+        fields = {
+            "role": self.role,
+            "model": new.name,
+            "version": new.version,
+            "previous_version": before,
+        }
+        if old is not None and old.is_simulated and not new.is_simulated:
+            audit(
+                "swap",
+                f"serving version {new.version}, trained on real data; it replaces the placeholder "
+                f"version {before}, which was trained on simulated customers",
+                **fields,
+            )
+        elif _number(new.version) < _number(before):
+            audit("roll_back", f"serving version {new.version} again, after {before}", **fields)
+        else:
+            audit("swap", f"serving version {new.version}", **fields)
 
-def _log_swap(new: ServedModel, old: ServedModel | None) -> None:
-    if old is not None and old.is_simulated and not new.is_simulated:
-        _logger.info(
-            "serving version %s, trained on real data; it replaces the placeholder version %s, "
-            "which was trained on simulated customers",
-            new.version,
-            old.version,
-        )
-    else:
-        _logger.info("serving version %s", new.version)
+
+def _number(version: str | None) -> int:
+    return int(version) if version is not None and version.isdigit() else 0

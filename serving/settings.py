@@ -167,6 +167,21 @@ class Settings(BaseSettings):
     inference_log_flush: float = Field(
         10.0, gt=0, le=600, description="Seconds between files of the inference log"
     )
+    canary: str | None = Field(
+        None,
+        pattern="^models:/",
+        description="URI of a version that scores a share of the customers, such as "
+        "models:/churn@challenger",
+    )
+    canary_share: float = Field(
+        0.05, gt=0, lt=1, description="Share of the customers whom the canary scores"
+    )
+    shadow: str | None = Field(
+        None,
+        pattern="^models:/",
+        description="URI of a version that scores the same requests for comparison, such as "
+        "models:/churn@challenger",
+    )
     reload: bool = Field(False, description="Restart when the code changes, for development")
 
     @field_validator("keys", "public", "cors_origins", mode="before")
@@ -207,6 +222,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "--inference-log-key is the key of an inference log; name the folder of the log "
                 "with --inference-log"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _share_of_a_canary(self) -> Settings:
+        if "canary_share" in self.model_fields_set and self.canary is None:
+            raise ValueError(
+                "--canary-share is the share of a canary; name its version with --canary, such as "
+                "--canary models:/churn@challenger"
             )
         return self
 

@@ -10,12 +10,13 @@ from churn_model.file_lock import locked
 class SharedVersion:
     """A version number in a file of the folder that the workers of one server share.
 
+    ``name``: of the file, one for each thing that they agree on.
     Whether a new version may be served depends on the version before it. Without an agreement, a
     worker that has just started would serve a version that the others have rejected.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "version"
+    def __init__(self, folder: Path, name: str = "version") -> None:
+        self._file = folder / name
 
     def read(self) -> str | None:
         """The agreed version; None before the first."""

@@ -66,7 +66,8 @@ class CustomersDecoder:
         return None if checked is None else (checked, decoded.params or TypedParams())
 
     def _decode(self, decoder: Decoder[Any], body: bytes, brackets: int) -> Any:
-        if brackets * self._cells_per_row * _BYTES_PER_CELL > len(body):
+        most_rows = brackets - 2  # the object and the list around them
+        if most_rows * self._cells_per_row * _BYTES_PER_CELL > len(body):
             return None
         try:
             return decoder.decode(body)

@@ -29,6 +29,7 @@ from churn_model.scoring import EXPECTED_PROFIT, AsOf, OnInvalid
 from churn_model.validation import check_frame, check_records
 
 _CHUNK_ROWS = 10_000
+_VERSION = "model_version"
 _RESTARTS = 6
 """How often a table is scored again after the model version has changed. The pauses are 15 seconds
 in total, because all workers of ``churn serve`` switch within 10 seconds by default."""
@@ -147,7 +148,9 @@ class ChurnClient:
         default the model's own. ``as_of``: the day of scoring for models with dates, by default
         the server's current day. ``attrs["model_version"]`` is the version that scored all n
         customers, or None if the server does not report it (``mlflow models serve``), several
-        versions did (``mixed_versions``), or there was no customer to score. Raises
+        versions did (``mixed_versions``, or the server has a canary), or there was no customer to
+        score. While the server has a canary, the column ``model_version`` names each customer's
+        version. Raises
         InvalidRecords, SchemaError or a ClientError.
         """
         rows = rows_of(customers)
@@ -181,7 +184,7 @@ class ChurnClient:
             columns=None if scores else self._output_columns(params["explain"], on_invalid),
             dtype=object if on_invalid == "report" else None,  # object columns can hold None
         )
-        frame.attrs["model_version"] = version
+        frame.attrs["model_version"] = _only_version(frame, version)
         return frame
 
     def predict_one(
@@ -312,6 +315,14 @@ def _params(
     if as_of is not None:
         params["as_of"] = str(as_of)
     return params
+
+
+def _only_version(frame: pd.DataFrame, served: str | None) -> str | None:
+    """The version that scored all customers, the one ``served`` unless the rows name theirs."""
+    if _VERSION not in frame:
+        return served
+    versions = set(frame[_VERSION].dropna())
+    return versions.pop() if len(versions) == 1 else None
 
 
 def _version_changed(versions: Set[str | None]) -> VersionChanged:

@@ -123,10 +123,9 @@ class Collector:
         when = np.repeat([table.when for table in scored], valid)
         with self._dropped_on_error(version, when):
             self._record(version, rows_of_tables(version.scorer, scored, version.has_values))
-        for table, n in zip(scored, valid, strict=True):
+        for table in scored:
             if errors := table.scores.errors:
-                rejected = len(table.scores.valid) - n
-                self._reject(version, Rejected(table.when, rejected, errors.counts()))
+                self._reject(version, Rejected(table.when, errors.row_count(), errors.counts()))
 
     @contextmanager
     def _dropped_on_error(self, version: LoggedVersion, when: Floats) -> Iterator[None]:

@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from itertools import count
 from typing import Any
@@ -89,12 +90,15 @@ class InferenceLog:
         self._waiting = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def version(self, scorer: Scorer, name: str | None, version: str | None) -> VersionLog:
-        """What records the scores of a version.
+    def version(
+        self, scorer: Scorer, name: str | None, version: str | None, source: str | None = None
+    ) -> VersionLog:
+        """What records the scores of a version. ``source``: of its customers, if not the log's.
 
         Raises InferenceLogError if a field has the name of a column of the log.
         """
-        return VersionLog(self, LoggedVersion(self.options, scorer, name, version))
+        options = self.options if source is None else replace(self.options, source=source)
+        return VersionLog(self, LoggedVersion(options, scorer, name, version))
 
     def attend(self, is_late: bool = False) -> None:
         """Start or wake the threads; do a part of their work if they are late.

@@ -19,6 +19,9 @@ FLUSH_SECONDS: Final = 10.0
 MOST_BYTES: Final = 64 * 2**20
 """Rows that may wait to be written, in bytes of memory; further rows are dropped."""
 
+SHADOW: Final = "shadow"
+"""The source of customers whom a version scored without replying to anybody."""
+
 _RETENTION = re.compile(r"([1-9]\d{0,4})D", re.ASCII)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from churn_model.scoring import EXPECTED_PROFIT, Score, Scores
 from churn_model.validation import Checked
 from serving.api import tabular
 from serving.api.requests import Params, Request
+from serving.api.scoring import answer, note_failure
+from serving.challenger import VERSION_FIELD
 from serving.served_model import ServedModel
 
 
@@ -36,7 +38,7 @@ def predictions(served: ServedModel, request: Request, request_id: bytes) -> tup
 
     Raises as ``Scorer.score`` does.
     """
-    scores = score(served, request, request_id)
+    scores, versions = answer(served, request, request_id)
     if isinstance(scores, Score):
         columns: tuple[Any, ...] = [scores.prediction], [scores.probability], [scores.reasons]
         profits: Any = [scores.expected_profit]
@@ -54,14 +56,23 @@ def predictions(served: ServedModel, request: Request, request_id: bytes) -> tup
         content["expected_profits"] = profits
     if request.params.explain:
         content["reasons"] = columns[2]
+    if versions is not None:
+        content["model_versions"] = versions
     return orjson.dumps(content), scores.probability
 
 
 def invocation(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/invocations``; otherwise as ``predictions``."""
-    scores = score(served, request, request_id)
+    scores, versions = answer(served, request, request_id)
     rows = [single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
-    return orjson.dumps({"predictions": rows}), scores.probability
+    return _invocation(rows, versions), scores.probability
+
+
+def _invocation(rows: list[dict[str, Any]], versions: Sequence[str | None] | None) -> bytes:
+    if versions is not None:
+        for row, version in zip(rows, versions, strict=True):
+            row[VERSION_FIELD] = version
+    return orjson.dumps({"predictions": rows})
 
 
 def table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[bytes, Any]:
@@ -72,48 +83,9 @@ def table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[byt
     try:
         checked.raise_if_invalid()
     except InvalidRecords as error:
-        if served.log is not None:
-            served.log.rejected(error)
+        note_failure(served, error)
         raise tabular.invalid_customers(error, served.scorer.schema) from None
-    scores = served.scorer.score_columns(checked)
-    if served.log is not None:
-        served.log.table(scores, request_id)
-    return orjson.dumps({"predictions": _rows(scores, Params())}), scores.probability
-
-
-def score(served: ServedModel, request: Request, request_id: bytes) -> Score | Scores:
-    """The scores of a request, which are also recorded."""
-    try:
-        scores = _compute(served, request)
-    except InvalidRecords as error:
-        if served.log is not None:
-            served.log.rejected(error)
-        raise
-    if served.log is not None:
-        record = served.log.single if isinstance(scores, Score) else served.log.table
-        record(scores, request_id, request.params.threshold)  # type: ignore[arg-type]
-    return scores
-
-
-def _compute(served: ServedModel, request: Request) -> Score | Scores:
-    """The score of a single customer by the faster method, or the scores of many."""
-    params = request.params
-    if isinstance(request.customers, Checked):
-        return served.scorer.score_columns(request.customers, **params.options)
-    one = _single_record(request) if params.on_invalid == "raise" else None
-    if one is not None:
-        return served.scorer.score_one(one, **params.options)
-    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.options)
-
-
-def _single_record(request: Request) -> Mapping[str, Any] | None:
-    """The only record of a request; None if there are more, or if it is not an object."""
-    if request.n != 1 or isinstance(request.customers, Checked):
-        return None
-    if isinstance(request.customers, Mapping):
-        return {name: cells[0] for name, cells in request.customers.items()}
-    first = request.customers[0]
-    return first if isinstance(first, Mapping) else None
+    return invocation(served, Request(checked, checked.n, Params()), request_id)
 
 
 def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:

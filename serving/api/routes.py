@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import orjson
 from mlflow.version import VERSION
 
-from churn_model.errors import InvalidRecords
 from serving.api import replies, requests, tabular, v2
 from serving.api.docs import Docs
+from serving.api.scoring import answer_one, note_failure
 from serving.http.asgi import JSON, Header, Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
 from serving.http.content import count_brackets, decompress, is_gzip, media_type
@@ -105,12 +105,18 @@ class Routes:
             await self.rate_limiter.count_rows(scope, 1)
             try:
                 score = served.scorer.score_json(body, **params.options)
-            except InvalidRecords as error:
-                if served.log is not None:
-                    served.log.rejected(error)
+            except Exception as error:
+                note_failure(served, error)
                 raise
             # pydantic skips ignored fields, so only this finds a number beyond double in them
             requests.read_json(body)
+            if served.shadow is not None:
+                served.shadow.single(body, params, score, scope["context"].request_id)
+            if served.canary is not None:
+                served, score = answer_one(
+                    served, score, lambda model: model.scorer.score_json(body, **params.options)
+                )
+                scope["context"].version = served.version
             if served.log is not None:
                 served.log.single(score, scope["context"].request_id, params.threshold)
         content = orjson.dumps(replies.single(score))

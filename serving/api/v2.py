@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from churn_model.scoring import EXPECTED_PROFIT, Score, Scores
-from serving.api import replies, requests
+from serving.api import requests
+from serving.api.scoring import answer
 from serving.api.v2_tensors import (
     DATATYPES,
     BinaryData,
@@ -23,6 +24,7 @@ from serving.api.v2_tensors import (
     read_columns,
     read_parameters,
 )
+from serving.challenger import VERSION_FIELD
 from serving.http.asgi import JSON, Header
 from serving.http.content import count_brackets, media_type
 from serving.http.errors import ApiError
@@ -123,6 +125,7 @@ def output_datatypes(served: ServedModel) -> dict[str, str]:
         **({EXPECTED_PROFIT: "FP64"} if has_campaign else {}),
         "reasons": "BYTES",
         "error": "BYTES",
+        **({} if served.canary is None else {VERSION_FIELD: "BYTES"}),
     }
 
 
@@ -229,8 +232,10 @@ def write(served: ServedModel, request: InferRequest, request_id: bytes) -> tupl
 
     Raises as ``Scorer.score`` does.
     """
-    scores = replies.score(served, request, request_id)
+    scores, versions = answer(served, request, request_id)
     datatypes, columns = output_datatypes(served), _columns(scores)
+    if versions is not None:
+        columns[VERSION_FIELD] = list(map(_text, versions))
     parts: list[bytes] = []
     outputs: list[dict[str, Any]] = []
     for name, is_binary in request.outputs.items():

@@ -19,6 +19,8 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """``time``, ``level``, ``logger``, ``message``; of an exception, its type and location.
 
+        Audit lines also have the fields that ``serving.audit`` gives them.
+
         The exception's message and stack trace are left out, because they may contain customer
         data.
         """
@@ -28,6 +30,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= record.__dict__.get("audit", {})
         if "request_id" in record.__dict__:
             line["request_id"] = record.__dict__["request_id"]
         if record.exc_info and record.exc_info[0] is not None:
@@ -64,6 +67,7 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
+    logging.getLogger("serving.audit").setLevel(logging.INFO)  # with any --log-level
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retries end in an error of MLflow's
     logging.captureWarnings(True)
 
@@ -83,6 +87,7 @@ def write_requests(contexts: list[RequestContext]) -> None:
                 "ms": round(context.seconds * 1e3, 3),
                 "rows": context.rows,
                 "client": context.client,
+                "address": context.address,
                 "model_version": context.version,
             }
         )

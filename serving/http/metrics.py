@@ -31,6 +31,7 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus-client's own variable: the folder in which workers share their metrics."""
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_DIFFERENCES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
 _TENTHS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 
 
@@ -53,14 +54,63 @@ class Metrics:
         self._probability = Histogram(
             "churn_probability", "Predicted probability", buckets=_TENTHS, **shared
         )
-        self._model = Gauge(
-            "churn_model_info",
-            "1 for the version served",
-            ["name", "version"],
-            multiprocess_mode="livemax",
+        self.model = _VersionInfo(
+            Gauge(
+                "churn_model_info",
+                "1 for the version served",
+                ["name", "version"],
+                multiprocess_mode="livemax",
+                **shared,
+            )
+        )
+        self.canary_model = _VersionInfo(
+            Gauge(
+                "churn_canary_info",
+                "1 for the version that is the canary",
+                ["name", "version"],
+                multiprocess_mode="livemax",
+                **shared,
+            )
+        )
+        self._canary_requests = Counter(
+            "churn_canary_requests",
+            "Requests with customers of the canary: scored by it, or failed",
+            ["outcome"],
             **shared,
         )
-        self._served: tuple[str, str] | None = None
+        self.canary_ended = Counter(
+            "churn_canary_ended", "Canaries that ended because they failed too often", **shared
+        )
+        self.shadow_model = _VersionInfo(
+            Gauge(
+                "churn_shadow_info",
+                "1 for the version that is the shadow",
+                ["name", "version"],
+                multiprocess_mode="livemax",
+                **shared,
+            )
+        )
+        self._shadow_rows = Counter(
+            "churn_shadow_rows",
+            "Customers for the shadow: agreed, disagreed, failed or dropped",
+            ["outcome"],
+            **shared,
+        )
+        self._shadow_difference = Histogram(
+            "churn_shadow_difference",
+            "Absolute difference between the probabilities of shadow and champion",
+            buckets=_DIFFERENCES,
+            **shared,
+        )
+        self._shadow_seconds = Counter(
+            "churn_shadow_seconds", "CPU time in which the shadow scored, in seconds", **shared
+        )
+        self.challenger_load_failures = Counter(
+            "churn_challenger_load_failures",
+            "Failed attempts to load the version of the canary or the shadow",
+            ["role"],
+            **shared,
+        )
         self._collectors: list[Collector] = []
         self.in_flight = Gauge(
             "churn_requests_in_flight",
@@ -114,12 +164,26 @@ class Metrics:
             self._rows.inc(len(scored))
             _observe(self._probability, _TENTHS, scored)
 
-    def model(self, name: str | None, version: str | None) -> None:
-        """Set which version is served."""
-        if self._served is not None:  # it stays in the file that several workers share
-            self._model.labels(*self._served).set(0)
-        self._served = name or "", version or ""
-        self._model.labels(*self._served).set(1)
+    def canary_request(self, *, failed: bool) -> None:
+        """Count a request that the canary scored, or failed to score."""
+        self._canary_requests.labels("failed" if failed else "scored").inc()
+
+    def shadow_compared(
+        self, agreed: int, differences: npt.NDArray[np.float64], seconds: float
+    ) -> None:
+        """Count n customers whom the shadow scored, in these seconds of CPU time.
+
+        ``agreed``: how many have the champion's prediction. ``differences`` (n,): of probabilities.
+        """
+        for outcome, rows in (("agreed", agreed), ("disagreed", len(differences) - agreed)):
+            if rows:
+                self._shadow_rows.labels(outcome).inc(rows)
+        _observe(self._shadow_difference, _DIFFERENCES, differences)
+        self._shadow_seconds.inc(seconds)
+
+    def shadow_missed(self, outcome: str, rows: int) -> None:
+        """Count customers who were ``dropped``, or whom the shadow ``failed`` to score."""
+        self._shadow_rows.labels(outcome).inc(rows)
 
     def add_collector(self, collector: Collector) -> None:
         """Add metrics that are computed at each scrape, from what the workers share."""
@@ -137,6 +201,26 @@ class Metrics:
         for collector in self._collectors:
             registry.register(collector)
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _VersionInfo:
+    """A gauge that is 1 for one version, and 0 for those before it."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._shown: tuple[str, str] | None = None
+
+    def show(self, name: str | None, version: str | None) -> None:
+        """Set the gauge to 1 for this version."""
+        self.clear()
+        self._shown = name or "", version or ""
+        self._gauge.labels(*self._shown).set(1)
+
+    def clear(self) -> None:
+        """Set the gauge to 0: the labels stay in the file that several workers share."""
+        if self._shown is not None:
+            self._gauge.labels(*self._shown).set(0)
+        self._shown = None
 
 
 def _observe(

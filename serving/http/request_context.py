@@ -21,6 +21,7 @@ class RequestContext:
     """What is known about one request; middleware and routes fill it in."""
 
     __slots__ = (
+        "address",
         "body_bytes",
         "client",
         "ended",
@@ -43,6 +44,8 @@ class RequestContext:
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
         self.method: str = scope["method"]
         self.client = ANONYMOUS
+        peer = scope.get("client")
+        self.address: str | None = None if peer is None else peer[0]
         self.route = "other"
         self.rows = 0
         self.body_bytes = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,12 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow
 import pytest
 import requests
 import uvicorn
+from mlflow import MlflowClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.scoring.scorecard import Scorecard
 from pyfunc import CHAMPION_URI
+from pyfunc import registry as models
+from pyfunc.logging import log_model
 from serving.app import create_app
 from serving.http.tls import ServerConfig
 from serving.served_model import ServedModel, load_model
@@ -28,6 +35,7 @@ from serving.server import uvicorn_options
 from serving.settings import Settings
 from tests.customers import CUSTOMER
 from tests.integration.conftest import Registry, clean_environment, free_port
+from training.data.simulator import simulate
 
 MAX_ROWS = 2000
 """The fixture ``ours`` accepts this many customers per request."""
@@ -179,3 +187,40 @@ def ours(registry) -> Iterator[ServerProcess]:
 def served(registry) -> ServedModel:
     """The champion, for servers in threads."""
     return load_model(CHAMPION_URI)
+
+
+@pytest.fixture
+def own_registry(registry, two_versions, tmp_path) -> Iterator[Registry]:
+    """A registry with two versions that have the same schema; the champion is the first."""
+    shutil.copy(two_versions.folder / "mlflow.db", tmp_path)
+    own = Registry(tmp_path, "")
+    mlflow.set_tracking_uri(own.uri)
+    mlflow.set_experiment("own")
+    move(1)
+    yield own
+    mlflow.set_tracking_uri(registry.uri)
+
+
+@pytest.fixture(scope="session")
+def two_versions(registry, served, tmp_path_factory) -> Registry:
+    """A copy of the registry with a second version, whose scores are higher."""
+    folder = tmp_path_factory.mktemp("two-versions")
+    shutil.copy(registry.folder / "mlflow.db", folder)
+    made = Registry(folder, "")
+    mlflow.set_tracking_uri(made.uri)
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("own", str(folder / "runs")))
+    first = served.scorer.scorecard
+    register(first.model_copy(update={"intercept": first.intercept + 1.0}))
+    mlflow.set_tracking_uri(registry.uri)
+    return made
+
+
+def register(scorecard: Scorecard, schema=CUSTOMER_SCHEMA, *, simulated: bool = False) -> str:
+    """Register a new champion; returns its version."""
+    with mlflow.start_run():
+        info = log_model(scorecard, schema, simulate(3).customers, simulated=simulated)
+        return str(models.register(info).version)
+
+
+def move(version: int | str, alias: str = "champion") -> None:
+    MlflowClient().set_registered_model_alias("churn", alias, str(version))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,61 +18,22 @@ from mlflow import MlflowClient
 from churn_model.client import ChurnClient
 from churn_model.errors import Unavailable
 from churn_model.schema import CUSTOMER_SCHEMA
-from churn_model.scoring.scorecard import Scorecard
 from pyfunc import CHAMPION_URI
-from pyfunc import registry as models
-from pyfunc.logging import log_model
 from serving.served_model import load_if_available, load_model
 from tests.customers import CUSTOMER
-from tests.integration.conftest import Registry, free_port
+from tests.integration.conftest import free_port
 from tests.integration.serving.conftest import (
     ServerProcess,
     assert_metrics,
     families,
+    move,
     our_server,
+    register,
     server_thread,
     until,
     value,
     wait,
 )
-from training.data.simulator import simulate
-
-
-@pytest.fixture
-def own_registry(registry, two_versions, tmp_path) -> Iterator[Registry]:
-    """A registry with two versions that have the same schema; the champion is the first."""
-    shutil.copy(two_versions.folder / "mlflow.db", tmp_path)
-    own = Registry(tmp_path, "")
-    mlflow.set_tracking_uri(own.uri)
-    mlflow.set_experiment("own")
-    move(1)
-    yield own
-    mlflow.set_tracking_uri(registry.uri)
-
-
-@pytest.fixture(scope="module")
-def two_versions(registry, served, tmp_path_factory) -> Registry:
-    """A copy of the registry with a second version, whose scores are higher."""
-    folder = tmp_path_factory.mktemp("two-versions")
-    shutil.copy(registry.folder / "mlflow.db", folder)
-    made = Registry(folder, "")
-    mlflow.set_tracking_uri(made.uri)
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("own", str(folder / "runs")))
-    first = served.scorer.scorecard
-    register(first.model_copy(update={"intercept": first.intercept + 1.0}))
-    mlflow.set_tracking_uri(registry.uri)
-    return made
-
-
-def register(scorecard: Scorecard, schema=CUSTOMER_SCHEMA, *, simulated: bool = False) -> str:
-    """Register a new champion; returns its version."""
-    with mlflow.start_run():
-        info = log_model(scorecard, schema, simulate(3).customers, simulated=simulated)
-        return str(models.register(info).version)
-
-
-def move(version: int | str) -> None:
-    MlflowClient().set_registered_model_alias("churn", "champion", str(version))
 
 
 def version_of(server) -> str:
@@ -143,7 +102,7 @@ def test_a_narrower_schema_is_not_served_and_a_wider_one_is(own_registry, scorec
 def test_a_real_model_replaces_a_simulated_placeholder_whose_inputs_it_rejects(
     own_registry, scorecard, caplog
 ):
-    caplog.set_level("INFO", "serving.model")
+    caplog.set_level("INFO", "serving.audit")
     placeholder = register(scorecard, simulated=True)
     with server_thread(load_model(CHAMPION_URI), reload_interval=0.2) as server:
         assert version_of(server) == placeholder

@@ -87,8 +87,20 @@ def test_the_log_names_the_client_and_never_a_key(guarded, capsys, caplog):
     log = capsys.readouterr().out
     lines = [json.loads(line) for line in log.splitlines()]
     assert [(line["client"], line["status"]) for line in lines] == [("billing", 200), ("-", 401)]
+    assert {line["address"] for line in lines} == {"127.0.0.1"}
     for secret in (*keys.values(), "wrong-key-value"):
         assert secret not in log + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("trusted", "address"), [("127.0.0.1", "203.0.113.9"), (None, "127.0.0.1")]
+)
+def test_the_log_has_the_address_that_a_trusted_proxy_reports(served, capsys, trusted, address):
+    with server_thread(served, forwarded_allow_ips=trusted) as server:
+        server.get("/version", headers={"X-Forwarded-For": "203.0.113.9"})
+        time.sleep(0.2)
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["address"] == address
 
 
 def test_rate_limits_count_customers_and_requests_per_client(guarded):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.scoring import Scorer
 from serving.app import create_app
 from serving.served_model import ServedModel
 from serving.settings import Settings
+from tests.customers import CUSTOMER
 
 JSON = "application/json"
 
@@ -88,3 +91,34 @@ def served(scorer) -> ServedModel:
 def application(served):
     """Makes applications of this model."""
     return lambda **settings: Application(served, settings)
+
+
+@pytest.fixture
+def challenger(scorecard):
+    """Makes versions whose scores are higher; ``schema``: of their customers."""
+
+    def make(number="2", schema=CUSTOMER_SCHEMA):
+        raised = scorecard.model_copy(update={"intercept": scorecard.intercept + 1})
+        return ServedModel("churn", number, "challenger", "", Scorer(raised, schema))
+
+    return make
+
+
+class BrokenScorer(Scorer):
+    """The scorer of a version that fails to score."""
+
+    def fail(self, *_, **__):
+        raise ZeroDivisionError("a customer's value")
+
+    score = score_one = score_json = score_columns = fail
+
+
+def broken(model: ServedModel) -> ServedModel:
+    """A version that fails to score, instead of this one."""
+    return replace(model, scorer=BrokenScorer(model.scorer.scorecard, model.scorer.schema))
+
+
+def customers(n: int, start: int = 0) -> list[dict[str, Any]]:
+    return [
+        CUSTOMER | {"customer_id": f"customer {start + i}", "age": 20 + i % 60} for i in range(n)
+    ]

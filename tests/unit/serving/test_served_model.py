@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from churn_model.errors import RegistryError, SchemaError
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from serving import served_model
+from serving.http.logs import JsonFormatter
 from serving.served_model import ModelHolder, ServedModel, check_replacement, load_if_available
 from serving.shared_version import SharedVersion
 
@@ -140,7 +142,7 @@ def test_with_allow_schema_change_a_narrower_version_is_served(registry, version
 def test_a_real_version_replaces_a_placeholder_whatever_its_schema_and_this_is_logged(
     registry, version, caplog
 ):
-    caplog.set_level(logging.INFO, "serving.model")
+    caplog.set_level(logging.INFO, "serving.audit")
     holder = started(version("1", simulated=True))
     registry.append(version("2", max_age=40))
     assert watch(holder) == 0
@@ -149,6 +151,23 @@ def test_a_real_version_replaces_a_placeholder_whatever_its_schema_and_this_is_l
         "serving version 2, trained on real data; it replaces the placeholder version 1, which was "
         "trained on simulated customers"
     ]
+
+
+def test_swapping_rejecting_and_rolling_back_are_audit_lines(registry, version, caplog):
+    caplog.set_level(logging.INFO, "serving.audit")
+    holder = started(version("9"))
+    for entry in (version("10"), version("11", max_age=90), version("9")):
+        registry.append(entry)
+        watch(holder)
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    assert [(line["event"], line["model"], line["version"]) for line in lines] == [
+        ("swap", "churn", "10"),
+        ("reject", "churn", "11"),
+        ("roll_back", "churn", "9"),
+    ]
+    assert [line.get("previous_version") for line in lines] == ["9", None, "10"]
+    assert "age: the maximum fell" in lines[1]["message"]
+    assert all(line["logger"] == "serving.audit" and line["pid"] for line in lines)
 
 
 def test_only_the_first_real_version_may_narrow_the_schema(version):
