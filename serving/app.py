@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from serving.rollout import Rollout
 from serving.served_model import ModelHolder, ServedModel, load_if_available
 from serving.settings import PREFIX, Settings
 from serving.shared_version import SharedVersion
+from serving.tracing import Tracing, TracingMiddleware, open_tracing
 
 _logger = logging.getLogger("serving")
 
@@ -51,6 +52,9 @@ _PUBLIC = {
     "version": ("/version",),
     "metrics": ("/metrics",),
 }
+_SECONDS_TO_EXPORT = 5.0
+"""How long a shutdown waits for the collector of the spans."""
+
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SETTINGS_VARIABLE = f"{PREFIX}RESOLVED"
 """Environment variable with which the parent process hands its settings to the workers."""
@@ -105,6 +109,10 @@ def create_app(
     if keys.current:
         public = [path for name in settings.public for path in _PUBLIC[name]]
         app = ApiKeyMiddleware(app, keys, rate_limiter, open_paths=(*_PROBES, *docs.paths, *public))
+    tracing = open_tracing()
+    if tracing is not None:
+        app = TracingMiddleware(app, tracing)
+        request_log.on_finished = tracing.export
     app = RequestContextMiddleware(app, request_log, budget)
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -129,6 +137,7 @@ def create_app(
         keys,
         inference_log,
         draining,
+        tracing,
     )
 
 
@@ -153,9 +162,11 @@ class Lifespan:
         keys: ReloadedKeys,
         inference_log: InferenceLog | None,
         draining: Draining,
+        tracing: Tracing | None,
     ) -> None:
         self.app = app
         self.draining = draining
+        self.tracing = tracing
         self.inference_log = inference_log
         self.settings = settings
         self.holder = holder
@@ -189,6 +200,10 @@ class Lifespan:
         if self.inference_log is not None:
             await run_in_daemon_thread(self.inference_log.close)
         self.request_log.flush()
+        if self.tracing is not None:
+            with suppress(asyncio.TimeoutError):
+                closing = run_in_daemon_thread(self.tracing.close)
+                await asyncio.wait_for(closing, _SECONDS_TO_EXPORT)
         REQUESTS.flush()
         await send({"type": "lifespan.shutdown.complete"})
 

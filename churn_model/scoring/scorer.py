@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -39,6 +39,8 @@ ScoringInput: TypeAlias = (
 OnInvalid: TypeAlias = Literal["raise", "report"]
 AsOf: TypeAlias = date | str | None
 """The day of scoring, from which the age of dates is counted; None is today in UTC."""
+OnValid: TypeAlias = Callable[[], None] | None
+"""Is called when the customers are valid, before they are scored."""
 Reason: TypeAlias = dict[str, Any]
 """``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
 
@@ -157,6 +159,7 @@ class Scorer:
         explain: bool = False,
         on_invalid: OnInvalid = "raise",
         as_of: AsOf = None,
+        on_valid: OnValid = None,
     ) -> Scores:
         """Score n customers: a DataFrame, a sequence of records, or columns of equal length.
 
@@ -172,6 +175,8 @@ class Scorer:
         checked = self._check(customers)
         if on_invalid == "raise":
             checked.raise_if_invalid()
+        if on_valid is not None:
+            on_valid()
         return self.score_columns(checked, threshold=threshold, explain=explain, as_of=as_of)
 
     def score_one(
@@ -181,14 +186,19 @@ class Scorer:
         threshold: float | None = None,
         explain: bool = False,
         as_of: AsOf = None,
+        on_valid: OnValid = None,
     ) -> Score:
         """Score one record, without pandas or numpy. Raises as ``score`` does."""
         try:
             fields = self._row_validator.validate_python(customer).__dict__
         except ValidationError:
             # the vectorised checks give this project's error messages, and accept numpy scalars
-            scores = self.score([customer], threshold=threshold, explain=explain, as_of=as_of)
+            scores = self.score(
+                [customer], threshold=threshold, explain=explain, as_of=as_of, on_valid=on_valid
+            )
             return self._only_row(scores)
+        if on_valid is not None:
+            on_valid()
         return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
 
     def _only_row(self, scores: Scores) -> Score:
@@ -207,6 +217,7 @@ class Scorer:
         threshold: float | None = None,
         explain: bool = False,
         as_of: AsOf = None,
+        on_valid: OnValid = None,
     ) -> Score:
         """Score one record from a JSON object, parsed and validated in one step.
 
@@ -217,7 +228,11 @@ class Scorer:
         except ValidationError:
             # as in score_one
             record = parse_object(body)
-            return self.score_one(record, threshold=threshold, explain=explain, as_of=as_of)
+            return self.score_one(
+                record, threshold=threshold, explain=explain, as_of=as_of, on_valid=on_valid
+            )
+        if on_valid is not None:
+            on_valid()
         return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
 
     def _score_fields(

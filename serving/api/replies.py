@@ -75,17 +75,18 @@ def _invocation(rows: list[dict[str, Any]], versions: Sequence[str | None] | Non
     return orjson.dumps({"predictions": rows})
 
 
-def table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[bytes, Any]:
+def table(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/invocations`` to checked customers (n), and their probabilities (n,).
 
     Raises ApiError 400 if any of them is invalid.
     """
+    assert isinstance(request.customers, Checked)
     try:
-        checked.raise_if_invalid()
+        request.customers.raise_if_invalid()
     except InvalidRecords as error:
         note_failure(served, error)
         raise tabular.invalid_customers(error, served.scorer.schema) from None
-    return invocation(served, Request(checked, checked.n, Params()), request_id)
+    return invocation(served, request, request_id)
 
 
 def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ Values are not converted; validation is the scorer's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -57,12 +57,13 @@ class Request:
     """``n`` customers and the scoring options.
 
     The customers are records or columns of plain values, or have been checked while reading and are
-    all valid.
+    all valid. ``on_phase``: is told when scoring (``score``) and the reply (``reply``) begin.
     """
 
     customers: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | Checked
     n: int
     params: Params
+    on_phase: Callable[[str], None] | None = None
 
 
 def read_json(body: bytes) -> Any:

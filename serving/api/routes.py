@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -103,24 +104,26 @@ class Routes:
         served, body = await self._begin(scope, receive, self.settings.max_body_single)
         with self.executor.capacity:
             await self.rate_limiter.count_rows(scope, 1)
+            context: RequestContext = scope["context"]
+            on_valid = None if context.phases is None else partial(context.begin, "score")
             try:
-                score = served.scorer.score_json(body, **params.options)
+                score = served.scorer.score_json(body, on_valid=on_valid, **params.options)
             except Exception as error:
                 note_failure(served, error)
                 raise
             # pydantic skips ignored fields, so only this finds a number beyond double in them
             requests.read_json(body)
             if served.shadow is not None:
-                served.shadow.single(body, params, score, scope["context"].request_id)
+                served.shadow.single(body, params, score, context.request_id)
             if served.canary is not None:
                 served, score = answer_one(
                     served, score, lambda model: model.scorer.score_json(body, **params.options)
                 )
-                scope["context"].version = served.version
+                context.version = served.version
             if served.log is not None:
-                served.log.single(score, scope["context"].request_id, params.threshold)
+                served.log.single(score, context.request_id, params.threshold)
         content = orjson.dumps(replies.single(score))
-        scope["context"].probability = score.probability
+        context.probability = score.probability
         await self._scored(scope, send, served, content, 1)
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,15 +174,18 @@ class Routes:
         self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
     ) -> None:
         """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
-        read = partial(
-            tabular.read,
-            body,
-            mime,
-            served.scorer.schema,
-            max_rows=self.settings.max_rows,
-            max_decoded=self.settings.max_decoded,
-            descriptor=served.table,
-        )
+
+        def read() -> requests.Request:
+            customers = tabular.read(
+                body,
+                mime,
+                served.scorer.schema,
+                max_rows=self.settings.max_rows,
+                max_decoded=self.settings.max_decoded,
+                descriptor=served.table,
+            )
+            return requests.Request(customers, customers.n, requests.Params())
+
         run = partial(self.executor.run_in_thread, scope["context"].started)
         content, n = await self._score_many(scope, served, run, read, replies.table)
         await self._scored(scope, send, served, content, n)
@@ -197,7 +203,7 @@ class Routes:
         context: RequestContext = scope["context"]
         with self.executor.capacity:
             if self.rate_limiter.counts_rows_elsewhere:
-                customers = await run(read)
+                customers = _traced(context, await run(read))
                 self._check_rows(customers.n)
                 await self.rate_limiter.count_rows(scope, customers.n)
                 n = customers.n
@@ -209,7 +215,7 @@ class Routes:
 
     def _job(self, scope: Scope, served: ServedModel, read: Any, write: Any) -> tuple[int, Any]:
         """Read, count and score in one go; what is over the limits or the time is not scored."""
-        customers = read()
+        customers = _traced(scope["context"], read())
         self._check_rows(customers.n)
         self.rate_limiter.count_rows_here(scope, customers.n)
         self.executor.remaining(scope["context"].started)
@@ -231,6 +237,8 @@ class Routes:
     ) -> tuple[ServedModel, bytes]:
         """The model, which stays the same for the whole request, and the decompressed body."""
         context: RequestContext = scope["context"]
+        if context.phases is not None:
+            context.begin("read")
         self.executor.capacity.check()
         served = self._served()
         context.version = served.version
@@ -245,6 +253,8 @@ class Routes:
             with self.executor.capacity:
                 body = await run(context.started, decompress, body, max_bytes)
             self.body_reader.budget.take(context, len(body))
+        if context.phases is not None:
+            context.begin("validate")
         return served, body
 
     def _check_rows(self, rows: int) -> None:
@@ -261,7 +271,10 @@ class Routes:
         content_type: bytes = JSON,
         headers: Sequence[Header] = (),
     ) -> None:
-        scope["context"].rows = rows
+        context: RequestContext = scope["context"]
+        context.rows = rows
+        if context.phases is not None:
+            context.begin("reply")
         version = (served.version or "").encode()
         await reply(send, 200, content, content_type, [(b"x-model-version", version), *headers])
 
@@ -361,3 +374,8 @@ def _require_json(scope: Scope) -> None:
         raise ApiError(
             415, f"send Content-Type: {_JSON}; only /invocations accepts CSV and Parquet"
         )
+
+
+def _traced(context: RequestContext, request: requests.Request) -> requests.Request:
+    """A request that notes when its phases begin, if spans are exported."""
+    return request if context.phases is None else replace(request, on_phase=context.begin)

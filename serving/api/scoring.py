@@ -32,6 +32,17 @@ def answer(served: ServedModel, request: Request, request_id: bytes) -> Answer:
     except Exception as error:
         note_failure(served, error)
         raise
+    if request.on_phase is None:
+        return _answer(served, request, scores, request_id)
+    answered = _answer(served, replace(request, on_phase=None), scores, request_id)
+    request.on_phase("reply")
+    return answered
+
+
+def _answer(
+    served: ServedModel, request: Request, scores: Score | Scores, request_id: bytes
+) -> Answer:
+    """Let shadow and canary score what the champion has scored; record the scores that reply."""
     if served.shadow is not None:
         served.shadow.request(request, scores, request_id)
     if isinstance(scores, Score):
@@ -140,11 +151,16 @@ def _merged(scores: Scores, own: Scores, taken: Any) -> Scores:
 def _score(served: ServedModel, request: Request, *, alone: bool = True) -> Score | Scores:
     """The score of a single customer by the faster method if ``alone``, or the scores of many."""
     params = request.params
+    on_valid = None if request.on_phase is None else partial(request.on_phase, "score")
     if isinstance(request.customers, Checked):
+        if on_valid is not None:
+            on_valid()
         return served.scorer.score_columns(request.customers, **params.options)
     if alone and params.on_invalid == "raise" and (one := _single_record(request)) is not None:
-        return served.scorer.score_one(one, **params.options)
-    return served.scorer.score(request.customers, on_invalid=params.on_invalid, **params.options)
+        return served.scorer.score_one(one, on_valid=on_valid, **params.options)
+    return served.scorer.score(
+        request.customers, on_invalid=params.on_invalid, on_valid=on_valid, **params.options
+    )
 
 
 def _score_alone(served: ServedModel, request: Request) -> Score:

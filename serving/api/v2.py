@@ -182,7 +182,7 @@ def read(body: bytes, length: int, served: ServedModel, max_rows: int) -> InferR
     binary = BinaryData(body[length:])
     columns, n = read_columns(document.get("inputs"), binary, served.scorer.schema, max_rows)
     binary.reject_rest()
-    return InferRequest(columns, n, params, request_id, outputs)
+    return InferRequest(columns, n, params, id=request_id, outputs=outputs)
 
 
 def _parameters(document: dict[str, Any]) -> tuple[requests.Params, bool]:

@@ -89,8 +89,17 @@ def write_requests(contexts: list[RequestContext]) -> None:
                 "client": context.client,
                 "address": context.address,
                 "model_version": context.version,
+                **_trace(context),
             }
         )
         for context in contexts
     ]
     REQUESTS.write(b"\n".join(lines) + b"\n", len(lines))
+
+
+def _trace(context: RequestContext) -> dict[str, str]:
+    """The ids of the request's trace and span, if it has a trace."""
+    trace = context.trace
+    if trace is None:
+        return {}
+    return {"trace_id": trace.trace_id.decode(), "span_id": trace.span_id.decode()}

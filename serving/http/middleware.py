@@ -40,6 +40,8 @@ class RequestContextMiddleware:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
                 message["headers"].append((b"x-request-id", context.request_id))
+                if context.trace is not None:
+                    message["headers"].append((b"traceparent", context.trace.header))
             return send(message)
 
         try:

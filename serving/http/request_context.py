@@ -9,6 +9,7 @@ from time import perf_counter, time
 from typing import Any
 
 from serving.http.asgi import Scope
+from serving.http.trace_context import TraceContext, continue_trace
 
 ANONYMOUS = "-"
 """The client name of a request without an API key."""
@@ -28,6 +29,7 @@ class RequestContext:
         "field_errors",
         "headers",
         "method",
+        "phases",
         "probability",
         "request_id",
         "route",
@@ -35,6 +37,7 @@ class RequestContext:
         "seconds",
         "started",
         "status",
+        "trace",
         "version",
     )
 
@@ -54,6 +57,15 @@ class RequestContext:
         self.probability: Any = None
         self.field_errors: Mapping[tuple[str, str], int] = {}  # by field and rule
         self.ended = self.seconds = 0.0
+        sent = self.headers.get(b"traceparent")
+        self.trace: TraceContext | None = None if sent is None else continue_trace(sent)
+        self.phases: list[tuple[str, float]] | None = None
+        """What began when (``perf_counter``); None unless spans are exported."""
+
+    def begin(self, phase: str) -> None:
+        """Note that a phase begins, which ends the one before, if ``phases`` are noted."""
+        if self.phases is not None and not (self.phases and self.phases[-1][0] == phase):
+            self.phases.append((phase, perf_counter()))
 
     def end(self) -> None:
         """Record the duration, and free what only the request itself needs."""

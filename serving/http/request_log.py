@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 from serving.http.logs import write_requests
 from serving.http.metrics import Metrics
@@ -17,6 +18,8 @@ class RequestLog:
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
+        self.on_finished: Callable[[Sequence[RequestContext]], None] | None = None
+        """Is given the requests that were logged."""
         self._finished: list[RequestContext] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -36,3 +39,5 @@ class RequestLog:
         if contexts:
             self.metrics.requests(contexts)
             write_requests(contexts)
+            if self.on_finished is not None:
+                self.on_finished(contexts)

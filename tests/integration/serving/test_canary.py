@@ -1,4 +1,4 @@
-"""A canary from a real registry, in a server with two workers."""
+"""Canary and shadow from a real registry, in servers of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from mlflow import MlflowClient
 from churn_model.client import ChurnClient
 from serving.canary import customer_fraction
 from tests.customers import CUSTOMER
-from tests.integration.serving.conftest import move, our_server, register, until
+from tests.integration.serving.conftest import (
+    families,
+    move,
+    our_server,
+    register,
+    until,
+    value,
+)
+from tests.unit.churn_model.inference_log.reading import table
 
 CANARY = ("--canary", "models:/churn@challenger", "--canary-share", 0.3, "--reload-interval", 0.3)
 PEOPLE = [CUSTOMER | {"customer_id": f"C{i}"} for i in range(40)]
@@ -66,3 +74,32 @@ def test_a_canary_that_cannot_be_loaded_does_not_touch_the_champion(own_registry
         (line,) = [line for line in audit_lines(server) if line["event"] == "reject"]
         assert (line["role"], line["version"]) == ("canary", number)
         assert "cut off" in line["message"]
+
+
+def test_a_shadow_changes_no_reply_and_leaves_its_scores_in_metrics_and_log(own_registry, tmp_path):
+    move(2, "challenger")
+    log = ("--inference-log", tmp_path / "log", "--inference-log-identifiers", "plain")
+    shadow = ("--shadow", "models:/churn@challenger", "--reload-interval", 0.3)
+    with our_server(own_registry) as plain, our_server(own_registry, *shadow, *log) as server:
+        until(lambda: any(line["event"] == "begin" for line in audit_lines(server)))
+        headers = {"X-Request-ID": "r"}
+        for person in PEOPLE:
+            one, other = (
+                own.post("/predict/single", json=person, headers=headers) for own in (plain, server)
+            )
+            assert (one.status_code, one.content) == (200, other.content)
+            assert other.headers["X-Model-Version"] == "1"
+        body = {"customers": PEOPLE}
+        one, other = (own.post("/predict", json=body, headers=headers) for own in (plain, server))
+        assert one.content == other.content
+
+        def compared():
+            rows = families(server.get("/metrics").text)["churn_shadow_rows"]
+            return value(rows, "churn_shadow_rows_total")
+
+        until(lambda: compared() == 80)
+    rows = table(tmp_path / "log")
+    assert rows.groupby(["source", "model_version"]).size().to_dict() == {
+        ("serve", "1"): 80,
+        ("shadow", "2"): 80,
+    }
