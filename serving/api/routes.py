@@ -12,6 +12,7 @@ from mlflow.version import VERSION
 from churn_model.errors import InvalidRecords
 from serving.api import replies, requests, tabular
 from serving.api.docs import Docs
+from serving.api.page.page import Page
 from serving.http.asgi import Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
 from serving.http.content import count_brackets, decompress, is_gzip, media_type
@@ -44,6 +45,7 @@ class Routes:
         request_log: RequestLog,
         body_reader: RequestBodyReader,
         docs: Docs,
+        page: Page | None = None,
     ) -> None:
         self.settings = settings
         self.holder = holder
@@ -63,6 +65,12 @@ class Routes:
             "/openapi.json": {"GET": self.openapi},
             **{path: {"GET": self.documentation} for path in docs.paths},
         }
+        if page is not None:
+            self.table |= {
+                **{path: {"GET": page.file} for path in page.files},
+                "/page/model": {"GET": page.model},
+                "/page/customer": {"POST": self.page_customer},
+            }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -102,6 +110,16 @@ class Routes:
         content = orjson.dumps(replies.single(score))
         scope["context"].probability = score.probability
         await self._scored(scope, send, served, content, 1)
+
+    async def page_customer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ``predict_single``, but not recorded: nobody was scored to be contacted."""
+        _require_json(scope)
+        params = requests.read_query(scope["query_string"])
+        served, body = await self._begin(scope, receive, self.settings.max_body_single)
+        with self.executor.capacity:
+            await self.rate_limiter.count_rows(scope, 1)
+            score = served.scorer.score_json(body, **params.options)
+        await self._scored(scope, send, served, orjson.dumps(replies.single(score)), 1)
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``{"customers": [...]}`` -> predictions and probabilities in the same order."""
