@@ -80,6 +80,13 @@ def table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[byt
     return orjson.dumps({"predictions": _rows(scores, Params())}), scores.probability
 
 
+def explained_table(served: ServedModel, checked: Checked, request_id: bytes) -> tuple[bytes, Any]:
+    """The same with reasons, and with the errors of invalid customers; nothing is recorded."""
+    scores = served.scorer.score_columns(checked, explain=True)
+    rows = _rows(scores, Params(explain=True, on_invalid="report"))
+    return orjson.dumps({"predictions": rows}), None
+
+
 def _score(served: ServedModel, request: Request, request_id: bytes) -> Score | Scores:
     """The scores of a request, which are also recorded."""
     try:

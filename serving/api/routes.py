@@ -69,7 +69,10 @@ class Routes:
             self.table |= {
                 **{path: {"GET": page.file} for path in page.files},
                 "/page/model": {"GET": page.model},
+                "/page/card": {"GET": page.card},
+                "/page/report": {"GET": page.report},
                 "/page/customer": {"POST": self.page_customer},
+                "/page/table": {"POST": self.page_table},
             }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,15 +144,23 @@ class Routes:
             _require_json(scope)
         served, body = await self._begin(scope, receive, self.settings.max_body)
         if is_table:
-            await self._score_table(scope, send, served, body, mime)
+            await self._score_table(scope, send, served, body, mime, replies.table)
             return
         read = partial(requests.read_invocation, body, self.settings.max_rows, served.decoder)
         work = self._work(body, b'"explain"' in body)
         run = partial(self.executor.run, scope["context"].started, work)
         await self._score_many(scope, send, served, run, read, replies.invocation)
 
+    async def page_table(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """CSV as ``invocations`` takes it, with reasons and the errors of invalid customers."""
+        if media_type(scope["context"]) != tabular.CSV:
+            raise ApiError(415, f"send Content-Type: {tabular.CSV}")
+        served, body = await self._begin(scope, receive, self.settings.max_body)
+        write = replies.explained_table
+        await self._score_table(scope, send, served, body, tabular.CSV, write)
+
     async def _score_table(
-        self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
+        self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str, write: Any
     ) -> None:
         """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
         read = partial(
@@ -162,7 +173,7 @@ class Routes:
             descriptor=served.table,
         )
         run = partial(self.executor.run_in_thread, scope["context"].started)
-        await self._score_many(scope, send, served, run, read, replies.table)
+        await self._score_many(scope, send, served, run, read, write)
 
     async def _score_many(
         self, scope: Scope, send: Send, served: ServedModel, run: Any, read: Any, write: Any

@@ -11,7 +11,7 @@ from churn_model.errors import ProfileError
 from churn_model.profile import MonitoringProfile
 from churn_model.schema.column import Column
 from churn_model.scoring.example import example_customer
-from serving.api.page.training_ranges import FEW_ROWS, training_range
+from serving.api.page.training_ranges import FEW_ROWS, finite_bound, level_rows, training_range
 from serving.served_model import ServedModel
 
 _logger = logging.getLogger("serving.page")
@@ -51,7 +51,9 @@ def _field(
         "levels": column.levels,
         "allows_unlisted": column.allows_unlisted,
         "actionable": column.actionable,
+        "bounds": [finite_bound(column, "minimum"), finite_bound(column, "maximum")],
         "range": None if found is None else found.as_dict(),
+        "level_rows": level_rows(column, served.scorer.scorecard, profile),
     }
 
 

@@ -70,23 +70,38 @@ def _all_cuts(scorecard: Scorecard, name: str) -> list[float]:
     )
 
 
-def _shown(column: Column, low: float, high: float) -> tuple[float, float]:
-    beyond = _BEYOND * (high - low) or max(1.0, abs(high) * _BEYOND)
-    return max(low - beyond, _bound(column, "minimum")), min(
-        high + beyond, _bound(column, "maximum")
-    )
+def level_rows(
+    column: Column, scorecard: Scorecard, profile: MonitoringProfile | None
+) -> list[float] | None:
+    """The training rows of each level of a category; None for other columns, and if unknown."""
+    if profile is not None and column.kind == "category":
+        for term, counted in zip(scorecard.terms, profile.terms, strict=True):
+            if term.features == [column.name]:
+                return counted.rows[1:-1]
+    return None
 
 
-def _bound(column: Column, name: str) -> float:
-    """The smallest or largest valid value; infinite without one."""
-    bound = getattr(column, name)
+def finite_bound(column: Column, name: str) -> float | None:
+    """The ``minimum`` or ``maximum`` of a column, which may be exclusive; None without one."""
+    bound: float | None = getattr(column, name)
     if bound is None:
         bound = getattr(column, f"exclusive_{name}")
-    if column.kind == "date" and name == "minimum":
-        return -np.inf
-    if bound is None or bound in (INT64_MIN, INT64_MAX):
-        return -np.inf if name == "minimum" else np.inf
-    return float(bound)
+    return None if bound in (INT64_MIN, INT64_MAX) else bound
+
+
+def _shown(column: Column, low: float, high: float) -> tuple[float, float]:
+    beyond = _BEYOND * (high - low) or max(1.0, abs(high) * _BEYOND)
+    return max(low - beyond, _least(column)), min(high + beyond, _most(column))
+
+
+def _least(column: Column) -> float:
+    bound = finite_bound(column, "minimum")
+    return -np.inf if bound is None else bound
+
+
+def _most(column: Column) -> float:
+    bound = finite_bound(column, "maximum")
+    return np.inf if bound is None else bound
 
 
 def _own_term(
@@ -113,7 +128,7 @@ def _typical(
         return float(np.floor(low)), float(np.ceil(high))
     if own is not None:
         rows = own[1] / max(own[1].sum(), 1.0)
-        least, most = _bound(column, "minimum"), _bound(column, "maximum")
+        least, most = _least(column), _most(column)
         low = least if rows[0] > _SEVERAL and np.isfinite(least) else low
         high = most if rows[-1] > _SEVERAL and np.isfinite(most) else high
     return low, high

@@ -5,6 +5,7 @@ import { byId, debounced } from "./dom.js";
 import { Form } from "./form.js";
 import { money, percent } from "./words.js";
 import { showWaterfall } from "./waterfall.js";
+import { WhatIf } from "./whatif.js";
 
 const PAUSE = 150; // milliseconds without typing, after which the server is asked
 const EXACT = 1e-9;
@@ -18,6 +19,11 @@ export class Customer {
     this.onversion = onversion;
     this.request = null;
     this.form = new Form(model.fields, values, debounced(() => this.update(), PAUSE));
+    this.whatIf = new WhatIf(model, scorecard, (name, given) => {
+      this.form.set(name, given);
+      this.form.focus(name);
+      this.update();
+    });
     byId("example").onclick = () => {
       this.form.fill(model.example);
       this.update();
@@ -59,6 +65,7 @@ export class Customer {
     byId("probability").textContent = percent(probability);
     byId("decision").textContent = this.#decision(content);
     showWaterfall(this.scorecard, this.model.fields, customer, probability);
+    this.whatIf.show(customer);
   }
 
   #decision({ churn_prediction: predicted, expected_profit: profit }) {

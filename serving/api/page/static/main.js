@@ -1,7 +1,9 @@
 // Loads the model. If the server requires an API key, asks for one first.
 
+import { showAbout } from "./about.js";
 import { Failure, getJson, useKey } from "./api.js";
 import { Customer } from "./customer.js";
+import { Customers } from "./customers.js";
 import { byId, debounced } from "./dom.js";
 import { Scorecard } from "./scorecard.js";
 
@@ -16,11 +18,13 @@ async function start() {
   const model = await getJson("page/model");
   const focused = document.activeElement?.id;
   customer = new Customer(model, new Scorecard(model), reload, customer?.values());
+  new Customers(model);
   byId("version").textContent = model.version ? `Version ${model.version}` : "";
   byId("placeholder").hidden = !model.is_simulated;
   keyPage.hidden = true;
   byId("page").hidden = false;
   if (focused) byId(focused)?.focus();
+  showAbout(model);
   await customer.update();
 }
 

@@ -16,6 +16,7 @@ from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from serving.api.page.training_ranges import training_range
 from serving.http.api_keys import make
 from tests.customers import CUSTOMER
+from tests.unit.serving.conftest import Application
 
 
 def test_without_the_flag_there_is_no_page(application):
@@ -118,3 +119,44 @@ def test_the_document_is_json_without_infinities(application):
         raise AssertionError(name)
 
     json.loads(application(page=True).get("/page/model").body, parse_constant=reject)
+
+
+CSV = """customer_id,age,tenure,monthly_charges,total_charges
+C1,42,12,70.5,846.0
+C2,30.5,12,70.5,
+"""
+
+
+def test_a_table_is_scored_with_reasons_and_with_the_errors_of_invalid_customers(application):
+    app = application(page=True)
+    good, bad = app.post("/page/table", CSV.encode(), "text/csv").json()["predictions"]
+    expected = app.post("/predict/single?explain=true", CUSTOMER).json()
+    assert {key: value for key, value in good.items() if key != "error"} == expected
+    assert good["error"] is None
+    assert bad["churn_probability"] is None
+    assert bad["error"].startswith("age: must be an integer")
+
+
+def test_only_csv_is_a_table(application):
+    app = application(page=True)
+    assert app.post("/page/table", {"customers": [CUSTOMER]}).status == 415
+    assert app.post("/page/table", b'a,b\n"x', "text/csv").status == 400
+    assert (
+        application(page=True, max_rows=1).post("/page/table", CSV.encode(), "text/csv").status
+        == 413
+    )
+
+
+def test_the_scores_of_the_page_are_not_recorded(served, tmp_path):
+    settings = {"inference_log": str(tmp_path), "inference_log_level": "counts"}
+    app = Application(served, {"page": True, **settings})
+    app.post("/page/customer", CUSTOMER)
+    app.post("/page/table", CSV.encode(), "text/csv")
+    app.app.inference_log.close()
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_a_model_from_a_folder_has_no_introduction(served):
+    app = Application(replace(served, name=None, version=None), {"page": True})
+    assert app.get("/page/card").status == 503
+    assert app.get("/page/report").status == 503
