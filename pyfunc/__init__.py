@@ -14,3 +14,6 @@ CELLS = "cells"
 
 MONITORING_PROFILE = "monitoring_profile"
 """The name of the artifact that monitoring needs and scoring does not."""
+
+MONITORING_EXPERIMENT = "churn-monitoring"
+"""The MLflow experiment in which ``churn monitor`` logs its runs."""

@@ -19,6 +19,7 @@ from churn_model.errors import InferenceLogError
 from churn_model.inference_log.inference_log import InferenceLog
 from pyfunc.environment import quiet_mlflow
 from serving.api.docs import Docs
+from serving.api.page.page import Page
 from serving.api.routes import Routes
 from serving.daemon_thread import run_in_daemon_thread
 from serving.http.api_keys import ReloadedKeys
@@ -101,14 +102,16 @@ def create_app(
     budget = BodyBudget(settings.max_bodies)
     body_reader = RequestBodyReader(settings.timeout, budget)
     draining = Draining(settings.drain)
+    page = Page(settings, holder) if settings.page else None
     app: App = Routes(
-        settings, holder, executor, rate_limiter, request_log, body_reader, docs, draining
+        settings, holder, executor, rate_limiter, request_log, body_reader, docs, draining, page
     )
     if settings.rate_limit:
         app = RateLimitMiddleware(app, rate_limiter, exempt_paths=_PROBES)
     if keys.current:
         public = [path for name in settings.public for path in _PUBLIC[name]]
-        app = ApiKeyMiddleware(app, keys, rate_limiter, open_paths=(*_PROBES, *docs.paths, *public))
+        files = (*docs.paths, *(page.files if page is not None else ()))
+        app = ApiKeyMiddleware(app, keys, rate_limiter, open_paths=(*_PROBES, *files, *public))
     tracing = open_tracing()
     if tracing is not None:
         app = TracingMiddleware(app, tracing)

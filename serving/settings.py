@@ -55,6 +55,7 @@ class Settings(BaseSettings):
         False, description="Serve without API keys on an address other than loopback"
     )
     public: Names = Field((), description="Routes that need no API key, of docs,version,metrics")
+    page: bool = Field(False, description="Serve the page for retention teams at /")
     cors_origins: Names = Field((), description="Origins whose web pages may call the server")
     rate_limit: str | None = Field(
         None, description="Requests allowed per client, such as 600/minute"

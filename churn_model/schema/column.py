@@ -45,6 +45,7 @@ class Column:
     always have both inclusive bounds, at most the range of 64 bits. A category with
     ``allows_unlisted`` also accepts strings outside its ``levels``; a scorecard has one entry for
     all of them. A date is scored by its age: the days from that date to the day of scoring.
+    ``actionable``: the company can change the value, such as a price or a contract.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     unit: str = ""
     role: str = ""
     monotone: str = ""
+    actionable: bool = False
 
     @property
     def label(self) -> str:
@@ -102,6 +104,16 @@ def _describe_range(column: Column) -> str:
 def write_bound(bound: float) -> str:
     """A bound as a message shows it: ``18`` rather than ``18.0``."""
     return str(int(bound)) if bound == int(bound) else repr(bound)
+
+
+def read_actionable(name: str, kind: Kind, spec: Mapping[str, Any]) -> bool:
+    """Whether a field's JSON Schema says that it is actionable. Raises SchemaError."""
+    actionable = spec.get("actionable", False)
+    if not isinstance(actionable, bool):
+        raise SchemaError(f"{name}: actionable must be true or false")
+    if actionable and kind == "identifier":
+        raise SchemaError(f"{name}: an identifier cannot be actionable")
+    return actionable
 
 
 def read_hints(name: str, kind: Kind, spec: Mapping[str, Any]) -> dict[str, str]:

@@ -31,7 +31,11 @@ class CustomerRecord(BaseModel):
     monthly_charges: float = Field(
         ge=0,
         description="What the customer pays per month",
-        json_schema_extra={"unit": "currency units per month", "role": "monthly_revenue"},
+        json_schema_extra={
+            "unit": "currency units per month",
+            "role": "monthly_revenue",
+            "actionable": True,
+        },
     )
     total_charges: float | None = Field(
         default=None,

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn_model.errors import SchemaError
-from churn_model.schema.column import HINTS, INT64_MAX, INT64_MIN, Column, Kind, read_hints
+from churn_model.schema.column import (
+    HINTS,
+    INT64_MAX,
+    INT64_MIN,
+    Column,
+    Kind,
+    read_actionable,
+    read_hints,
+)
 
 BOUNDS = {
     "minimum": "minimum",
@@ -21,7 +29,7 @@ UNSUPPORTED_TYPE = (
     "is not supported; use int, float, bool, str, date, or a Literal or Enum of strings"
 )
 
-_ANNOTATIONS = {"title", "description", "unit", "examples"}
+_ANNOTATIONS = {"title", "description", "unit", "examples", "actionable"}
 KEYWORDS: dict[Kind, set[str]] = {
     "integer": {"type", *BOUNDS},
     "number": {"type", *BOUNDS},
@@ -62,14 +70,16 @@ def read_property(
         allows_unlisted=allows_unlisted,
         description=str(spec.get("description", "")),
         unit=str(spec.get("unit", "")),
+        actionable=read_actionable(name, kind, spec),
         **(_bounds(name, kind, inner) | read_hints(name, kind, spec)),
     )
 
 
 def write_property(column: Column) -> dict[str, Any]:
     """Convert a column to a property of JSON Schema, the inverse of ``read_property``."""
-    annotations = {name: getattr(column, name) for name in ("description", "unit", *HINTS)}
-    outer: dict[str, Any] = {key: text for key, text in annotations.items() if text}
+    names = ("description", "unit", *HINTS, "actionable")
+    annotations = {name: getattr(column, name) for name in names}
+    outer: dict[str, Any] = {key: value for key, value in annotations.items() if value}
     inner: dict[str, Any] = {"type": column.kind if column.kind in _KINDS else "string"}
     if column.kind == "date":
         inner["format"] = "date"

@@ -127,11 +127,11 @@ def _field(column: Column) -> tuple[Any, Any]:
         if (bound := getattr(column, attribute)) is not None
     }
     inner = Annotated[inner, Field(**limits)] if limits else inner
-    extra = {name: getattr(column, name) for name in ("unit", *HINTS)}
+    extra = {name: getattr(column, name) for name in ("unit", *HINTS, "actionable")}
     info: dict[str, Any] = {
         "alias": column.name,
         "description": column.description or None,
-        "json_schema_extra": {name: text for name, text in extra.items() if text} or None,
+        "json_schema_extra": {name: value for name, value in extra.items() if value} or None,
     }
     if column.required:
         return inner, Field(**info)

@@ -16,10 +16,9 @@ from monitoring.findings import Findings
 from monitoring.outputs.series import mean_score, predicted_share, rejected_share
 from monitoring.results import PopulationResult, WindowResult
 from monitoring.windows import EPOCH
+from pyfunc import MONITORING_EXPERIMENT
 from pyfunc.mlflow_run import logged_run
 from pyfunc.registry_errors import readable_errors
-
-EXPERIMENT = "churn-monitoring"
 
 _MOST_METRICS = 1000  # of one request to MLflow
 
@@ -27,7 +26,7 @@ _MOST_METRICS = 1000  # of one request to MLflow
 def log_run(findings: Findings, folder: Path) -> str:
     """Log the metrics and the files in a folder as a run; returns its id. Raises RegistryError."""
     name = f"{findings.model_name} {findings.version} {findings.now:%Y-%m-%d}"
-    with logged_run(name, EXPERIMENT) as run, readable_errors():
+    with logged_run(name, MONITORING_EXPERIMENT) as run, readable_errors():
         mlflow.set_tags(
             {
                 "model_name": findings.model_name,

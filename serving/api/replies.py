@@ -89,6 +89,14 @@ def table(served: ServedModel, request: Request, request_id: bytes) -> tuple[byt
     return invocation(served, request, request_id)
 
 
+def explained_table(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
+    """The same with reasons, and with the errors of invalid customers; nothing is recorded."""
+    assert isinstance(request.customers, Checked)
+    scores = served.scorer.score_columns(request.customers, explain=True)
+    rows = _rows(scores, Params(explain=True, on_invalid="report"))
+    return orjson.dumps({"predictions": rows}), None
+
+
 def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
     columns: dict[str, Any] = {name: as_list(ids) for name, ids in scores.identifiers.items()}
     columns["churn_prediction"] = scores.prediction.tolist()

@@ -12,6 +12,7 @@ from mlflow.version import VERSION
 
 from serving.api import replies, requests, tabular, v2
 from serving.api.docs import Docs
+from serving.api.page.page import Page
 from serving.api.scoring import answer_one, note_failure
 from serving.http.asgi import JSON, Header, Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
@@ -47,6 +48,7 @@ class Routes:
         body_reader: RequestBodyReader,
         docs: Docs,
         draining: Draining,
+        page: Page | None = None,
     ) -> None:
         self.settings = settings
         self.holder = holder
@@ -75,6 +77,15 @@ class Routes:
             "/openapi.json": {"GET": self.openapi},
             **{path: {"GET": self.documentation} for path in docs.paths},
         }
+        if page is not None:
+            self.table |= {
+                **{path: {"GET": page.file} for path in page.files},
+                "/page/model": {"GET": page.model},
+                "/page/card": {"GET": page.card},
+                "/page/report": {"GET": page.report},
+                "/page/customer": {"POST": self.page_customer},
+                "/page/table": {"POST": self.page_table},
+            }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -126,6 +137,16 @@ class Routes:
         context.probability = score.probability
         await self._scored(scope, send, served, content, 1)
 
+    async def page_customer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ``predict_single``, but not recorded: nobody was scored to be contacted."""
+        _require_json(scope)
+        params = requests.read_query(scope["query_string"])
+        served, body = await self._begin(scope, receive, self.settings.max_body_single)
+        with self.executor.capacity:
+            await self.rate_limiter.count_rows(scope, 1)
+            score = served.scorer.score_json(body, **params.options)
+        await self._scored(scope, send, served, orjson.dumps(replies.single(score)), 1)
+
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``{"customers": [...]}`` -> predictions and probabilities in the same order."""
         _require_json(scope)
@@ -147,7 +168,7 @@ class Routes:
             _require_json(scope)
         served, body = await self._begin(scope, receive, self.settings.max_body)
         if is_table:
-            await self._score_table(scope, send, served, body, mime)
+            await self._score_table(scope, send, served, body, mime, replies.table)
             return
         read = partial(requests.read_invocation, body, self.settings.max_rows, served.decoder)
         work = self._work(body, b'"explain"' in body)
@@ -170,8 +191,16 @@ class Routes:
         made, n = await self._score_many(scope, served, run, read, v2.write)
         await self._scored(scope, send, served, made.content, n, made.content_type, made.headers)
 
+    async def page_table(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """CSV as ``invocations`` takes it, with reasons and the errors of invalid customers."""
+        if media_type(scope["context"]) != tabular.CSV:
+            raise ApiError(415, f"send Content-Type: {tabular.CSV}")
+        served, body = await self._begin(scope, receive, self.settings.max_body)
+        write = replies.explained_table
+        await self._score_table(scope, send, served, body, tabular.CSV, write)
+
     async def _score_table(
-        self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str
+        self, scope: Scope, send: Send, served: ServedModel, body: bytes, mime: str, write: Any
     ) -> None:
         """CSV or Parquet, always in a thread: pandas takes milliseconds even for one row."""
 
@@ -187,7 +216,7 @@ class Routes:
             return requests.Request(customers, customers.n, requests.Params())
 
         run = partial(self.executor.run_in_thread, scope["context"].started)
-        content, n = await self._score_many(scope, served, run, read, replies.table)
+        content, n = await self._score_many(scope, served, run, read, write)
         await self._scored(scope, send, served, content, n)
 
     async def _score_many(

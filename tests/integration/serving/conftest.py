@@ -21,6 +21,7 @@ import pytest
 import requests
 import uvicorn
 from mlflow import MlflowClient
+from playwright.sync_api import Page, sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
 
 from churn_model.schema import CUSTOMER_SCHEMA
@@ -30,7 +31,7 @@ from pyfunc import registry as models
 from pyfunc.logging import log_model
 from serving.app import create_app
 from serving.http.tls import ServerConfig
-from serving.served_model import ServedModel, load_model
+from serving.served_model import ModelHolder, ServedModel, load_model
 from serving.server import uvicorn_options
 from serving.settings import Settings
 from tests.customers import CUSTOMER
@@ -53,6 +54,13 @@ class Server:
 
     def post(self, path: str, **arguments) -> requests.Response:
         return requests.post(self.url + path, timeout=30, **arguments)
+
+
+@dataclass
+class ServerThread(Server):
+    """A server in a thread, and its holder of the model."""
+
+    holder: ModelHolder
 
 
 @dataclass
@@ -98,10 +106,11 @@ def our_server(registry: Registry, *flags: object, port: int = 0, ready: bool = 
 
 
 @contextmanager
-def server_thread(served: ServedModel | None, **settings: object) -> Iterator[Server]:
+def server_thread(served: ServedModel | None, **settings: object) -> Iterator[ServerThread]:
     """The same application with these settings in a thread of this process, on a free port."""
     chosen = Settings(port=0, **settings)
-    config = ServerConfig(create_app(chosen, served), **uvicorn_options(chosen))
+    app = create_app(chosen, served)
+    config = ServerConfig(app, **uvicorn_options(chosen))
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -109,7 +118,7 @@ def server_thread(served: ServedModel | None, **settings: object) -> Iterator[Se
         thread.start()
         try:
             until(lambda: server.started or not thread.is_alive())
-            yield Server(f"http://127.0.0.1:{port}", port)
+            yield ServerThread(f"http://127.0.0.1:{port}", port, app.holder)
         finally:
             server.should_exit = True
             thread.join(30)
@@ -224,3 +233,36 @@ def register(scorecard: Scorecard, schema=CUSTOMER_SCHEMA, *, simulated: bool = 
 
 def move(version: int | str, alias: str = "champion") -> None:
     MlflowClient().set_registered_model_alias("churn", alias, str(version))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "these tests need Chromium (Debian: apt-get install chromium)"
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 1600})
+    yield page
+    page.close()
+
+
+def only_loopback(page: Page) -> list[str]:
+    """Block every request that is not to loopback; returns the list of blocked URLs."""
+    blocked: list[str] = []
+
+    def decide(route):
+        if route.request.url.startswith(("http://127.0.0.1", "data:")):
+            route.continue_()
+        else:
+            blocked.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", decide)
+    return blocked

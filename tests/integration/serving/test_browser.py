@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from serving.http.api_keys import make
 from tests.customers import CUSTOMER
-from tests.integration.serving.conftest import server_thread
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "these tests need Chromium (Debian: apt-get install chromium)"
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 1600})
-    yield page
-    page.close()
-
-
-def only_loopback(page: Page) -> list[str]:
-    """Block every request that is not to loopback; returns the list of blocked URLs."""
-    blocked: list[str] = []
-
-    def decide(route):
-        if route.request.url.startswith(("http://127.0.0.1", "data:")):
-            route.continue_()
-        else:
-            blocked.append(route.request.url)
-            route.abort()
-
-    page.route("**/*", decide)
-    return blocked
+from tests.integration.serving.conftest import only_loopback, server_thread
 
 
 def try_single(page: Page) -> None:

@@ -1,0 +1,1 @@
+"""The page at ``/``, with which retention teams look at customers (``churn serve --page``)."""

@@ -1,0 +1,209 @@
+// What if: the probability over the values of one field, and the smallest changes that help.
+
+import { limitOf, smallestChanges } from "./changes.js";
+import { curveSteps, drawCurve } from "./curve.js";
+import { byId, element } from "./dom.js";
+import { dateOfAge } from "./scorecard.js";
+import { label, number, percent, value } from "./words.js";
+
+export class WhatIf {
+  /** `onchange(name, value)` puts a value into the form. */
+  constructor(model, scorecard, onchange) {
+    this.model = model;
+    this.scorecard = scorecard;
+    this.onchange = onchange;
+    this.fields = model.fields.filter((field) => field.name in scorecard.byName);
+    this.select = byId("whatif-field");
+    this.#offer();
+    this.select.onchange = () => this.#showField();
+    this.slider = byId("whatif-value");
+    this.slider.oninput = () => this.#tryOut();
+    byId("whatif-use").onclick = () => this.#use(this.field, Number(this.slider.value));
+    new ResizeObserver(() => this.#draw()).observe(byId("whatif-curve"));
+  }
+
+  /** Show what if for this customer. */
+  show(customer) {
+    this.customer = customer;
+    this.inputs = this.scorecard.inputs(customer);
+    this.probability = this.scorecard.probability(this.inputs);
+    this.limit = limitOf(this.scorecard, customer);
+    this.#showChanges();
+    this.#showField();
+  }
+
+  #offer() {
+    const before = this.select.value;
+    const options = this.fields.map((field) => element("option", { value: field.name }, label(field)));
+    this.select.replaceChildren(...options);
+    const first = this.fields.find((field) => field.actionable) ?? this.fields[0];
+    this.select.value = before in this.scorecard.byName ? before : first.name;
+  }
+
+  #use(field, given) {
+    const isDate = field.kind === "date";
+    this.onchange(field.name, isDate ? dateOfAge(given, this.scorecard.today) : given);
+  }
+
+  #inWords(field, given) {
+    if (field.kind === "date") return dateOfAge(given, this.scorecard.today);
+    return value(field, given);
+  }
+
+  // --- the smallest changes ---
+
+  #showChanges() {
+    const hasActionable = this.fields.some((field) => field.actionable);
+    byId("changes").hidden = !hasActionable;
+    if (!hasActionable) return;
+    const changes = smallestChanges(this.model, this.scorecard, this.inputs, this.limit);
+    const isBelow = this.probability < this.limit;
+    byId("changes-note").textContent = this.#changesInWords(changes, isBelow);
+    byId("changes-list").replaceChildren(
+      ...(isBelow ? [] : changes.map((change) => this.#suggestion(change))),
+    );
+  }
+
+  #changesInWords(changes, isBelow) {
+    const limit = percent(this.limit);
+    if (isBelow) return `This customer is below the limit${this.limit <= 1 ? ` of ${limit}` : ""} already.`;
+    if (changes.some((change) => change.enough)) {
+      return `Each of these changes alone brings the customer below the limit of ${limit}, if marked with a tick.`;
+    }
+    if (changes.length === 0) return "None of the facts that you can change lowers the risk.";
+    const all = { ...this.inputs };
+    for (const { field, value: given } of changes) {
+      all[field.name] = field.kind === "category" ? field.levels.indexOf(given) : Number(given);
+    }
+    const together = percent(this.scorecard.probability(all));
+    return `No single change brings the customer below the limit of ${limit}. All of these together: ${together}.`;
+  }
+
+  #suggestion({ field, value: given, probability, enough }) {
+    const now = field.kind === "date" ? this.inputs[field.name] : this.customer[field.name];
+    const use = element("button", { type: "button" }, "Try it");
+    use.setAttribute("aria-label", `Try it: ${label(field)} ${this.#inWords(field, given)}`);
+    use.addEventListener("click", () => this.#use(field, given));
+    return element(
+      "li",
+      { class: enough ? "enough" : "" },
+      element("span", { class: "tick" }, enough ? "✓" : ""),
+      element(
+        "span",
+        { class: "change" },
+        element("b", {}, label(field)),
+        ` from ${this.#inWords(field, now)} to `,
+        element("b", {}, this.#inWords(field, given)),
+        `: ${percent(probability)}`,
+        enough ? "" : element("span", { class: "soft" }, " (not enough alone)"),
+      ),
+      use,
+    );
+  }
+
+  // --- one field ---
+
+  #showField() {
+    if (!this.customer) return;
+    this.field = this.fields.find((field) => field.name === this.select.value);
+    const isNumerical = Boolean(this.field.range);
+    byId("whatif-curve").hidden = byId("whatif-try").hidden = !isNumerical;
+    byId("whatif-levels").hidden = isNumerical;
+    if (isNumerical) this.#showCurve();
+    else this.#showLevels();
+  }
+
+  #showCurve() {
+    const { field } = this;
+    const [low, high] = field.range.shown;
+    this.steps = curveSteps(this.scorecard, this.inputs, field);
+    const input = this.inputs[field.name];
+    const isNumber = field.kind === "number";
+    Object.assign(this.slider, {
+      min: isNumber ? low : Math.ceil(low),
+      max: isNumber ? high : Math.floor(high),
+      step: isNumber ? niceStep(high - low) : 1,
+    });
+    this.slider.value = input ?? low;
+    this.tried = null;
+    byId("whatif-note").textContent = this.#curveInWords();
+    this.#describeTried();
+    this.#draw();
+  }
+
+  #curveInWords() {
+    const { field, steps } = this;
+    const lowest = steps.reduce((a, b) => (b.probability < a.probability ? b : a));
+    const highest = steps.reduce((a, b) => (b.probability > a.probability ? b : a));
+    const at = (step) => this.#inWords(field, ["integer", "date"].includes(field.kind) ? Math.ceil(step.start) : step.start);
+    const sparse = field.range.sparse?.length
+      ? ` Shaded: fewer than ${this.model.few_rows} customers with similar values in the training data, so the curve is uncertain.`
+      : "";
+    const unit = field.kind === "date" ? " The axis counts days back from today." : "";
+    return (
+      `Everything else as in the form, the probability is lowest (${percent(lowest.probability)}) from ` +
+      `${at(lowest)} on, and highest (${percent(highest.probability)}) from ${at(highest)} on.${unit}${sparse}`
+    );
+  }
+
+  #draw() {
+    const place = byId("whatif-curve");
+    if (!this.field?.range || place.hidden || place.clientWidth === 0) return;
+    const input = this.inputs[this.field.name];
+    const now = input === null ? null : { value: input, probability: this.probability };
+    const options = { width: place.clientWidth, now, limit: this.limit, tried: this.tried };
+    place.replaceChildren(drawCurve(this.field, this.steps, options));
+  }
+
+  #tryOut() {
+    this.tried = Number(this.slider.value);
+    this.#describeTried();
+    this.#draw();
+  }
+
+  #describeTried() {
+    const given = Number(this.slider.value);
+    const probability = this.scorecard.probability({ ...this.inputs, [this.field.name]: given });
+    const words = `${this.#inWords(this.field, given)}: ${percent(probability)}`;
+    byId("whatif-tried").textContent = words;
+    this.slider.setAttribute("aria-valuetext", words);
+  }
+
+  #showLevels() {
+    const { field } = this;
+    const given =
+      field.kind === "boolean"
+        ? [true, false].map((each) => [each, Number(each)])
+        : field.levels.map((level, i) => [level, i]);
+    const rows = given.map(([level, input], i) => ({
+      level,
+      isNow: this.inputs[field.name] === input,
+      isSparse: field.level_rows ? field.level_rows[i] < this.model.few_rows : false,
+      probability: this.scorecard.probability({ ...this.inputs, [field.name]: input }),
+    }));
+    const highest = Math.max(...rows.map((row) => row.probability));
+    byId("whatif-rows").replaceChildren(...rows.map((row) => levelRow(field, row, highest)));
+    const few = rows.some((row) => row.isSparse)
+      ? ` "Few customers": fewer than ${this.model.few_rows} in the training data, so the probability is uncertain.`
+      : "";
+    byId("whatif-note").textContent = `Everything else as in the form.${few}`;
+  }
+}
+
+function levelRow(field, { level, isNow, isSparse, probability }, highest) {
+  const filled = element("span", { class: `bar level${isNow ? " now" : ""}` });
+  filled.style.width = `${(probability / highest) * 100}%`;
+  const notes = [isNow ? "now" : "", isSparse ? "few customers" : ""].filter(Boolean).join(", ");
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, value(field, level), notes ? element("span", { class: "given" }, notes) : ""),
+    element("td", { class: "track" }, filled),
+    element("td", { class: "points" }, element("data", { value: probability }, percent(probability))),
+  );
+}
+
+/** A round step that divides a range into some hundred values. */
+function niceStep(range) {
+  return 10 ** Math.floor(Math.log10(range / 100));
+}
