@@ -182,8 +182,9 @@ class Routes:
             raise ApiError(400, "this route has no query parameters; send options as parameters")
         context: RequestContext = scope["context"]
         v2.require_tensors(context)
-        self._v2_served(scope)
+        self._v2_served(scope)  # before the body is read
         served, body = await self._begin(scope, receive, self.settings.max_body)
+        served = v2.as_named(served, scope["path"])
         length = v2.json_length(context, len(body))
         read = partial(v2.read, body, length, served, self.settings.max_rows)
         work = self._work(body, b'"explain"' in body or b'"reasons"' in body)
@@ -375,9 +376,7 @@ class Routes:
 
     def _v2_served(self, scope: Scope) -> ServedModel:
         """The served model, which the path names. Raises ApiError 404 or 503."""
-        served = self._served()
-        v2.check_names(served, scope["path"])
-        return served
+        return v2.as_named(self._served(), scope["path"])
 
     def _served(self) -> ServedModel:
         """The model that is served now. Raises ApiError 503 without one."""

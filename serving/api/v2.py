@@ -75,8 +75,11 @@ def route_of(path: str) -> str | None:
     return None if match is None else ROUTES[0] + (match[3] or "")
 
 
-def check_names(served: ServedModel, path: str) -> None:
-    """Raise ApiError 404 unless a path names the served model, and its version if it names one."""
+def as_named(served: ServedModel, path: str) -> ServedModel:
+    """The served model as a path names it: a path with its version leaves out the canary.
+
+    Raises ApiError 404 for a path with another model or version.
+    """
     match = _PATH.fullmatch(path)
     assert match is not None  # it has a route
     if match[1] != name_of(served):
@@ -84,6 +87,7 @@ def check_names(served: ServedModel, path: str) -> None:
     if match[2] is not None and match[2] != served.version:
         served_now = "has no version" if served.version is None else f"is version {served.version}"
         raise ApiError(404, f"the model that is served now {served_now}")
+    return served if match[2] is None else replace(served, canary=None)
 
 
 def name_of(served: ServedModel) -> str:

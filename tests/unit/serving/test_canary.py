@@ -20,7 +20,7 @@ from serving.challenger import reasons_against, reasons_against_replies
 from serving.http.logs import JsonFormatter
 from serving.served_model import ServedModel
 from serving.settings import read_settings
-from tests.customers import CUSTOMER
+from tests.customers import CUSTOMER, tensors
 from tests.unit.churn_model.inference_log.reading import assert_adds_up, table
 from tests.unit.serving.conftest import Application, BrokenScorer, broken, customers
 
@@ -367,3 +367,19 @@ def test_an_audit_line_has_its_fields(with_canary, caplog):
     with_canary()
     (line,) = [json.loads(JsonFormatter().format(r)) for r in caplog.records]
     assert (line["event"], line["role"], line["version"]) == ("begin", "canary", "2")
+
+
+def test_who_names_the_champions_version_gets_its_scores(with_canary, served):
+    app, people = with_canary(), customers(60)
+    body = {"inputs": tensors(people)}
+    for model, versions in (
+        ("churn", expected(people)),
+        ("churn/versions/1", None),
+    ):
+        reply = app.post(f"/v2/models/{model}/infer", body).json()
+        outputs = {output["name"]: output["data"] for output in reply["outputs"]}
+        assert outputs.get("model_version") == versions
+        described = app.get(f"/v2/models/{model}").json()["outputs"]
+        assert ("model_version" in {each["name"] for each in described}) == (versions is not None)
+    assert outputs["churn_probability"] == served.scorer.score(people).probability.tolist()
+    assert app.post("/v2/models/churn/versions/2/infer", body).status == 404
