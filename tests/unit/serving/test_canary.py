@@ -1,5 +1,6 @@
 """Which customers a canary scores, what replies say, and when it ends."""
 
+import asyncio
 import io
 import json
 import logging
@@ -15,11 +16,13 @@ import pytest
 from churn_model.errors import InvalidParameter, ModelNotFound
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
+from serving.app import create_app
 from serving.canary import MIN_REQUESTS, Canary, customer_fraction
 from serving.challenger import reasons_against, reasons_against_replies
 from serving.http.logs import JsonFormatter
 from serving.served_model import ServedModel
-from serving.settings import read_settings
+from serving.settings import Settings, read_settings
+from serving.shared_version import SharedVersion
 from tests.customers import CUSTOMER, tensors
 from tests.unit.churn_model.inference_log.reading import assert_adds_up, table
 from tests.unit.serving.conftest import Application, BrokenScorer, broken, customers
@@ -346,6 +349,28 @@ def test_the_canary_follows_its_alias_and_the_champion(with_canary, challenger, 
         *[("begin", "2"), ("end", "2"), ("begin", "3"), ("end", "3")],
         *[("begin", "4"), ("end", "4")],
     ]
+
+
+def test_a_canary_that_ends_in_one_worker_ends_in_all(served, challenger, tmp_path):
+    apps = [
+        create_app(Settings(**CANARY), served, None, SharedVersion(tmp_path, "ended-canary"))
+        for _ in range(2)
+    ]
+    for app in apps:
+        app.rollout.canary.start(challenger())
+    first, second = (app.rollout for app in apps)
+    first._end(apps[0].holder.current.canary)
+
+    async def watch():
+        task = asyncio.create_task(second._watch_end())
+        while apps[1].holder.current.canary is not None:
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(watch(), 30))
+    assert apps[1].holder.current.version == "1"
+    second.canary.start(challenger("3"))
+    assert apps[1].holder.current.canary.model.version == "3"
 
 
 @pytest.mark.parametrize(
