@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import Column
+from churn_model.scoring import Scorer
+from churn_model.scoring.scorecard import Feature, Scorecard, Term
 from pyfunc import MONITORING_EXPERIMENT
 from serving.http.api_keys import make
+from serving.served_model import ServedModel
 from tests.integration.serving.conftest import Server, only_loopback, server_thread
 
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
@@ -42,10 +48,10 @@ def opened(page, server) -> Iterator[Page]:
 
 def fill(page: Page, values: dict[str, str]) -> None:
     """Type into the fields, and wait for the result."""
-    with page.expect_response("**/page/customer"):
-        for label, text in values.items():
+    for label, text in values.items():
+        with page.expect_response("**/page/customer"):
             page.get_by_label(label, exact=True).fill(text)
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
 
 
 def shown_probability(page: Page) -> float:
@@ -275,6 +281,82 @@ def test_a_new_version_is_shown_without_reloading(page, served):
         page.get_by_label("Age", exact=True).fill("33")
         expect(page.locator("#version")).to_contain_text("Version 2")
         expect(page.get_by_label("Age", exact=True)).to_have_value("33")
+
+
+def test_dates_categories_booleans_and_their_pairs_are_explained_exactly(page):
+    columns = (
+        Column("id", "identifier"),
+        Column("joined", "date", required=False),
+        Column("plan", "category", levels=("basic", "plus"), allows_unlisted=True, actionable=True),
+        Column("paperless", "boolean", actionable=True),
+    )
+    rng = np.random.default_rng(3)
+    sizes = {("joined",): 5, ("plan",): 4, ("paperless",): 4, ("joined", "plan"): 20}
+    cuts = {"joined": [100.0, 400.0], "plan": [], "paperless": [0.5]}
+    terms = [
+        Term(
+            features=[*names], cuts=[cuts[n] for n in names], scores=rng.normal(0, 1, size).tolist()
+        )
+        for names, size in sizes.items()
+    ]
+    features = [
+        Feature(name="joined", kind="number"),
+        Feature(name="plan", kind="category", categories=["basic", "plus"]),
+        Feature(name="paperless", kind="number"),
+    ]
+    scorer = Scorer(
+        Scorecard(intercept=-0.3, features=features, terms=terms), RecordSchema("all", columns)
+    )
+    with server_thread(
+        ServedModel("all", "1", None, "2026-01-01T00:00:00Z", scorer), page=True
+    ) as server:
+        page.goto(server.url)
+        expect(page.locator("#waterfall tr")).not_to_have_count(0)
+        for joined, plan, paperless in (
+            ("2026-01-31", "basic", "true"),
+            ("", "(other)", "false"),
+            ("2020-02-29", "plus", "true"),
+        ):
+            fill(page, {"Joined": joined})
+            for label, choice in (("Plan", plan), ("Paperless", paperless)):
+                with page.expect_response("**/page/customer"):
+                    page.get_by_label(label, exact=True).select_option(choice)
+            expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+            customer = {"id": "x", "joined": joined or None, "plan": plan}
+            customer["paperless"] = paperless == "true"
+            reply = server.post("/predict/single", json=customer).json()["churn_probability"]
+            base, *effects, total = steps(page)
+            assert total == reply
+            assert abs(base + sum(effects) - reply) < 1e-9
+        for name in ("Joined", "Plan", "Paperless"):
+            page.get_by_label("Change", exact=True).select_option(name)
+            assert violations(page) == []
+
+
+def test_a_field_may_have_the_name_of_something_in_javascript(page):
+    names = ["constructor", "__proto__", "toString"]
+    terms = [Term(features=[n], cuts=[[1.0, 2.0]], scores=[0, -0.5, 0, 0.5, 0]) for n in names]
+    features = [Feature(name=name, kind="number") for name in names]
+    columns = [Column("hasOwnProperty", "identifier"), *(Column(n, "number") for n in names)]
+    columns[1] = replace(columns[1], actionable=True)
+    card = Scorecard(intercept=0.2, features=features, terms=terms)
+    scorer = Scorer(card, RecordSchema("odd", tuple(columns)))
+    with server_thread(
+        ServedModel("odd", "1", None, "2026-01-01T00:00:00Z", scorer), page=True
+    ) as server:
+        page.goto(server.url)
+        expect(page.locator("#waterfall tr")).not_to_have_count(0)
+        fill(page, {"Constructor": "0.5"})
+        base, *effects, total = steps(page)
+        assert abs(base + sum(effects) - total) < 1e-9
+        assert sum(effect < 0 for effect in effects) == 1
+        fill(page, {"Constructor": "5"})
+        expect(page.locator("#changes-list")).to_contain_text("Constructor from 5 to")
+        fill(page, {"To string": "x"})
+        expect(page.get_by_label("To string")).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_label("Constructor", exact=True)).to_have_attribute(
+            "aria-invalid", "false"
+        )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -267,3 +267,25 @@ def test_unlisted_levels_are_accepted_or_rejected(allowed):
         c for c in RecordSchema.from_model(Rich).with_unlisted(allowed) if c.kind == "category"
     ]
     assert {column.allows_unlisted for column in plans} == {allowed}
+
+
+def test_an_actionable_field_stays_actionable_and_others_are_not():
+    class Offered(BaseModel):
+        customer_id: str
+        plan: Literal["basic", "plus"] = Field(json_schema_extra={"actionable": True})
+        discount: float | None = Field(default=None, ge=0, json_schema_extra={"actionable": True})
+        age: int
+
+    schema = RecordSchema.from_model(Offered)
+    assert [column.name for column in schema if column.actionable] == ["plan", "discount"]
+    assert RecordSchema.from_json_schema(schema.to_json_schema()) == schema
+    assert RecordSchema.from_model(schema.row_model) == schema
+
+
+@pytest.mark.parametrize(("kind", "given"), [("integer", "yes"), ("integer", 1), ("string", True)])
+def test_only_a_feature_can_be_actionable_and_only_true_says_so(kind, given):
+    properties = {"a": {"type": "integer"}, "b": {"type": kind, "actionable": given}}
+    with pytest.raises(SchemaError, match="actionable"):
+        RecordSchema.from_json_schema(
+            {"title": "t", "type": "object", "properties": properties, "required": ["a", "b"]}
+        )

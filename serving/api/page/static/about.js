@@ -15,7 +15,7 @@ const VERDICTS = {
 const day = (time) => new Intl.DateTimeFormat("en", { dateStyle: "long" }).format(new Date(time));
 
 export async function showAbout(model) {
-  const about = [`This is ${named(model)}. It is served here since ${day(model.loaded_at)}.`];
+  const about = [`This is ${named(model)}. It has been served here since ${day(model.loaded_at)}.`];
   byId("report").hidden = true;
   byId("report-problem").textContent = "";
   try {

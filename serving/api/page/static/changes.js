@@ -43,7 +43,7 @@ function nearest(cuts, now, kind) {
 export function smallestChanges(model, scorecard, inputs, limit) {
   const now = scorecard.probability(inputs);
   const found = model.fields
-    .filter((field) => field.actionable && field.name in inputs)
+    .filter((field) => field.actionable && Object.hasOwn(inputs, field.name))
     .map((field) => smallestChange(scorecard, field, inputs, limit))
     .filter((change) => change !== null && change.probability < now);
   return found.sort((a, b) => b.enough - a.enough || a.size - b.size || a.probability - b.probability);

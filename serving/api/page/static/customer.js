@@ -40,6 +40,7 @@ export class Customer {
     this.request?.abort();
     const request = (this.request = new AbortController());
     const body = this.form.json();
+    byId("results").setAttribute("aria-busy", "true");
     try {
       const reply = await post("page/customer", body, "application/json", request.signal);
       this.#show(JSON.parse(body), reply);
@@ -47,6 +48,8 @@ export class Customer {
       if (error.name === "AbortError") return;
       if (!(error instanceof Failure)) throw error;
       this.#explain(error);
+    } finally {
+      if (this.request === request) byId("results").setAttribute("aria-busy", "false");
     }
   }
 

@@ -68,7 +68,7 @@ export class Customers {
     if (rows.length === 0) throw new NotCsv("The file has a header, but no customers.");
     const even = rows.filter(({ cells }) => cells.length === header.length);
     const uneven = rows.filter(({ cells }) => cells.length !== header.length);
-    const used = header.flatMap((name, i) => (name in this.fields ? [i] : []));
+    const used = header.flatMap((name, i) => (Object.hasOwn(this.fields, name) ? [i] : []));
     const pick = (cells) => used.map((i) => cells[i]);
     this.results = uneven.map(({ line }) => ({ line, error: UNEVEN }));
     let version = null;

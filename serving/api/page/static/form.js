@@ -56,7 +56,7 @@ export class Form {
   /** Show what is wrong with which field: `{name: message}`. */
   showErrors(errors) {
     for (const [name, { control, problem }] of this.controls) {
-      const message = errors[name] ? sentence(errors[name]) : "";
+      const message = Object.hasOwn(errors, name) ? sentence(errors[name]) : "";
       if (problem.textContent !== message) problem.textContent = message;
       control.setAttribute("aria-invalid", String(message !== ""));
     }

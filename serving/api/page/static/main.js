@@ -63,4 +63,7 @@ byId("key-form").addEventListener("submit", (event) => {
   open();
 });
 byId("customer").addEventListener("submit", (event) => event.preventDefault());
+for (const type of ["dragover", "drop"]) {
+  addEventListener(type, (event) => event.preventDefault()); // else the browser opens the file
+}
 open();

@@ -6,20 +6,24 @@ import { byId, element } from "./dom.js";
 import { dateOfAge } from "./scorecard.js";
 import { label, number, percent, value } from "./words.js";
 
+let resizes = null; // of the curve; a new version makes a new WhatIf
+
 export class WhatIf {
   /** `onchange(name, value)` puts a value into the form. */
   constructor(model, scorecard, onchange) {
     this.model = model;
     this.scorecard = scorecard;
     this.onchange = onchange;
-    this.fields = model.fields.filter((field) => field.name in scorecard.byName);
+    this.fields = model.fields.filter((field) => Object.hasOwn(scorecard.byName, field.name));
     this.select = byId("whatif-field");
     this.#offer();
     this.select.onchange = () => this.#showField();
     this.slider = byId("whatif-value");
     this.slider.oninput = () => this.#tryOut();
-    byId("whatif-use").onclick = () => this.#use(this.field, Number(this.slider.value));
-    new ResizeObserver(() => this.#draw()).observe(byId("whatif-curve"));
+    byId("whatif-use").onclick = () => this.#use(this.field, this.#chosen());
+    resizes?.disconnect();
+    resizes = new ResizeObserver(() => this.#draw());
+    resizes.observe(byId("whatif-curve"));
   }
 
   /** Show what if for this customer. */
@@ -37,7 +41,7 @@ export class WhatIf {
     const options = this.fields.map((field) => element("option", { value: field.name }, label(field)));
     this.select.replaceChildren(...options);
     const first = this.fields.find((field) => field.actionable) ?? this.fields[0];
-    this.select.value = before in this.scorecard.byName ? before : first.name;
+    this.select.value = Object.hasOwn(this.scorecard.byName, before) ? before : first.name;
   }
 
   #use(field, given) {
@@ -68,7 +72,7 @@ export class WhatIf {
     const limit = percent(this.limit);
     if (isBelow) return `This customer is below the limit${this.limit <= 1 ? ` of ${limit}` : ""} already.`;
     if (changes.some((change) => change.enough)) {
-      return `Each of these changes alone brings the customer below the limit of ${limit}, if marked with a tick.`;
+      return `A change with a tick brings the customer below the limit of ${limit} by itself.`;
     }
     if (changes.length === 0) return "None of the facts that you can change lowers the risk.";
     const all = { ...this.inputs };
@@ -118,11 +122,12 @@ export class WhatIf {
     const [low, high] = field.range.shown;
     this.steps = curveSteps(this.scorecard, this.inputs, field);
     const input = this.inputs[field.name];
-    const isNumber = field.kind === "number";
+    const step = field.kind === "number" ? niceStep(high - low) : 1;
+    const round = (multiple) => Number((multiple * step).toPrecision(12));
     Object.assign(this.slider, {
-      min: isNumber ? low : Math.ceil(low),
-      max: isNumber ? high : Math.floor(high),
-      step: isNumber ? niceStep(high - low) : 1,
+      min: round(Math.ceil(low / step)),
+      max: round(Math.floor(high / step)),
+      step,
     });
     this.slider.value = input ?? low;
     this.tried = null;
@@ -161,8 +166,13 @@ export class WhatIf {
     this.#draw();
   }
 
+  /** The value at the slider, or at first the customer's own. */
+  #chosen() {
+    return this.tried ?? this.inputs[this.field.name] ?? Number(this.slider.value);
+  }
+
   #describeTried() {
-    const given = Number(this.slider.value);
+    const given = this.#chosen();
     const probability = this.scorecard.probability({ ...this.inputs, [this.field.name]: given });
     const words = `${this.#inWords(this.field, given)}: ${percent(probability)}`;
     byId("whatif-tried").textContent = words;

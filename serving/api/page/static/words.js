@@ -17,7 +17,8 @@ export function points(difference) {
 
 const signed = (text) => text.replace("-", "−");
 
-export const number = (value) => signed((Math.abs(value) >= 1000 ? whole : plain).format(value));
+export const number = (value) =>
+  signed((Math.abs(value) >= 1000 ? whole : plain).format(value || 0)); // never −0
 
 export const money = (amount) => signed(cents.format(amount));
 
