@@ -226,15 +226,6 @@ class Settings(BaseSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _share_of_a_canary(self) -> Settings:
-        if "canary_share" in self.model_fields_set and self.canary is None:
-            raise ValueError(
-                "--canary-share is the share of a canary; name its version with --canary, such as "
-                "--canary models:/churn@challenger"
-            )
-        return self
-
     @property
     def has_keys(self) -> bool:
         """Whether requests need an API key."""

@@ -377,7 +377,6 @@ def test_a_canary_that_ends_in_one_worker_ends_in_all(served, challenger, tmp_pa
     "flags",
     [
         ["--canary", "here"],
-        ["--canary-share", "0.1"],
         ["--canary", "models:/churn@challenger", "--canary-share", "1"],
         ["--canary", "models:/churn@challenger", "--canary-share", "0"],
     ],
@@ -385,6 +384,11 @@ def test_a_canary_that_ends_in_one_worker_ends_in_all(served, challenger, tmp_pa
 def test_settings_that_cannot_work_are_rejected(flags):
     with pytest.raises(InvalidParameter, match="--canary"):
         read_settings(flags)
+
+
+def test_settings_reach_the_workers_as_they_are():
+    for settings in (Settings(), Settings(**CANARY)):
+        assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_an_audit_line_has_its_fields(with_canary, caplog):
