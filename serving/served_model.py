@@ -20,12 +20,13 @@ from churn_model.tables.descriptor import TableDescriptor
 from pyfunc import loaded_version
 from serving.audit import audit
 from serving.daemon_thread import run_in_daemon_thread
+from serving.http.errors import unavailable
 from serving.shared_version import SharedVersion
 from serving.typed_json import CustomersDecoder, customers_decoder
 
 if TYPE_CHECKING:
     from serving.canary import Canary
-    from serving.shadow import SameRequests
+    from serving.shadow import RequestMirror
 
 _logger = logging.getLogger("serving.model")
 
@@ -46,7 +47,7 @@ class ServedModel:
     a version without one, and without an inference log. ``read_profile`` reads it. ``decoder``:
     reads bodies with valid customers; None if the schema has names that it does not support.
     ``canary``: the version that scores a share of the customers instead; None without one.
-    ``shadow``: scores the same requests, for nobody; None without one.
+    ``shadow``: scores the same requests without replying; None without one.
     """
 
     name: str | None
@@ -61,7 +62,7 @@ class ServedModel:
     read_profile: Callable[[], MonitoringProfile | None] = lambda: None
     decoder: CustomersDecoder | None = None
     canary: Canary | None = None
-    shadow: SameRequests | None = None
+    shadow: RequestMirror | None = None
 
     def __post_init__(self) -> None:
         """Make the decoder with the model, so that no request waits for it."""
@@ -76,13 +77,18 @@ class ServedModel:
         if log is None:
             return self
         recorded = log.version(self.scorer, self.name, self.version, source)
-        return replace(self, log=recorded, profile=self._profile_if_valid())
+        profile = self.valid_profile("customers are not compared with the training rows")
+        return replace(self, log=recorded, profile=profile)
 
-    def _profile_if_valid(self) -> MonitoringProfile | None:
+    def valid_profile(self, without: str) -> MonitoringProfile | None:
+        """The profile of the training rows; None if there is none, or an invalid one.
+
+        ``without``: what is left out then; a warning says so if the profile is invalid.
+        """
         try:
             return self.read_profile()
         except ProfileError as error:
-            _logger.warning("customers are not compared with the training rows: %s", error)
+            _logger.warning("%s: %s", without, error)
             return None
 
     def info(self) -> dict[str, Any]:
@@ -191,6 +197,12 @@ class ModelHolder:
         """The source of its customers in the inference log; None for that of the log."""
         self.on_change: Callable[[], None] = lambda: None
         """Is called when another model has become current."""
+
+    def served(self) -> ServedModel:
+        """The current model. Raises ApiError 503 without one."""
+        if self.current is None:
+            raise unavailable("no model is loaded yet; try again in a moment")
+        return self.current
 
     def start(self, served: ServedModel) -> None:
         """Serve this model from now on.

@@ -52,8 +52,8 @@ class ShadowMetrics(Protocol):
         """Count customers who were ``dropped``, or whom the shadow ``failed`` to score."""
 
 
-class SameRequests(Protocol):
-    """Takes the requests that were scored, to score them again; never waits."""
+class RequestMirror(Protocol):
+    """Gets a copy of each request that was scored, to score it again; never waits."""
 
     def single(self, body: bytes, params: Any, score: Score, request_id: bytes) -> None:
         """Take the body of ``/predict/single``, which the champion gave ``score``."""

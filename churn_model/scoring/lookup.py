@@ -23,6 +23,19 @@ _FEW = 16  # rows; up to here one row at a time is faster than numpy
 _CHUNK = 16_384  # rows; the temporary arrays of a chunk fit in the processor's cache
 
 
+def merged_cuts(name: str, terms: Sequence[Term]) -> list[float]:
+    """The cuts of a feature in all of these terms, ascending and each once."""
+    return sorted(
+        {
+            cut
+            for term in terms
+            for feature, cuts in zip(term.features, term.cuts, strict=True)
+            if feature == name
+            for cut in cuts
+        }
+    )
+
+
 class Axis:
     """The merged cuts of one feature.
 
@@ -32,14 +45,7 @@ class Axis:
 
     def __init__(self, feature: Feature, terms: Sequence[Term]) -> None:
         self.is_category = feature.kind == "category"
-        cuts = {
-            cut
-            for term in terms
-            for name, term_cuts in zip(term.features, term.cuts, strict=True)
-            if name == feature.name
-            for cut in term_cuts
-        }
-        self.cuts = sorted(cuts)
+        self.cuts = merged_cuts(feature.name, terms)
         self.size = (len(feature.categories) + 2) if self.is_category else len(self.cuts) + 3
         self._search = _Search(np.array(self.cuts))
 

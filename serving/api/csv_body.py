@@ -74,7 +74,7 @@ def _read_plain(
 
     None for other bodies and for those that may be invalid.
     """
-    if b'"' in body or b"\0" in body or not _has_plain_lines(body):
+    if b'"' in body or b"\0" in body or not _has_plain_lines(body, max_rows):
         return None
     names = [str(position) for position in range(len(header))]
     convert = pyarrow.csv.ConvertOptions(
@@ -91,17 +91,22 @@ def _read_plain(
         table = pyarrow.csv.read_csv(pa.BufferReader(body), read, parse, convert)
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
-    if not 1 < len(table) <= max_rows + 1:
+    if len(table) < 2:
         return None
     # the first row is the header
     return [column.combine_chunks().slice(1) for column in table.columns]
 
 
-def _has_plain_lines(body: bytes) -> bool:
-    """Whether all lines end in a line feed, and none exceeds Python's limit for a cell."""
+def _has_plain_lines(body: bytes, max_rows: int) -> bool:
+    """Whether all lines end in a line feed, and none exceeds Python's limit for a cell.
+
+    False for more than a header and ``max_rows`` lines, which Arrow would read to the last one.
+    """
     if body.count(b"\r") != body.count(b"\r\n"):
         return False
     ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+    if len(ends) + (not body.endswith(b"\n")) > max_rows + 1:
+        return False
     return int(np.diff(ends, prepend=-1, append=len(body)).max()) <= csv.field_size_limit()
 
 

@@ -16,9 +16,9 @@ from serving.api.page.page import Page
 from serving.api.scoring import answer_one, note_failure
 from serving.http.asgi import JSON, Header, Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
-from serving.http.content import count_brackets, decompress, is_gzip, media_type
+from serving.http.content import count_brackets, count_commas, decompress, is_gzip, media_type
 from serving.http.draining import Draining
-from serving.http.errors import ApiError, unavailable
+from serving.http.errors import ApiError
 from serving.http.executor import ScoringExecutor
 from serving.http.rate_limit import RateLimiter
 from serving.http.request_context import ANONYMOUS, RequestContext
@@ -31,6 +31,8 @@ Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 _JSON = "application/json"
 _SMALL_CUSTOMER = 64
 """The bytes of a customer with few fields."""
+_SMALL_VALUE = 16
+"""The bytes of a value with the name of its field."""
 _REASONS = 8
 """How many times longer it takes to score a customer with reasons."""
 
@@ -254,12 +256,15 @@ class Routes:
     def _work(self, body: bytes, explain: bool) -> int:
         """An upper bound for the work of a body, as the bytes of a body of ordinary customers.
 
-        An empty object or list is as much work as a complete customer, and reasons multiply the
-        work. Brackets are not counted where the length decides.
+        An empty object or list is as much work as a complete customer, a value in a list of values
+        (of a body with columns) may be a customer, and reasons multiply the work. Nothing is
+        counted where the length decides.
         """
         work = len(body)
         if work <= self.executor.inline_bytes:
-            work = max(work, count_brackets(body) * _SMALL_CUSTOMER)
+            work = max(
+                work, count_brackets(body) * _SMALL_CUSTOMER, count_commas(body) * _SMALL_VALUE
+            )
         return work * _REASONS if explain else work
 
     async def _begin(
@@ -270,7 +275,7 @@ class Routes:
         if context.phases is not None:
             context.begin("read")
         self.executor.capacity.check()
-        served = self._served()
+        served = self.holder.served()
         context.version = served.version
         compressed = is_gzip(context)
         body: bytes | None = scope.get("body")
@@ -376,18 +381,11 @@ class Routes:
 
     def _v2_served(self, scope: Scope) -> ServedModel:
         """The served model, which the path names. Raises ApiError 404 or 503."""
-        return v2.as_named(self._served(), scope["path"])
-
-    def _served(self) -> ServedModel:
-        """The model that is served now. Raises ApiError 503 without one."""
-        served = self.holder.current
-        if served is None:
-            raise unavailable("no model is loaded yet; try again in a moment")
-        return served
+        return v2.as_named(self.holder.served(), scope["path"])
 
     async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The OpenAPI document for the current model."""
-        served = self._served()
+        served = self.holder.served()
         await reply(send, 200, self.docs.openapi(served))
 
     async def documentation(self, scope: Scope, receive: Receive, send: Send) -> None:

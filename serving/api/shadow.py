@@ -14,7 +14,7 @@ from serving.shadow import Comparison, ShadowQueue
 
 
 class Shadow:
-    """A version that scores what ``champion`` has scored, after the reply and for nobody."""
+    """A version that scores again what ``champion`` has scored, without replying."""
 
     def __init__(self, model: ServedModel, champion: Scorer, queue: ShadowQueue) -> None:
         self.model = model

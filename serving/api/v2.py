@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from churn_model.arrays import as_list
 from churn_model.scoring import EXPECTED_PROFIT, Score, Scores
 from serving.api import requests
 from serving.api.scoring import answer
@@ -264,7 +265,7 @@ def write(served: ServedModel, request: InferRequest, request_id: bytes) -> tupl
     if not any(request.outputs.values()):
         return InferReply(text), scores.probability
     length = (_JSON_LENGTH, str(len(text)).encode())
-    return InferReply(b"".join([text, *parts]), _BINARY.encode(), [length]), (scores.probability)
+    return InferReply(b"".join([text, *parts]), _BINARY.encode(), [length]), scores.probability
 
 
 def _columns(scores: Score | Scores) -> dict[str, list[Any]]:
@@ -281,7 +282,7 @@ def _columns(scores: Score | Scores) -> dict[str, list[Any]]:
         reasons = None if scores.reasons is None else [scores.reasons]
         profit, errors = [profit], [None]
     else:
-        identifiers = {name: list(values) for name, values in scores.identifiers.items()}
+        identifiers = {name: as_list(values) for name, values in scores.identifiers.items()}
         prediction, probability = scores.prediction.tolist(), scores.probability.tolist()
         reasons, errors = scores.reasons, scores.error_texts()
         profit = None if profit is None else profit.tolist()

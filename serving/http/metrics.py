@@ -54,23 +54,9 @@ class Metrics:
         self._probability = Histogram(
             "churn_probability", "Predicted probability", buckets=_TENTHS, **shared
         )
-        self.model = _VersionInfo(
-            Gauge(
-                "churn_model_info",
-                "1 for the version served",
-                ["name", "version"],
-                multiprocess_mode="livemax",
-                **shared,
-            )
-        )
+        self.model = _VersionInfo("churn_model_info", "1 for the version served", **shared)
         self.canary_model = _VersionInfo(
-            Gauge(
-                "churn_canary_info",
-                "1 for the version that is the canary",
-                ["name", "version"],
-                multiprocess_mode="livemax",
-                **shared,
-            )
+            "churn_canary_info", "1 for the version that is the canary", **shared
         )
         self._canary_requests = Counter(
             "churn_canary_requests",
@@ -82,13 +68,7 @@ class Metrics:
             "churn_canary_ended", "Canaries that ended because they failed too often", **shared
         )
         self.shadow_model = _VersionInfo(
-            Gauge(
-                "churn_shadow_info",
-                "1 for the version that is the shadow",
-                ["name", "version"],
-                multiprocess_mode="livemax",
-                **shared,
-            )
+            "churn_shadow_info", "1 for the version that is the shadow", **shared
         )
         self._shadow_rows = Counter(
             "churn_shadow_rows",
@@ -206,8 +186,14 @@ class Metrics:
 class _VersionInfo:
     """A gauge that is 1 for one version, and 0 for those before it."""
 
-    def __init__(self, gauge: Gauge) -> None:
-        self._gauge = gauge
+    def __init__(self, name: str, description: str, registry: CollectorRegistry) -> None:
+        self._gauge = Gauge(
+            name,
+            description,
+            ["name", "version"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self._shown: tuple[str, str] | None = None
 
     def show(self, name: str | None, version: str | None) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import orjson
 
-from churn_model.errors import ProfileError
 from churn_model.profile import MonitoringProfile
 from churn_model.schema.column import Column
 from churn_model.scoring.example import example_customer
 from serving.api.page.training_ranges import FEW_ROWS, finite_bound, level_rows, training_range
 from serving.served_model import ServedModel
-
-_logger = logging.getLogger("serving.page")
 
 
 def model_document(served: ServedModel, max_rows: int, max_body: int) -> bytes:
@@ -24,7 +20,7 @@ def model_document(served: ServedModel, max_rows: int, max_body: int) -> bytes:
     being 0. ``max_rows``, ``max_body``: the limits of a request with many customers.
     """
     scorer = served.scorer
-    profile = _profile_if_valid(served)
+    profile = served.valid_profile("the page does not show sparsely trained ranges")
     document = {
         **served.info(),
         "is_simulated": served.is_simulated,
@@ -55,11 +51,3 @@ def _field(
         "range": None if found is None else found.as_dict(),
         "level_rows": level_rows(column, served.scorer.scorecard, profile),
     }
-
-
-def _profile_if_valid(served: ServedModel) -> MonitoringProfile | None:
-    try:
-        return served.read_profile()
-    except ProfileError as error:
-        _logger.warning("the page does not show sparsely trained ranges: %s", error)
-        return None

@@ -53,7 +53,7 @@ class Page:
 
     async def model(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The served version as the page needs it; computed once per version."""
-        served = self._served()
+        served = self._holder.served()
         if self._document is None or self._document[0] is not served:
             settings = self._settings
             make = partial(model_document, served, settings.max_rows, settings.max_body)
@@ -74,7 +74,7 @@ class Page:
         await reply(send, 200, content, b"text/html; charset=utf-8", headers)
 
     async def _current_card(self) -> Card:
-        served = self._served()
+        served = self._holder.served()
         now = get_running_loop().time()
         if self._card is not None and self._card[0] is served and now < self._card[1]:
             return self._card[2]
@@ -84,17 +84,11 @@ class Page:
         self._card = served, now + _CARD_SECONDS, card
         return card
 
-    def _served(self) -> ServedModel:
-        served = self._holder.current
-        if served is None:
-            raise unavailable("no model is loaded yet; try again in a moment")
-        return served
-
 
 async def _from_registry(ask: Callable[[], T]) -> T:
     """What the registry replies. Raises ApiError 503, which says nothing about servers."""
     try:
         return await run_in_daemon_thread(ask)
     except ChurnError as error:
-        _logger.warning("the page does not introduce the model: %s", error)
+        _logger.warning("the page shows nothing from the registry: %s", error)
         raise unavailable("the model registry does not answer; try again later") from None

@@ -10,6 +10,7 @@ import numpy as np
 from churn_model.arrays import Floats
 from churn_model.profile import MonitoringProfile
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column
+from churn_model.scoring.lookup import merged_cuts
 from churn_model.scoring.scorecard import Scorecard
 
 FEW_ROWS = 30
@@ -48,26 +49,13 @@ def training_range(
     """The range of a feature; None without cuts, as for a constant or a boolean."""
     if column.kind not in ("integer", "number", "date"):
         return None
-    cuts = _all_cuts(scorecard, column.name)
+    cuts = merged_cuts(column.name, scorecard.terms)
     if not cuts:
         return None
     shown = _shown(column, cuts[0], cuts[-1])
     own = _own_term(column.name, scorecard, profile)
     sparse = None if own is None else _sparse(*own, shown)
     return TrainingRange(_typical(column, cuts, own), shown, sparse)
-
-
-def _all_cuts(scorecard: Scorecard, name: str) -> list[float]:
-    """The cuts of a feature in all terms, ascending."""
-    return sorted(
-        {
-            cut
-            for term in scorecard.terms
-            for feature, cuts in zip(term.features, term.cuts, strict=True)
-            if feature == name
-            for cut in cuts
-        }
-    )
 
 
 def level_rows(

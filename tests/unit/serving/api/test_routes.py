@@ -16,6 +16,7 @@ from churn_model.scoring import Scorer
 from pyfunc import loaded_version
 from serving.api import replies
 from serving.http.api_keys import make
+from serving.settings import Settings
 from tests.customers import CUSTOMER
 
 JSON = "application/json"
@@ -74,6 +75,29 @@ def test_more_customers_than_allowed_are_413(application, path, body, content_ty
     app = application(max_rows=4, inline_bytes=inline_bytes)
     assert app.post(path, body.encode(), content_type).status == 413
     assert application(max_rows=5).post(path, body.encode(), content_type).status == 200
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/v2/models/churn/infer"])
+def test_many_customers_with_few_values_are_scored_in_a_thread(application, monkeypatch, path):
+    """A body of two bytes per customer is small, but takes 50 times as long as others."""
+    ages, options = [42] * 20_000, {"on_invalid": "report"}
+    tensor = {"name": "age", "shape": [len(ages)], "datatype": "INT64", "data": ages}
+    body = {
+        "/invocations": {"inputs": {"age": ages}, "params": options},
+        "/v2/models/churn/infer": {"inputs": [tensor], "parameters": options},
+    }[path]
+    threads = []
+    score = Scorer.score
+    monkeypatch.setattr(
+        Scorer,
+        "score",
+        lambda *a, **k: [threads.append(threading.current_thread()), score(*a, **k)][1],
+    )
+    app = application()
+    assert len(json.dumps(body)) < Settings().inline_bytes
+    assert app.post(path, body).status == 200
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 @pytest.mark.parametrize("value", ["1e999", "Infinity", '"\\ud800"', "[1,]", "01"])
