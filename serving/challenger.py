@@ -52,7 +52,8 @@ class Challenger(ModelHolder):
 
     def is_champion(self, champion: ServedModel) -> bool:
         """Whether its alias points at the champion."""
-        return self.current is not None and self.current.version == champion.version
+        own = self.current
+        return own is not None and (own.name, own.version) == (champion.name, champion.version)
 
     def beside(self, champion: ServedModel) -> ServedModel | None:
         """The version to try out next to a champion; None if there is none, or not a usable one."""
@@ -89,6 +90,8 @@ def reasons_against_replies(challenger: ServedModel, champion: ServedModel) -> l
     """Why a version cannot reply to some of the champion's customers; empty if it can."""
     new, old = challenger.scorer, champion.scorer
     reasons = []
+    if challenger.version == champion.version:
+        reasons.append("replies name versions by their number, which is the same for both models")
     if (new.scorecard.campaign is None) != (old.scorecard.campaign is None):
         reasons.append("only one of the two has a campaign, and so returns expected_profit")
     if not old.schema.identifiers:

@@ -326,6 +326,18 @@ def test_new_fields_and_other_columns_of_replies_are_reasons_against_a_version(
     assert reasons_against_replies(challenger(), served) == []
 
 
+def test_a_version_of_another_model_with_the_champions_number_is_rejected(
+    with_canary, challenger, caplog
+):
+    """It is not taken for the champion, which would end the canary without a word."""
+    app = with_canary(replace(challenger("1"), name="other"))
+    assert app.holder.current.canary is None
+    (line,) = [r for r in caplog.records if getattr(r, "audit", {}).get("event") == "reject"]
+    assert "version 1 cannot be the canary of version 1: replies name" in line.getMessage()
+    app.challenger.start(replace(challenger("2"), name="other"))
+    assert app.holder.current.canary.model.version == "2"
+
+
 def test_the_canary_follows_its_alias_and_the_champion(with_canary, challenger, served, caplog):
     caplog.set_level(logging.INFO, "serving.audit")
     app = with_canary()
