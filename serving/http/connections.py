@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from serving.http.errors import ApiError, unavailable
+from serving.http.known_heads import KnownHeads
 from serving.http.transport import Outbox
 
 _logger = logging.getLogger("serving.connections")
@@ -69,6 +70,7 @@ class ConnectionWatch:
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
         self.outbox = Outbox()
+        self.heads = KnownHeads()
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: dict[Connection, tuple[float, int]] = {}
         self._closed: Counter[str] = Counter()

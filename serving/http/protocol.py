@@ -61,6 +61,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Whether the head began in a packet that began with something else."""
         self._received_bytes = 0
         """Bytes of the current body."""
+        self._last_head = b""
+        """The head of the last complete request that was parsed."""
         self._unparsed = b""
         self._rejection: ApiError | None = None
         """Why the rest of what the client sends is not parsed."""
@@ -127,15 +129,57 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._unparsed += data
             self._parse_slices()
             return
+        repeated = self._repeated(data)
+        if repeated is not None:
+            self._answer(repeated)
+            return
+        is_first = self._position == "between" and self._unreported_bytes == 0
         self._parse(data)
         exchange = self._starting
         if exchange is not None:
             self._starting = None
+            if is_first:
+                self._remember_head(data, exchange)
             # a first reply must not overtake the end of a connection that made room for this one
             if exchange.more_body or not self.has_served:
                 self._start(exchange)
             else:
                 self._answer(exchange)
+
+    def _repeated(self, data: bytes) -> Exchange | None:
+        """The request in these bytes, without the parser, if its head is known.
+
+        The parser waits for the beginning of a request before and afterwards.
+        """
+        previous = self.cycle
+        if (
+            previous is None
+            or not (previous.response_complete and previous.keep_alive)
+            or self._position != "between"
+            or self._unreported_bytes
+        ):
+            return None
+        found = self.watch.heads.find(data)
+        if found is None:
+            return None
+        known, body = found
+        scope = {**known.scope, "headers": known.scope["headers"].copy()}
+        scope["server"], scope["client"], scope["scheme"] = self.server, self.client, self.scheme
+        self._active = self.cycle = exchange = Exchange(
+            self, scope, keep_alive=True, expects_continue=False
+        )
+        exchange.add(body)
+        exchange.more_body = False
+        self.waiting_since = None
+        self.has_part = False
+        return exchange
+
+    def _remember_head(self, data: bytes, exchange: Exchange) -> None:
+        """Note the head of a request that arrived complete and alone in these bytes."""
+        is_alone = self.cycle is exchange and self._position == "between"
+        if is_alone and exchange.keep_alive and not exchange.more_body:
+            heads, size = self.watch.heads, exchange.body_bytes
+            self._last_head = heads.learn(data, exchange.scope, size, self._last_head)
 
     def _parse_slices(self) -> None:
         """Parse what has arrived, until a request waits for its turn or is rejected."""

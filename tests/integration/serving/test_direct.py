@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -84,15 +85,26 @@ def in_parts(sent: bytes) -> list[bytes]:
 
 def reply(server, parts: list[bytes]) -> bytes:
     """The server's reply to these packets, without what differs between two requests."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(PING)  # the first request of a connection always gets a task
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    with connected(server) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(0.02)
-        received = connection.recv(65_536)  # the server writes a small reply in one piece
-    without_date = re.sub(rb"date: [^\r]*\r\n", b"", received)
+        return receive(connection)
+
+
+@contextmanager
+def connected(server):
+    """A connection that has served a request: its first one always gets a task."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(PING)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        yield connection
+
+
+def receive(connection) -> bytes:
+    """A small reply, which the server writes in one piece, without what is different each time."""
+    without_date = re.sub(rb"date: [^\r]*\r\n", b"", connection.recv(65_536))
     return re.sub(rb"[0-9a-f]{32}", b"<id>", without_date)
 
 
@@ -103,6 +115,68 @@ def test_a_request_in_one_packet_and_in_several_get_the_same_reply(server, name)
     assert whole.startswith(b"HTTP/1.1 %d " % status)
     assert b"\r\nx-request-id: " in whole or name == "a preflight"
     assert reply(server, in_parts(sent)) == whole
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_with_the_head_of_earlier_ones_gets_the_same_reply(server, name):
+    _, sent = REQUESTS[name]
+    with connected(server) as connection:
+        replies = []
+        for _ in range(5):
+            connection.sendall(sent)
+            replies.append(receive(connection))
+            if b"connection: close" in replies[-1]:
+                break
+    assert set(replies) == {replies[0]}
+    assert replies[0] == reply(server, [sent])
+
+
+def test_a_known_head_is_read_as_ever_whatever_comes_with_it(server):
+    """The same head with other bodies, in parts, before and after another request."""
+    valid, other = single(JSON, ALLOWED), single(JSON, ALLOWED, body=BODY.replace(b"C", b"D"))
+    invalid = single(JSON, ALLOWED, body=b"[" * len(BODY))
+    last = single(JSON, ALLOWED, "Connection: close")
+    with connected(server) as connection:
+
+        def send(*packets: bytes) -> bytes:
+            for packet in packets:
+                connection.sendall(packet)
+                time.sleep(0.02)
+            return receive(connection)
+
+        first = send(valid)
+        assert send(valid) == send(valid) == first
+        assert send(other) == first.replace(b"C", b"D").replace(b"Dontent", b"Content")
+        assert send(invalid).startswith(b"HTTP/1.1 400 ")
+        assert send(*in_parts(valid)) == first
+        assert send(valid[:-1], valid[-1:]) == first
+        assert send(b"\r\n" + valid) == first
+        assert send(b"\r\n", valid) == first
+        assert send(valid) == first
+        connection.sendall(valid + other + valid[:30])
+        both = b""
+        while both.count(b"churn_probability") < 2:
+            both += receive(connection)
+        assert both.startswith(first)
+        assert send(valid[30:]) == first
+        assert send(valid) == first
+        assert b"\r\nconnection: close\r\n" in send(last)
+        connection.sendall(valid)
+        assert connection.recv(65_536) == b""
+
+
+def test_each_known_head_belongs_to_its_own_client(served):
+    """Clients that take turns on their connections are told apart by their heads."""
+    other, stored = make()
+    keys = [f"billing={STORED.hash}", f"sales={stored.hash}"]
+    limited = server_thread(served, keys=keys, rate_limit="5/minute")
+    with limited as server, connected(server) as one, connected(server) as two:
+        statuses = []
+        for _ in range(6):
+            for connection, key in ((one, KEY), (two, other)):
+                connection.sendall(single(JSON, f"X-API-Key: {key}"))
+                statuses.append(receive(connection)[9:12])
+    assert statuses == [b"200"] * 10 + [b"429"] * 2
 
 
 def test_a_large_body_that_arrives_whole_is_413(server):
