@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -125,15 +126,20 @@ class Scorer:
         self.schema = schema
         self.lookup = Lookup(scorecard)
         self._row_validator = schema.row_model.__pydantic_validator__
-        keys = dict(zip((c.name for c in schema), schema.row_model.model_fields, strict=True))
-        self._feature_keys = tuple(keys[name] for name in self.lookup.features)
-        self._identifier_keys = {column.name: keys[column.name] for column in schema.identifiers}
+        positions = {column.name: i for i, column in enumerate(schema)}
+        self._features_of = _getter([positions[name] for name in self.lookup.features])
+        self._identifiers = tuple((c.name, positions[c.name]) for c in schema.identifiers)
         self._kinds: dict[str, Kind] = {column.name: column.kind for column in schema.features}
         self._levels = {
             c.name: {level: code for code, level in enumerate(c.levels)}
             for c in schema.features
             if c.kind == "category"
         }
+        self._codes: list[tuple[int, Callable[[Any, int], int | None], int]] = []
+        for i, name in enumerate(self.lookup.features):
+            if name in self._levels:
+                codes: dict[str | None, int | None] = {None: None, **self._levels[name]}
+                self._codes.append((i, codes.get, len(codes) - 1))
         campaign = scorecard.campaign
         self._offer = None if campaign is None else campaign.offer
         self._revenue = "" if campaign is None else campaign.revenue
@@ -190,7 +196,7 @@ class Scorer:
     ) -> Score:
         """Score one record, without pandas or numpy. Raises as ``score`` does."""
         try:
-            fields = self._row_validator.validate_python(customer).__dict__
+            record = self._row_validator.validate_python(customer)
         except ValidationError:
             # the vectorised checks give this project's error messages, and accept numpy scalars
             scores = self.score(
@@ -199,14 +205,15 @@ class Scorer:
             return self._only_row(scores)
         if on_valid is not None:
             on_valid()
-        return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
+        cells = tuple(record.__dict__.values())
+        return self.score_cells(cells, threshold=threshold, explain=explain, as_of=as_of)
 
     def _only_row(self, scores: Scores) -> Score:
         """The score of the only customer of a table."""
         assert scores.checked is not None  # it is, of all scores that ``score`` returns
         features = self.lookup.features
         return scores.row(0)._replace(
-            values=[self.as_sent(name, scores.checked)[0] for name in features],
+            values=tuple(self.as_sent(name, scores.checked)[0] for name in features),
             inputs=[scores.inputs[name][0] for name in features],
         )
 
@@ -224,34 +231,41 @@ class Scorer:
         Raises InvalidJson for anything else, otherwise as ``score`` does.
         """
         try:
-            fields = self._row_validator.validate_json(body).__dict__
+            record = self._row_validator.validate_json(body)
         except ValidationError:
             # as in score_one
-            record = parse_object(body)
+            customer = parse_object(body)
             return self.score_one(
-                record, threshold=threshold, explain=explain, as_of=as_of, on_valid=on_valid
+                customer, threshold=threshold, explain=explain, as_of=as_of, on_valid=on_valid
             )
         if on_valid is not None:
             on_valid()
-        return self._score_fields(fields, threshold=threshold, explain=explain, as_of=as_of)
+        cells = tuple(record.__dict__.values())
+        return self.score_cells(cells, threshold=threshold, explain=explain, as_of=as_of)
 
-    def _score_fields(
+    def score_cells(
         self,
-        fields: Mapping[str, Any],
+        cells: Sequence[Any],
         *,
         threshold: float | None = None,
         explain: bool = False,
         as_of: AsOf = None,
     ) -> Score:
-        """Score the fields of a valid ``schema.row_model`` instance."""
+        """Score a valid record: its cells in the order of the schema's columns.
+
+        They are strings, booleans, integers, floats, ``datetime.date`` and None for missing ones,
+        and are not checked. Raises InvalidParameter as ``score`` does.
+        """
         decision_threshold = self._threshold(threshold)
-        values = [fields[key] for key in self._feature_keys]
-        inputs = self._codes(values) if self._levels else values
+        values = self._features_of(cells)
+        inputs = list(values)
+        for i, code, unlisted in self._codes:
+            inputs[i] = code(inputs[i], unlisted)
         if self._dates:
-            inputs = self._ages(inputs, scoring_day(as_of))
+            self._replace_dates(inputs, scoring_day(as_of))
         probability = _sigmoid(self.lookup.log_odds_one(inputs))
         score = Score(
-            {name: fields[key] for name, key in self._identifier_keys.items()},
+            {name: cells[position] for name, position in self._identifiers},
             int(probability >= decision_threshold),
             probability,
             self._reasons(_as_json(values), self.lookup.effects_one(inputs)) if explain else None,
@@ -267,21 +281,11 @@ class Scorer:
             return score._replace(prediction=int(profit > 0), expected_profit=profit)
         return score._replace(expected_profit=profit)
 
-    def _codes(self, values: list[Any]) -> list[Any]:
-        """One record's values with category levels replaced by their codes."""
-        return [
-            self._levels[name].get(value, len(self._levels[name]))
-            if name in self._levels and value is not None
-            else value
-            for name, value in zip(self.lookup.features, values, strict=True)
-        ]
-
-    def _ages(self, values: Sequence[Any], today: int) -> list[Any]:
-        """One record's values with dates replaced by their ages in days."""
-        result = list(values)
+    def _replace_dates(self, inputs: list[Any], today: int) -> None:
+        """Replace the dates of one record by their ages in days."""
         for i in self._dates:
-            result[i] = None if result[i] is None else today - to_day(result[i])
-        return result
+            if inputs[i] is not None:
+                inputs[i] = today - to_day(inputs[i])
 
     def _threshold(self, threshold: float | None) -> float:
         if threshold is None:
@@ -397,6 +401,13 @@ class Scorer:
             for i in order
             if effects[i] > 0
         ]
+
+
+def _getter(positions: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What takes the cells at these positions from a record's cells."""
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return lambda cells: tuple(cells[position] for position in positions)
 
 
 def _as_json(values: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from mlflow.version import VERSION
 from serving.api import replies, requests, tabular, v2
 from serving.api.docs import Docs
 from serving.api.page.page import Page
-from serving.api.scoring import answer_one, note_failure
+from serving.api.scoring import answer_one, note_failure, score_alone
 from serving.http.asgi import JSON, Header, Receive, Scope, Send, reply
 from serving.http.body_reader import RequestBodyReader
 from serving.http.content import count_brackets, count_commas, decompress, is_gzip, media_type
@@ -120,12 +120,10 @@ class Routes:
             context: RequestContext = scope["context"]
             on_valid = None if context.phases is None else partial(context.begin, "score")
             try:
-                score = served.scorer.score_json(body, on_valid=on_valid, **params.options)
+                score = score_alone(served, body, params, on_valid)
             except Exception as error:
                 note_failure(served, error)
                 raise
-            # pydantic skips ignored fields, so only this finds a number beyond double in them
-            requests.read_json(body)
             if served.shadow is not None:
                 served.shadow.single(body, params, score, context.request_id)
             if served.canary is not None:

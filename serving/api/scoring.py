@@ -13,7 +13,7 @@ from churn_model.errors import ChurnError, InvalidRecords
 from churn_model.scoring import Score, Scorer, Scores
 from churn_model.validation import Checked
 from churn_model.validation.field_errors import FieldErrors
-from serving.api.requests import Request
+from serving.api.requests import Params, Request, read_json
 from serving.canary import Canary
 from serving.served_model import ServedModel
 
@@ -55,6 +55,23 @@ def _answer(
     if served.log is not None:
         served.log.table(scores, request_id, request.params.threshold)
     return Answer(scores)
+
+
+def score_alone(
+    served: ServedModel, body: bytes, params: Params, on_valid: Callable[[], None] | None = None
+) -> Score:
+    """The score of the customer in a body of JSON.
+
+    Raises as ``Scorer.score_json`` does, and ApiError 400 for a body that is not valid JSON.
+    """
+    cells = None if served.decoder is None else served.decoder.customer(body)
+    if cells is None:
+        score = served.scorer.score_json(body, on_valid=on_valid, **params.options)
+        read_json(body)  # pydantic skips the values of ignored fields, as 1e999
+        return score
+    if on_valid is not None:
+        on_valid()
+    return served.scorer.score_cells(cells, **params.options)
 
 
 def note_failure(served: ServedModel, error: Exception) -> None:

@@ -172,7 +172,7 @@ def test_requests_that_fail_have_spans_too_and_only_faults_of_the_server_are_err
         def fail(*_, **__):
             raise ZeroDivisionError
 
-        monkeypatch.setattr(Scorer, "score_json", fail)
+        monkeypatch.setattr(Scorer, "score_cells", fail)
         server.post("/predict/single", json=CUSTOMER)
     trees = collector.trees()
     statuses = [attributes(root)["http.response.status_code"] for root, _ in trees]
@@ -181,7 +181,7 @@ def test_requests_that_fail_have_spans_too_and_only_faults_of_the_server_are_err
     assert [[span.name for span in phases] for _, phases in trees] == [
         ["read", "validate"],
         [],
-        ["read", "validate"],
+        ["read", "validate", "score"],
     ]
 
 

@@ -269,7 +269,7 @@ def test_what_the_champion_fails_to_score_is_counted_and_invalid_requests_are_no
     app.post("/predict/single?threshold=7", CUSTOMER)
     app.post("/predict", {"customers": [CUSTOMER | {"age": -1}] * 2})
     assert canary.champion.requests == 0
-    for name in ("score_json", "score_columns"):
+    for name in ("score_cells", "score_columns"):
         monkeypatch.setattr(Scorer, name, BrokenScorer.fail)
     assert app.post("/predict/single", CUSTOMER).status == 500
     assert app.post("/predict", {"customers": [CUSTOMER] * 2}).status == 500

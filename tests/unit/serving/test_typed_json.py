@@ -5,6 +5,7 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column
@@ -286,3 +287,55 @@ def test_customers_with_ignored_fields_are_read(customer):
     request = read_customers(body, None, 1000, decoder)
     assert not check_records(request.customers, CUSTOMER_SCHEMA).errors
     assert np.array_equal(request.customers[1]["ignored"]["a"], [1])
+
+
+# --- a single customer ----------------------------------------------------------------------------
+
+
+def pydantic_cells(body):
+    """The cells of a valid customer without msgspec; None for any other body."""
+    try:
+        orjson.loads(body)
+        record = SCHEMA.row_model.__pydantic_validator__.validate_json(body)
+    except (orjson.JSONDecodeError, ValidationError):
+        return None
+    return tuple(record.__dict__.values())
+
+
+def as_sent(fields):
+    return write(fields).encode("utf-8", "surrogateescape")
+
+
+def assert_same_cells(fast, slow):
+    assert slow is not None
+    assert repr(fast) == repr(slow)  # also types, and the sign of zero
+
+
+@settings(max_examples=200, deadline=None)
+@given(any_customer().map(as_sent) | OTHERS.map(lambda text: text.encode(errors="replace")))
+def test_a_customer_who_is_read_is_valid_and_read_the_same(body):
+    fast = DECODER.customer(body)
+    if fast is not None:
+        assert_same_cells(fast, pydantic_cells(body))
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALID_CUSTOMER.map(as_sent))
+def test_every_valid_customer_is_read(body):
+    assert_same_cells(DECODER.customer(body), pydantic_cells(body))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([c.name for c in SCHEMA]), TOKENS)
+def test_each_awkward_value_of_a_single_customer_is_read_the_same(name, token):
+    fields = [(json.dumps(c.name), token if c.name == name else _plain(c)) for c in SCHEMA]
+    fast = DECODER.customer(as_sent(fields))
+    if fast is not None:
+        assert_same_cells(fast, pydantic_cells(as_sent(fields)))
+
+
+@pytest.mark.parametrize("value", ["1", "{}", "1e999", '"\udcff"'])
+def test_a_customer_with_an_ignored_field_is_left_to_the_other_reader(value):
+    fields = [(json.dumps(c.name), _plain(c)) for c in SCHEMA]
+    assert DECODER.customer(as_sent(fields)) is not None
+    assert DECODER.customer(as_sent([*fields, ('"ignored"', value)])) is None
