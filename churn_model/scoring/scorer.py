@@ -138,7 +138,8 @@ class Scorer:
         self._codes: list[tuple[int, Callable[[Any, int], int | None], int]] = []
         for i, name in enumerate(self.lookup.features):
             if name in self._levels:
-                codes: dict[str | None, int | None] = {None: None, **self._levels[name]}
+                codes: dict[str | None, int | None] = dict(self._levels[name].items())
+                codes[None] = None
                 self._codes.append((i, codes.get, len(codes) - 1))
         campaign = scorecard.campaign
         self._offer = None if campaign is None else campaign.offer
