@@ -1,17 +1,12 @@
-"""The server's settings, from flags, environment variables (``CHURN_SERVING_*``) and a TOML file.
-
-A flag overrides an environment variable, which overrides the file.
-"""
+"""The server's settings. ``arguments.py`` reads them from the command line."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -20,18 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from churn_model.errors import InvalidParameter, first_line
-from churn_model.suggestions import did_you_mean
 from pyfunc import CHAMPION_URI
 
 PREFIX = "CHURN_SERVING_"
-_SHORT = {
-    "model_uri": "-m",
-    "port": "-p",
-    "host": "-h",
-    "workers": "-w",
-    "timeout": "-t",
-}
 _LOOPBACK = ("127.", "::1", "localhost")  # hosts start with one of these
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -217,15 +203,6 @@ class Settings(BaseSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _key_of_a_log(self) -> Settings:
-        if self.inference_log_key is not None and not self.inference_log:
-            raise ValueError(
-                "--inference-log-key is the key of an inference log; name the folder of the log "
-                "with --inference-log"
-            )
-        return self
-
     @property
     def has_keys(self) -> bool:
         """Whether requests need an API key."""
@@ -248,56 +225,3 @@ class Settings(BaseSettings):
         """Flags, then environment variables, then the file that ``CHURN_SERVING_CONFIG`` names."""
         file = TomlConfigSettingsSource(settings_cls, os.environ.get(f"{PREFIX}CONFIG") or None)
         return init_settings, env_settings, file
-
-
-def parser(prog: str = "churn serve") -> argparse.ArgumentParser:
-    """The command-line parser, with one flag per setting."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Serve a registered churn model over HTTP, with MLflow's scoring protocol.",
-        add_help=False,  # -h is the host, as in `mlflow models serve`
-        argument_default=argparse.SUPPRESS,
-    )
-    made.add_argument("--help", action="help", help="show this message and exit")
-    made.add_argument("--config", metavar="FILE.toml", help="TOML file with settings")
-    for name, field in Settings.model_fields.items():
-        flags = [f"--{name.replace('_', '-')}"]
-        flags += [_SHORT[name]] if name in _SHORT else []
-        text = f"{field.description}{_shown_default(field.default)}".replace("%", "%%")
-        if field.annotation is bool:
-            made.add_argument(*flags, action="store_true", help=text)
-        else:
-            made.add_argument(*flags, metavar="VALUE", help=text)
-    return made
-
-
-def _shown_default(default: Any) -> str:
-    """A default for ``--help``; empty where there is nothing to show."""
-    return "" if default in (None, "", False, ()) else f" (default: {default})"
-
-
-def read_settings(arguments: list[str] | None = None, prog: str = "churn serve") -> Settings:
-    """The settings of a command line, environment and file. Raises InvalidParameter."""
-    flags = vars(parser(prog).parse_args(sys.argv[1:] if arguments is None else arguments))
-    config = flags.pop("config", None)
-    if config is not None:
-        if not Path(config).is_file():
-            raise InvalidParameter(f"--config {config}: the file does not exist")
-        os.environ[f"{PREFIX}CONFIG"] = config
-    try:
-        return Settings(**flags)
-    except ValidationError as error:
-        raise InvalidParameter(_describe(error)) from None
-    except ValueError as error:  # the file is not valid TOML
-        file = os.environ[f"{PREFIX}CONFIG"]
-        raise InvalidParameter(f"{file}: {first_line(error)}") from None
-
-
-def _describe(error: ValidationError) -> str:
-    """The first problem on one line, with the flag that it is about."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"{name} is not a known setting.{did_you_mean(name, Settings.model_fields)}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"--{name.replace('_', '-')}: {message}" if name else message

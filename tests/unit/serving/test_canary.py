@@ -17,11 +17,12 @@ from churn_model.errors import InvalidParameter, ModelNotFound
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from serving.app import create_app
+from serving.arguments import read_settings
 from serving.canary import MIN_REQUESTS, Canary, customer_fraction
 from serving.challenger import reasons_against, reasons_against_replies
 from serving.http.logs import JsonFormatter
 from serving.served_model import ServedModel
-from serving.settings import Settings, read_settings
+from serving.settings import Settings
 from serving.shared_version import SharedVersion
 from tests.customers import CUSTOMER, tensors
 from tests.unit.churn_model.inference_log.reading import assert_adds_up, table
