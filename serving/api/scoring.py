@@ -13,8 +13,9 @@ from churn_model.errors import ChurnError, InvalidRecords
 from churn_model.scoring import Score, Scorer, Scores
 from churn_model.validation import Checked
 from churn_model.validation.field_errors import FieldErrors
-from serving.api.requests import Request
+from serving.api.requests import Params, Request, read_json
 from serving.canary import Canary
+from serving.http.request_context import RequestContext
 from serving.served_model import ServedModel
 
 
@@ -55,6 +56,29 @@ def _answer(
     if served.log is not None:
         served.log.table(scores, request_id, request.params.threshold)
     return Answer(scores)
+
+
+def answer_single(
+    served: ServedModel, body: bytes, params: Params, context: RequestContext
+) -> tuple[ServedModel, Score]:
+    """Like ``answer``, for one customer in JSON: the version that answers, and its score."""
+    on_valid = None if context.phases is None else partial(context.begin, "score")
+    try:
+        score = served.scorer.score_json(body, on_valid=on_valid, **params.options)
+    except Exception as error:
+        note_failure(served, error)
+        raise
+    read_json(body)  # pydantic skips ignored fields: only this finds a number beyond double in them
+    if served.shadow is not None:
+        served.shadow.single(body, params, score, context.request_id)
+    by = served
+    if served.canary is not None:
+        by, score = answer_one(
+            served, score, lambda model: model.scorer.score_json(body, **params.options)
+        )
+    if by.log is not None:
+        by.log.single(score, context.request_id, params.threshold)
+    return by, score
 
 
 def note_failure(served: ServedModel, error: Exception) -> None:
