@@ -30,11 +30,16 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False
     )
 
+    # --- the flags of `mlflow models serve` -------------------------------------------------------
+
     model_uri: str = Field(CHAMPION_URI, description="URI of the model to serve")
     host: str = Field("127.0.0.1", description="Address to bind")
     port: int = Field(8000, ge=0, le=65535, description="Port to bind")
     workers: int = Field(1, ge=1, description="Number of worker processes")
     timeout: float = Field(30.0, gt=0, description="Time limit for a request, in seconds")
+
+    # --- access, and the page ---------------------------------------------------------------------
+
     keys_file: Path | None = Field(None, description="TOML file with API keys; see `churn keys`")
     keys: Names = Field((), description="API keys as name=sha256:..., separated by commas")
     insecure: bool = Field(
@@ -43,6 +48,9 @@ class Settings(BaseSettings):
     public: Names = Field((), description="Routes that need no API key, of docs,version,metrics")
     page: bool = Field(False, description="Serve the page for retention teams at /")
     cors_origins: Names = Field((), description="Origins whose web pages may call the server")
+
+    # --- limits of a client -----------------------------------------------------------------------
+
     rate_limit: str | None = Field(
         None, description="Requests allowed per client, such as 600/minute"
     )
@@ -55,6 +63,9 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field(
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
+
+    # --- limits of requests and connections -------------------------------------------------------
+
     max_body: int = Field(16 * 2**20, gt=0, description="Largest request body, in bytes")
     max_body_single: int = Field(
         64 * 2**10, gt=0, description="Largest request body of /predict/single, in bytes"
@@ -84,12 +95,18 @@ class Settings(BaseSettings):
         gt=0,
         description="Largest sum of the replies per worker that clients do not read, in bytes",
     )
+
+    # --- scoring ----------------------------------------------------------------------------------
+
     threads: int = Field(2, gt=0, description="Threads per worker that score large requests")
     inline_bytes: int = Field(
         131_072,
         ge=0,
         description="Largest request body that is scored without a thread, in bytes",
     )
+
+    # --- new versions of the model ----------------------------------------------------------------
+
     reload_interval: float = Field(
         10.0, ge=0, description="Seconds between checks for a new version; 0 disables them"
     )
@@ -99,6 +116,9 @@ class Settings(BaseSettings):
     allow_schema_change: bool = Field(
         False, description="Serve a new version even if it rejects inputs that the old one accepts"
     )
+
+    # --- start, end and surroundings --------------------------------------------------------------
+
     reuse_port: bool = Field(
         False, description="Share the port with another server, for restarts without downtime"
     )
@@ -119,6 +139,9 @@ class Settings(BaseSettings):
         None, description="IP addresses of the proxies whose X-Forwarded-For is trusted"
     )
     root_path: str = Field("", description="Path under which a proxy serves the application")
+
+    # --- TLS --------------------------------------------------------------------------------------
+
     ssl_certfile: Path | None = Field(None, description="TLS certificate file")
     ssl_keyfile: Path | None = Field(None, description="TLS key file")
     ssl_keyfile_password: str | None = Field(None, description="Password of the TLS key file")
@@ -126,6 +149,9 @@ class Settings(BaseSettings):
         None,
         description="CA certificates file; clients must then present a certificate signed by one",
     )
+
+    # --- inference log ----------------------------------------------------------------------------
+
     inference_log: str | None = Field(
         None, description="Folder, or URI of a folder, in which all scores are recorded"
     )
@@ -154,6 +180,9 @@ class Settings(BaseSettings):
     inference_log_flush: float = Field(
         10.0, gt=0, le=600, description="Seconds between files of the inference log"
     )
+
+    # --- canary and shadow ------------------------------------------------------------------------
+
     canary: str | None = Field(
         None,
         pattern="^models:/",
@@ -169,6 +198,9 @@ class Settings(BaseSettings):
         description="URI of a version that scores the same requests for comparison, such as "
         "models:/churn@challenger",
     )
+
+    # --- development ------------------------------------------------------------------------------
+
     reload: bool = Field(False, description="Restart when the code changes, for development")
 
     @field_validator("keys", "public", "cors_origins", mode="before")

@@ -71,14 +71,13 @@ def answer_single(
     read_json(body)  # pydantic skips ignored fields: only this finds a number beyond double in them
     if served.shadow is not None:
         served.shadow.single(body, params, score, context.request_id)
-    by = served
     if served.canary is not None:
-        by, score = answer_one(
+        served, score = answer_one(
             served, score, lambda model: model.scorer.score_json(body, **params.options)
         )
-    if by.log is not None:
-        by.log.single(score, context.request_id, params.threshold)
-    return by, score
+    if served.log is not None:
+        served.log.single(score, context.request_id, params.threshold)
+    return served, score
 
 
 def note_failure(served: ServedModel, error: Exception) -> None:

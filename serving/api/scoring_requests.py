@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -150,7 +150,7 @@ class ScoringRequests:
         if rows > self._max_rows:
             raise requests.too_many_customers(self._max_rows)
 
-    async def reply(
+    def reply(
         self,
         scope: Scope,
         send: Send,
@@ -159,19 +159,19 @@ class ScoringRequests:
         rows: int,
         content_type: bytes = JSON,
         headers: Sequence[Header] = (),
-    ) -> None:
+    ) -> Awaitable[None]:
         """Send the scores of ``rows`` customers, and name the version in a header."""
         context: RequestContext = scope["context"]
         context.rows = rows
         if context.phases is not None:
             context.begin("reply")
         version = (served.version or "").encode()
-        await reply(send, 200, content, content_type, [(b"x-model-version", version), *headers])
+        return reply(send, 200, content, content_type, [(b"x-model-version", version), *headers])
 
 
-def require_json(scope: Scope) -> None:
+def require_json(context: RequestContext) -> None:
     """Raise ApiError 415 for anything but JSON in UTF-8."""
-    if media_type(scope["context"]) != _JSON:
+    if media_type(context) != _JSON:
         raise ApiError(
             415, f"send Content-Type: {_JSON}; only /invocations accepts CSV and Parquet"
         )

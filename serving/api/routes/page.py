@@ -83,7 +83,7 @@ class PageRoutes:
 
     async def customer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ``/predict/single``."""
-        require_json(scope)
+        require_json(scope["context"])
         params = requests.read_query(scope["query_string"])
         scoring = self._scoring
         served, body = await scoring.begin(scope, receive, self._settings.max_body_single)

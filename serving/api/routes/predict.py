@@ -33,11 +33,11 @@ class PredictRoutes:
 
     async def predict_single(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One customer -> one score."""
-        require_json(scope)
+        context: RequestContext = scope["context"]
+        require_json(context)
         params = requests.read_query(scope["query_string"])
         scoring = self._scoring
         served, body = await scoring.begin(scope, receive, self._settings.max_body_single)
-        context: RequestContext = scope["context"]
         with scoring.capacity:
             await scoring.rate_limiter.count_rows(scope, 1)
             served, score = answer_single(served, body, params, context)
@@ -47,7 +47,7 @@ class PredictRoutes:
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``{"customers": [...]}`` -> predictions and probabilities in the same order."""
-        require_json(scope)
+        require_json(scope["context"])
         params = requests.read_query(scope["query_string"])
         served, body = await self._scoring.begin(scope, receive, self._settings.max_body)
         max_rows = self._settings.max_rows
@@ -64,7 +64,7 @@ class PredictRoutes:
         mime = media_type(scope["context"])
         is_table = mime in (tabular.CSV, tabular.PARQUET)
         if not is_table:
-            require_json(scope)
+            require_json(scope["context"])
         served, body = await self._scoring.begin(scope, receive, self._settings.max_body)
         if is_table:
             content, n = await self._scoring.score_table(scope, served, body, mime, replies.table)
