@@ -11,8 +11,6 @@ from serving.settings import Settings
 def check_certificates(settings: Settings) -> None:
     """Raise InvalidParameter if the certificate, its key or the CA certificates cannot be used."""
     if settings.ssl_certfile is None:
-        if settings.ssl_keyfile or settings.ssl_ca_certs:
-            raise InvalidParameter("--ssl-keyfile and --ssl-ca-certs need --ssl-certfile")
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     password = settings.ssl_keyfile_password or ""  # without one, OpenSSL would ask the terminal

@@ -44,10 +44,10 @@ def main(arguments: list[str] | None = None, prog: str = "churn serve") -> int:
 
 def _checked_settings(arguments: list[str] | None, prog: str) -> Settings:
     """The settings, after all checks that need no model. Raises InvalidParameter."""
+    from serving.arguments import read_settings
     from serving.certificates import check_certificates
     from serving.http.api_keys import load_keys
     from serving.http.rate_limit import RateLimiter
-    from serving.settings import read_settings
 
     settings = read_settings(arguments, prog)
     load_keys(settings.keys_file, settings.keys)

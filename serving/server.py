@@ -19,7 +19,7 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from pyfunc.environment import quiet_mlflow
-from serving.app import SETTINGS_VARIABLE, create_app, worker
+from serving.app import create_app
 from serving.http.connections import ConnectionLimits, ConnectionWatch
 from serving.http.metrics import FOLDER_VARIABLE
 from serving.http.protocol import LimitedHttpProtocol
@@ -28,6 +28,7 @@ from serving.inference_log import open_log
 from serving.served_model import load_if_available, load_model
 from serving.settings import Settings
 from serving.shared_version import SharedVersion
+from serving.worker import SETTINGS_VARIABLE, worker
 
 _IDLE_SECONDS = 75.0
 """Longer than proxies usually keep an unused connection, so that they close it first."""

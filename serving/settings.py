@@ -1,17 +1,12 @@
-"""The server's settings, from flags, environment variables (``CHURN_SERVING_*``) and a TOML file.
-
-A flag overrides an environment variable, which overrides the file.
-"""
+"""The server's settings. ``arguments.py`` reads them from the command line."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -20,18 +15,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from churn_model.errors import InvalidParameter, first_line
-from churn_model.suggestions import did_you_mean
 from pyfunc import CHAMPION_URI
 
 PREFIX = "CHURN_SERVING_"
-_SHORT = {
-    "model_uri": "-m",
-    "port": "-p",
-    "host": "-h",
-    "workers": "-w",
-    "timeout": "-t",
-}
 _LOOPBACK = ("127.", "::1", "localhost")  # hosts start with one of these
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -44,11 +30,16 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False
     )
 
+    # --- the flags of `mlflow models serve` -------------------------------------------------------
+
     model_uri: str = Field(CHAMPION_URI, description="URI of the model to serve")
     host: str = Field("127.0.0.1", description="Address to bind")
     port: int = Field(8000, ge=0, le=65535, description="Port to bind")
     workers: int = Field(1, ge=1, description="Number of worker processes")
     timeout: float = Field(30.0, gt=0, description="Time limit for a request, in seconds")
+
+    # --- access, and the page ---------------------------------------------------------------------
+
     keys_file: Path | None = Field(None, description="TOML file with API keys; see `churn keys`")
     keys: Names = Field((), description="API keys as name=sha256:..., separated by commas")
     insecure: bool = Field(
@@ -57,6 +48,9 @@ class Settings(BaseSettings):
     public: Names = Field((), description="Routes that need no API key, of docs,version,metrics")
     page: bool = Field(False, description="Serve the page for retention teams at /")
     cors_origins: Names = Field((), description="Origins whose web pages may call the server")
+
+    # --- limits of a client -----------------------------------------------------------------------
+
     rate_limit: str | None = Field(
         None, description="Requests allowed per client, such as 600/minute"
     )
@@ -69,6 +63,9 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field(
         "memory://", description="Where rate limits are counted; redis://... shares them"
     )
+
+    # --- limits of requests and connections -------------------------------------------------------
+
     max_body: int = Field(16 * 2**20, gt=0, description="Largest request body, in bytes")
     max_body_single: int = Field(
         64 * 2**10, gt=0, description="Largest request body of /predict/single, in bytes"
@@ -98,12 +95,18 @@ class Settings(BaseSettings):
         gt=0,
         description="Largest sum of the replies per worker that clients do not read, in bytes",
     )
+
+    # --- scoring ----------------------------------------------------------------------------------
+
     threads: int = Field(2, gt=0, description="Threads per worker that score large requests")
     inline_bytes: int = Field(
         131_072,
         ge=0,
         description="Largest request body that is scored without a thread, in bytes",
     )
+
+    # --- new versions of the model ----------------------------------------------------------------
+
     reload_interval: float = Field(
         10.0, ge=0, description="Seconds between checks for a new version; 0 disables them"
     )
@@ -113,6 +116,9 @@ class Settings(BaseSettings):
     allow_schema_change: bool = Field(
         False, description="Serve a new version even if it rejects inputs that the old one accepts"
     )
+
+    # --- start, end and surroundings --------------------------------------------------------------
+
     reuse_port: bool = Field(
         False, description="Share the port with another server, for restarts without downtime"
     )
@@ -133,6 +139,9 @@ class Settings(BaseSettings):
         None, description="IP addresses of the proxies whose X-Forwarded-For is trusted"
     )
     root_path: str = Field("", description="Path under which a proxy serves the application")
+
+    # --- TLS --------------------------------------------------------------------------------------
+
     ssl_certfile: Path | None = Field(None, description="TLS certificate file")
     ssl_keyfile: Path | None = Field(None, description="TLS key file")
     ssl_keyfile_password: str | None = Field(None, description="Password of the TLS key file")
@@ -140,6 +149,9 @@ class Settings(BaseSettings):
         None,
         description="CA certificates file; clients must then present a certificate signed by one",
     )
+
+    # --- inference log ----------------------------------------------------------------------------
+
     inference_log: str | None = Field(
         None, description="Folder, or URI of a folder, in which all scores are recorded"
     )
@@ -168,6 +180,9 @@ class Settings(BaseSettings):
     inference_log_flush: float = Field(
         10.0, gt=0, le=600, description="Seconds between files of the inference log"
     )
+
+    # --- canary and shadow ------------------------------------------------------------------------
+
     canary: str | None = Field(
         None,
         pattern="^models:/",
@@ -183,6 +198,9 @@ class Settings(BaseSettings):
         description="URI of a version that scores the same requests for comparison, such as "
         "models:/churn@challenger",
     )
+
+    # --- development ------------------------------------------------------------------------------
+
     reload: bool = Field(False, description="Restart when the code changes, for development")
 
     @field_validator("keys", "public", "cors_origins", mode="before")
@@ -217,15 +235,6 @@ class Settings(BaseSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _key_of_a_log(self) -> Settings:
-        if self.inference_log_key is not None and not self.inference_log:
-            raise ValueError(
-                "--inference-log-key is the key of an inference log; name the folder of the log "
-                "with --inference-log"
-            )
-        return self
-
     @property
     def has_keys(self) -> bool:
         """Whether requests need an API key."""
@@ -248,56 +257,3 @@ class Settings(BaseSettings):
         """Flags, then environment variables, then the file that ``CHURN_SERVING_CONFIG`` names."""
         file = TomlConfigSettingsSource(settings_cls, os.environ.get(f"{PREFIX}CONFIG") or None)
         return init_settings, env_settings, file
-
-
-def parser(prog: str = "churn serve") -> argparse.ArgumentParser:
-    """The command-line parser, with one flag per setting."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Serve a registered churn model over HTTP, with MLflow's scoring protocol.",
-        add_help=False,  # -h is the host, as in `mlflow models serve`
-        argument_default=argparse.SUPPRESS,
-    )
-    made.add_argument("--help", action="help", help="show this message and exit")
-    made.add_argument("--config", metavar="FILE.toml", help="TOML file with settings")
-    for name, field in Settings.model_fields.items():
-        flags = [f"--{name.replace('_', '-')}"]
-        flags += [_SHORT[name]] if name in _SHORT else []
-        text = f"{field.description}{_shown_default(field.default)}".replace("%", "%%")
-        if field.annotation is bool:
-            made.add_argument(*flags, action="store_true", help=text)
-        else:
-            made.add_argument(*flags, metavar="VALUE", help=text)
-    return made
-
-
-def _shown_default(default: Any) -> str:
-    """A default for ``--help``; empty where there is nothing to show."""
-    return "" if default in (None, "", False, ()) else f" (default: {default})"
-
-
-def read_settings(arguments: list[str] | None = None, prog: str = "churn serve") -> Settings:
-    """The settings of a command line, environment and file. Raises InvalidParameter."""
-    flags = vars(parser(prog).parse_args(sys.argv[1:] if arguments is None else arguments))
-    config = flags.pop("config", None)
-    if config is not None:
-        if not Path(config).is_file():
-            raise InvalidParameter(f"--config {config}: the file does not exist")
-        os.environ[f"{PREFIX}CONFIG"] = config
-    try:
-        return Settings(**flags)
-    except ValidationError as error:
-        raise InvalidParameter(_describe(error)) from None
-    except ValueError as error:  # the file is not valid TOML
-        file = os.environ[f"{PREFIX}CONFIG"]
-        raise InvalidParameter(f"{file}: {first_line(error)}") from None
-
-
-def _describe(error: ValidationError) -> str:
-    """The first problem on one line, with the flag that it is about."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"{name} is not a known setting.{did_you_mean(name, Settings.model_fields)}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"--{name.replace('_', '-')}: {message}" if name else message

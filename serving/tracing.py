@@ -5,11 +5,14 @@ A request only notes when its phases began. The spans are made from that after t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from serving.daemon_thread import run_in_daemon_thread
 from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.request_context import RequestContext
 from serving.http.trace_context import TraceContext, new_trace
@@ -23,6 +26,8 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 _SERVICE = "churn"
 _NANOSECONDS = 10**9
 _SERVER_ERROR = 500
+_SECONDS_TO_EXPORT = 5.0
+"""How long a shutdown waits for the collector of the spans."""
 
 
 def open_tracing() -> Tracing | None:
@@ -109,9 +114,11 @@ class Tracing:
             self._tracer.start_span(phase, within, start_time=start).end(end)
         span.end(last)
 
-    def close(self) -> None:
-        """Export what waits."""
-        self._provider.shutdown()
+    async def close(self) -> None:
+        """Export what waits, for a limited time."""
+        closing = run_in_daemon_thread(self._provider.shutdown)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(closing, _SECONDS_TO_EXPORT)
 
 
 def _parent(trace: TraceContext) -> Any:

@@ -41,7 +41,11 @@ OnInvalid: TypeAlias = Literal["raise", "report"]
 AsOf: TypeAlias = date | str | None
 """The day of scoring, from which the age of dates is counted; None is today in UTC."""
 OnValid: TypeAlias = Callable[[], None] | None
-"""Is called when the customers are valid, before they are scored."""
+"""Is called when the customers are valid, before they are scored.
+
+With it, the server measures how long each of the two takes, for traces. They are one call, because
+an invalid threshold is reported first, even if a customer is invalid as well.
+"""
 Reason: TypeAlias = dict[str, Any]
 """``{"feature": name, "value": as sent, "effect": log-odds above the average customer}``."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -42,11 +42,13 @@ class Params:
     explain: bool = False
     on_invalid: OnInvalid = "raise"
     as_of: str | None = None
+    options: dict[str, Any] = field(init=False, repr=False, compare=False)
+    """The keyword arguments that all methods of ``Scorer`` take."""
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments that all methods of ``Scorer`` take."""
-        return {"threshold": self.threshold, "explain": self.explain, "as_of": self.as_of}
+    def __post_init__(self) -> None:
+        """Make the options once, because most requests have the same ``Params``."""
+        options = {"threshold": self.threshold, "explain": self.explain, "as_of": self.as_of}
+        object.__setattr__(self, "options", options)
 
 
 _DEFAULTS = Params()

@@ -15,6 +15,7 @@ from churn_model.validation import Checked
 from churn_model.validation.field_errors import FieldErrors
 from serving.api.requests import Params, Request, read_json
 from serving.canary import Canary
+from serving.http.request_context import RequestContext
 from serving.served_model import ServedModel
 
 
@@ -72,6 +73,27 @@ def score_alone(
     if on_valid is not None:
         on_valid()
     return served.scorer.score_cells(cells, **params.options)
+
+
+def answer_single(
+    served: ServedModel, body: bytes, params: Params, context: RequestContext
+) -> tuple[ServedModel, Score]:
+    """Like ``answer``, for one customer in JSON: the version that answers, and its score."""
+    on_valid = None if context.phases is None else partial(context.begin, "score")
+    try:
+        score = score_alone(served, body, params, on_valid)
+    except Exception as error:
+        note_failure(served, error)
+        raise
+    if served.shadow is not None:
+        served.shadow.single(body, params, score, context.request_id)
+    if served.canary is not None:
+        served, score = answer_one(
+            served, score, lambda model: model.scorer.score_json(body, **params.options)
+        )
+    if served.log is not None:
+        served.log.single(score, context.request_id, params.threshold)
+    return served, score
 
 
 def note_failure(served: ServedModel, error: Exception) -> None:

@@ -118,7 +118,7 @@ def server_thread(served: ServedModel | None, **settings: object) -> Iterator[Se
         thread.start()
         try:
             until(lambda: server.started or not thread.is_alive())
-            yield ServerThread(f"http://127.0.0.1:{port}", port, app.holder)
+            yield ServerThread(f"http://127.0.0.1:{port}", port, app.parts.models.champion)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -178,7 +178,7 @@ def test_a_plain_request_to_a_tls_port_ends_the_connection(served, tls_files):
         (["--ssl-certfile", "locked.pem"], "the certificate and its key cannot be used"),
         (["--ssl-certfile", "ok.pem", "--ssl-ca-certs", "none.pem"], "No such file"),
         (["--ssl-certfile", "ok.pem", "--ssl-ca-certs", "text.pem"], "--ssl-ca-certs text.pem: "),
-        (["--ssl-keyfile", "ok.pem"], "need --ssl-certfile"),
+        (["--ssl-keyfile", "ok.pem"], "--ssl-keyfile has no effect without --ssl-certfile"),
     ],
 )
 def test_unusable_tls_files_are_one_line(tmp_path, monkeypatch, capsys, flags, complaint):

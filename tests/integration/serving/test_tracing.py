@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -197,7 +198,7 @@ def test_a_collector_that_does_not_answer_changes_no_reply(model, monkeypatch, c
 def test_without_an_endpoint_or_with_the_sdk_disabled_nothing_is_exported(collector, monkeypatch):
     opened = tracing.open_tracing()
     assert opened is not None
-    opened.close()
+    asyncio.run(opened.close())
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert tracing.open_tracing() is None
     monkeypatch.delenv("OTEL_SDK_DISABLED")

@@ -40,7 +40,8 @@ class Application:
 
     def __post_init__(self) -> None:
         self.app: Any = create_app(Settings(**self.settings), self.served)
-        self.holder = self.app.holder
+        self.models = self.app.parts.models
+        self.holder = self.models.champion
 
     def post(self, path: str, body: Any, content_type: str = JSON, **headers: str) -> Reply:
         """Send bytes, or anything else as JSON."""

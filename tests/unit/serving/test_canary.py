@@ -17,12 +17,12 @@ from churn_model.errors import InvalidParameter, ModelNotFound
 from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.scoring import Scorer
 from serving.app import create_app
+from serving.arguments import read_settings
 from serving.canary import MIN_REQUESTS, Canary, customer_fraction
 from serving.challenger import reasons_against, reasons_against_replies
 from serving.http.logs import JsonFormatter
 from serving.served_model import ServedModel
-from serving.settings import Settings, read_settings
-from serving.shared_version import SharedVersion
+from serving.settings import Settings
 from tests.customers import CUSTOMER, tensors
 from tests.unit.churn_model.inference_log.reading import assert_adds_up, table
 from tests.unit.serving.conftest import Application, BrokenScorer, broken, customers
@@ -37,7 +37,7 @@ def with_canary(served, challenger):
 
     def make(model=None, **settings):
         application = Application(served, CANARY | settings)
-        application.challenger = application.app.rollout.canary
+        application.challenger = application.models.rollout.canary
         application.challenger.start(model or challenger())
         return application
 
@@ -179,7 +179,7 @@ def test_the_inference_log_has_each_customer_once_with_the_version_that_answered
     )
     for person in customers(20, start=100):
         app.post("/predict/single", person, x_request_id="b")
-    app.app.inference_log.close()
+    app.models.inference_log.close()
     assert assert_adds_up(tmp_path) == {"scored": 69, "logged": 69, "rejected": 1}
     rows = table(tmp_path)
     assert sorted(rows.loc[rows.request_id == "a", "row"]) == [i for i in range(50) if i != 7]
@@ -230,7 +230,7 @@ def test_a_failing_canary_changes_no_reply_and_ends_after_the_minimum_of_request
     assert "churn_canary_ended_total 1.0" in text
     failures = [r for r in caplog.records if "failed to score" in r.getMessage() and r.exc_info]
     assert len(failures) == 1
-    app.app.rollout.update()
+    app.models.rollout.update()
     assert app.holder.current.canary is None
     assert "model_versions" not in app.post("/predict", {"customers": people[:3]}).json()
 
@@ -307,7 +307,7 @@ def test_a_version_that_rejects_customers_of_the_champion_is_rejected_once(
 ):
     app = with_canary(challenger(schema=with_age(maximum=40)))
     assert app.holder.current.canary is None
-    app.app.rollout.update()
+    app.models.rollout.update()
     (line,) = [r for r in caplog.records if getattr(r, "audit", {}).get("event") == "reject"]
     assert "version 2 cannot be the canary of version 1: age: the maximum fell" in line.getMessage()
     assert "model_versions" not in app.post("/predict", {"customers": customers(5)}).json()
@@ -341,7 +341,7 @@ def test_a_version_of_another_model_with_the_champions_number_is_rejected(
 def test_the_canary_follows_its_alias_and_the_champion(with_canary, challenger, served, caplog):
     caplog.set_level(logging.INFO, "serving.audit")
     app = with_canary()
-    rollout, holder = app.app.rollout, app.holder
+    rollout, holder = app.models.rollout, app.holder
     assert holder.current.canary.model.version == "2"
     app.challenger.start(challenger("3"))
     assert holder.current.canary.model.version == "3"
@@ -364,25 +364,22 @@ def test_the_canary_follows_its_alias_and_the_champion(with_canary, challenger, 
 
 
 def test_a_canary_that_ends_in_one_worker_ends_in_all(served, challenger, tmp_path):
-    apps = [
-        create_app(Settings(**CANARY), served, None, SharedVersion(tmp_path, "ended-canary"))
-        for _ in range(2)
-    ]
-    for app in apps:
-        app.rollout.canary.start(challenger())
-    first, second = (app.rollout for app in apps)
-    first._end(apps[0].holder.current.canary)
+    workers = [create_app(Settings(**CANARY), served, tmp_path).parts.models for _ in range(2)]
+    for models in workers:
+        models.rollout.canary.start(challenger())
+    first, second = workers
+    first.rollout._end(first.champion.current.canary)
 
     async def watch():
-        task = asyncio.create_task(second._watch_end())
-        while apps[1].holder.current.canary is not None:
+        task = asyncio.create_task(second.rollout._watch_end())
+        while second.champion.current.canary is not None:
             await asyncio.sleep(0.01)
         task.cancel()
 
     asyncio.run(asyncio.wait_for(watch(), 30))
-    assert apps[1].holder.current.version == "1"
-    second.canary.start(challenger("3"))
-    assert apps[1].holder.current.canary.model.version == "3"
+    assert second.champion.current.version == "1"
+    second.rollout.canary.start(challenger("3"))
+    assert second.champion.current.canary.model.version == "3"
 
 
 @pytest.mark.parametrize(

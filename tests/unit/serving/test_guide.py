@@ -6,10 +6,11 @@ from pathlib import Path
 
 import yaml
 
+from serving.arguments import parser
 from serving.http.errors import ERROR_CODES
 from serving.http.metrics import Metrics
 from serving.last_hour import SCORE_MEAN, TERM_SHIFT
-from serving.settings import PREFIX, Settings, parser
+from serving.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[3] / "docs"
 GUIDE = (DOCS / "operating.md").read_text()

@@ -143,7 +143,7 @@ def test_the_server_shows_them_for_a_version_with_a_profile(scorer, tmp_path):
     served = ServedModel("churn", "1", None, "", scorer, read_profile=lambda: profile)
     app = Application(served, settings)
     app.post("/predict", {"customers": customers(50)})
-    app.app.inference_log.close()
+    app.models.inference_log.close()
     text = app.get("/metrics").body.decode()
     assert 'churn_term_shift{feature="tenure"}' in text
     assert "churn_score_mean 0." in text

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from churn_model.errors import InvalidParameter
-from serving.settings import PREFIX, Settings, parser, read_settings
+from serving.arguments import parser, read_settings
+from serving.settings import PREFIX, Settings
 
 GUIDE = Path(__file__).parents[3] / "docs" / "operating.md"
 
@@ -29,7 +30,7 @@ def test_a_flag_overrides_the_environment_which_overrides_the_file(tmp_path, mon
 
 def test_lists_are_separated_by_commas_in_flags_and_environment(monkeypatch):
     monkeypatch.setenv("CHURN_SERVING_PUBLIC", "docs, metrics")
-    settings = read_settings(["--cors-origins", "http://a,http://b"])
+    settings = read_settings(["--cors-origins", "http://a,http://b", "--keys", "a=sha256:0"])
     assert settings.public == ("docs", "metrics")
     assert settings.cors_origins == ("http://a", "http://b")
 
@@ -60,6 +61,59 @@ def test_invalid_settings_are_one_line_that_names_the_flag(flags, complaint):
         read_settings(flags)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+WITHOUT_EFFECT = [
+    ("ssl_keyfile", "key.pem", "--ssl-certfile"),
+    ("ssl_keyfile_password", "secret", "--ssl-certfile"),
+    ("ssl_ca_certs", "ca.pem", "--ssl-certfile"),
+    ("inference_log_level", "counts", "--inference-log"),
+    ("inference_log_identifiers", "plain", "--inference-log"),
+    ("inference_log_key", "log.key", "--inference-log"),
+    ("inference_log_sample", "0.5", "--inference-log"),
+    ("inference_log_retention", "400D", "--inference-log"),
+    ("inference_log_flush", "5", "--inference-log"),
+    ("canary_share", "0.05", "--canary"),  # also if it is the default
+]
+
+
+@pytest.mark.parametrize(("name", "value", "needed"), WITHOUT_EFFECT)
+@pytest.mark.parametrize("source", ["flag", "environment", "file"])
+def test_a_setting_without_one_that_it_needs_is_rejected(
+    source, name, value, needed, tmp_path, monkeypatch
+):
+    flag = f"--{name.replace('_', '-')}"
+    flags = []
+    if source == "flag":
+        flags = [flag, value]
+    elif source == "environment":
+        monkeypatch.setenv(PREFIX + name.upper(), value)
+    else:
+        file = tmp_path / "serving.toml"
+        file.write_text(f'{name} = "{value}"')
+        flags = ["--config", str(file)]
+    with pytest.raises(InvalidParameter) as caught:
+        read_settings(flags)
+    assert str(caught.value).startswith(f"{flag} has no effect without {needed}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_may_come_from_elsewhere_than_the_one_that_it_needs(monkeypatch):
+    monkeypatch.setenv("CHURN_SERVING_CANARY", "models:/churn@challenger")
+    assert read_settings(["--canary-share", "0.2"]).canary_share == 0.2
+    monkeypatch.setenv("CHURN_SERVING_KEYS", "a=sha256:0")
+    settings = read_settings(["--public", "docs", "--rate-limit-storage", "redis://host"])
+    assert settings.public == ("docs",)
+
+
+def test_an_empty_variable_counts_as_not_given(monkeypatch):
+    monkeypatch.setenv("CHURN_SERVING_PUBLIC", "")
+    monkeypatch.setenv("CHURN_SERVING_RATE_LIMIT_UNAUTHORIZED", "")
+    read_settings([])
+    monkeypatch.setenv("CHURN_SERVING_INFERENCE_LOG", "")
+    monkeypatch.setenv("CHURN_SERVING_INFERENCE_LOG_FLUSH", "5")
+    with pytest.raises(InvalidParameter, match="without --inference-log;"):
+        read_settings([])
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def with_shadow(served, challenger):
 
     def make(model=None, **settings):
         application = Application(served, SHADOW | settings)
-        application.app.rollout.shadow.start(model or challenger())
+        application.models.rollout.shadow.start(model or challenger())
         return application
 
     return make
@@ -61,7 +61,7 @@ def replies(app):
 
 def counts(app):
     """The customers by outcome, once all that waits is scored."""
-    app.app.rollout.close()
+    app.models.rollout.close()
     text = app.get("/metrics").body.decode()
     found = re.findall(r'churn_shadow_rows_total\{outcome="(\w+)"\} ([\d.]+)', text)
     return {outcome: int(float(n)) for outcome, n in found}
@@ -109,7 +109,7 @@ def test_a_shadow_that_hangs_delays_no_reply_and_what_does_not_fit_is_dropped(
 
 def test_customers_that_wait_are_limited(with_shadow):
     app = with_shadow(max_rows=50)
-    queue, blocked = app.app.rollout._queue, threading.Event()
+    queue, blocked = app.models.rollout._queue, threading.Event()
     queue.offer(1, lambda: blocked.wait(60) and shadow.Comparison(1, np.zeros(1)))
     app.post("/predict", {"customers": PEOPLE})
     app.post("/predict", {"customers": PEOPLE})
@@ -144,8 +144,8 @@ def test_the_inference_log_has_the_scores_of_the_shadow_beside_those_of_the_cham
     app = with_shadow(inference_log=str(tmp_path), inference_log_identifiers="plain")
     app.post("/predict/single?threshold=0.2", CUSTOMER, x_request_id="a")
     app.post("/invocations", {"inputs": PEOPLE}, x_request_id="b")
-    app.app.rollout.close()
-    app.app.inference_log.close()
+    app.models.rollout.close()
+    app.models.inference_log.close()
     rows = table(tmp_path)
     by_source = dict(list(rows.groupby("source")))
     assert set(by_source) == {"serve", "shadow"}
@@ -163,15 +163,15 @@ def test_the_inference_log_has_the_scores_of_the_shadow_beside_those_of_the_cham
 def test_the_last_hour_is_not_that_of_a_shadow(with_shadow, tmp_path):
     app = with_shadow(inference_log=str(tmp_path), inference_log_identifiers="plain")
     app.post("/predict", {"customers": PEOPLE})
-    app.app.rollout.close()
-    app.app.inference_log.close()
-    last_hour = app.app.request_log.metrics._collectors[0]
+    app.models.rollout.close()
+    app.models.inference_log.close()
+    last_hour = app.app.parts.request_log.metrics._collectors[0]
     assert {model for model, _ in last_hour._minutes} == {"churn/1"}
 
 
 def test_a_shadow_and_a_canary_may_be_the_same_version(with_shadow, challenger):
     app = with_shadow(canary="models:/churn@challenger", canary_share=0.3)
-    app.app.rollout.canary.start(challenger())
+    app.models.rollout.canary.start(challenger())
     versions = app.post("/predict", {"customers": PEOPLE}).json()["model_versions"]
     expected = ["2" if customer_fraction(p["customer_id"]) < 0.3 else "1" for p in PEOPLE]
     assert versions == expected
@@ -183,7 +183,7 @@ def test_a_shadow_follows_its_alias_and_is_idle_while_it_is_champion(
 ):
     caplog.set_level(logging.INFO, "serving.audit")
     app = with_shadow()
-    holder, follower = app.holder, app.app.rollout.shadow
+    holder, follower = app.holder, app.models.rollout.shadow
     follower.start(challenger("3"))
     assert holder.current.shadow.model.version == "3"
     holder.start(challenger("3"))

@@ -152,7 +152,7 @@ def test_the_scores_of_the_page_are_not_recorded(served, tmp_path):
     app = Application(served, {"page": True, **settings})
     app.post("/page/customer", CUSTOMER)
     app.post("/page/table", CSV.encode(), "text/csv")
-    app.app.inference_log.close()
+    app.models.inference_log.close()
     assert list(tmp_path.rglob("*.parquet")) == []
 
 

@@ -336,7 +336,7 @@ def test_the_limits_of_invocations_hold(application, inline_bytes):
     assert app.send("POST", INFER, body, {}).status == 200  # without a Content-Type
     assert app.post(INFER, b'{"inputs": ' + b"[" * 10**6).status == 413
     assert app.post(f"{INFER}?explain=true", body).status == 400
-    app.app.executor.capacity.in_use = app.app.executor.capacity.limit
+    app.app.parts.executor.capacity.in_use = app.app.parts.executor.capacity.limit
     assert app.post(INFER, body).status == 503
 
 
@@ -430,7 +430,7 @@ def test_without_a_model_the_server_is_live_and_not_ready():
 def test_a_server_that_has_been_told_to_end_is_not_ready_and_still_scores(application):
     app = application()
     assert [app.get(path).status for path in READINESS] == [200] * 3
-    app.app.draining.has_begun = True
+    app.app.parts.draining.has_begun = True
     assert [app.get(path).status for path in READINESS] == [503] * 3
     assert app.get("/livez").status == 200
     assert app.post(INFER, request()).status == 200

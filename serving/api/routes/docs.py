@@ -11,7 +11,9 @@ from importlib import resources
 import orjson
 
 from serving.api.openapi import document
-from serving.served_model import ServedModel
+from serving.http.asgi import Receive, Scope, Send, reply
+from serving.http.router import Table
+from serving.served_model import ModelHolder
 
 _SWAGGER_UI = "fastapi_swagger.resources"
 _OWN = "serving.api"
@@ -29,23 +31,34 @@ _FILES = {
 """Package, file and content type by path."""
 
 
-class Docs:
-    """The documentation page with its script, styles and icon, and the OpenAPI document."""
+class DocsRoutes:
+    """The documentation page with its script, styles and icon, and the OpenAPI document.
 
-    paths = tuple(_FILES)
+    ``keys``: whether the server has API keys.
+    """
 
-    def __init__(self, *, keys: bool, root_path: str = "") -> None:
+    open_paths = tuple(_FILES)
+
+    def __init__(self, champion: ModelHolder, *, keys: bool, root_path: str = "") -> None:
+        self._champion = champion
         self._keys = keys
         self._root_path = root_path
         self._files = {
             path: (resources.files(package).joinpath(name).read_bytes(), content_type)
             for path, (package, name, content_type) in _FILES.items()
         }
+        self.table: Table = {
+            "/openapi.json": {"GET": self.openapi},
+            **{path: {"GET": self.file} for path in _FILES},
+        }
 
-    def file(self, path: str) -> tuple[bytes, bytes]:
-        """Content and content type of one of ``paths``."""
-        return self._files[path]
-
-    def openapi(self, served: ServedModel) -> bytes:
+    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The OpenAPI document for the model that is served now."""
-        return orjson.dumps(document(served, keys=self._keys, root_path=self._root_path))
+        served = self._champion.served()
+        made = document(served, keys=self._keys, root_path=self._root_path)
+        await reply(send, 200, orjson.dumps(made))
+
+    async def file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The documentation page, or a file that it loads."""
+        content, content_type = self._files[scope["path"]]
+        await reply(send, 200, content, content_type)
