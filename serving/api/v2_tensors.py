@@ -132,7 +132,8 @@ def _values(
     part = binary.take(shown, parameters["binary_data_size"])
     if data is not None:
         raise ApiError(400, f"{shown} must have data in JSON or in binary, not both")
-    return _binary_values(shown, tensor["datatype"], part, n) if is_known else [None] * n
+    # any number of unknown tensors may claim n values, so these must not take memory
+    return _binary_values(shown, tensor["datatype"], part, n) if is_known else range(n)
 
 
 def read_parameters(where: str, owner: dict[str, Any], known: Sequence[str]) -> dict[str, Any]:

@@ -32,8 +32,11 @@ class TraceContext(NamedTuple):
 
 
 def continue_trace(sent: bytes) -> TraceContext | None:
-    """The caller's trace, with an id for this request; None if the header is not valid."""
-    match = _TRACEPARENT.fullmatch(sent)
+    """The caller's trace, with an id for this request; None if the header is not valid.
+
+    The parser of requests leaves blanks at the end of a header.
+    """
+    match = _TRACEPARENT.fullmatch(sent.strip(b" \t"))
     if match is None:
         return None
     version, trace_id, parent_id, flags, more = match.groups()

@@ -219,6 +219,7 @@ def test_a_file_is_scored_and_sorted_and_each_row_accounted_for(opened, server, 
         (b'a,b\n"x"y,1\n', "Line 2 has text after a closing quotation mark."),
         (b"PK\x03\x04\x00\x00", "This is not a CSV file."),
         (b"customer_id,Tenure\nC1,1\n", "the table has no column 'age'"),
+        (b"customer_id^age\nC1^1\n", "No column has the name of a field."),
     ],
 )
 def test_a_file_that_cannot_be_read_is_explained(opened, content, problem):
@@ -228,6 +229,39 @@ def test_a_file_that_cannot_be_read_is_explained(opened, content, problem):
     choose(opened, FILE.encode())
     expect(opened.locator("#scored")).to_be_visible()
     expect(opened.locator("#file-problem")).to_be_empty()
+
+
+def downloaded(page: Page) -> pd.DataFrame:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the result").click()
+    return pd.read_csv(download.value.path(), dtype=str, encoding="utf-8-sig")
+
+
+def test_a_spreadsheet_runs_nothing_of_the_downloaded_result(opened):
+    formulas = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+cmd", "-2+3", "=1+1"]
+    plain = ["-5", "+49 151 2345", "C=1"]
+    rows = [f"{each},{'x' if each == '=1+1' else 42},12,70.5,1" for each in formulas + plain]
+    choose(
+        opened, "\n".join(["customer_id,age,tenure,monthly_charges,total_charges", *rows]).encode()
+    )
+    expect(opened.locator("#scored")).to_be_visible()
+    ids = downloaded(opened)["customer_id"]
+    assert sorted(ids) == sorted([f"'{each}" for each in formulas] + plain)
+
+
+def test_an_identifier_may_be_called_line(page):
+    columns = (Column("line", "identifier"), Column("age", "number"))
+    term = Term(features=["age"], cuts=[[1.0]], scores=[0, -0.5, 0.5, 0])
+    card = Scorecard(intercept=0.2, features=[Feature(name="age", kind="number")], terms=[term])
+    scorer = Scorer(card, RecordSchema("phones", columns))
+    model = ServedModel("phones", "1", None, "2026-01-01T00:00:00Z", scorer)
+    with server_thread(model, page=True) as server:
+        page.goto(server.url)
+        choose(page, b"line,age\nA,0\nB,x\nC,2\n")
+        expect(page.locator("#scored-rows td:first-child")).to_have_text(["C", "A"])
+        expect(page.locator("#rejected td")).to_have_text(["3", "B", "Age is not a number."])
+        table = downloaded(page)
+        assert table.iloc[:, :2].to_numpy().tolist() == [["4", "C"], ["2", "A"], ["3", "B"]]
 
 
 def test_a_dropped_file_is_scored_in_several_requests_and_not_recorded(page, served, tmp_path):

@@ -96,3 +96,7 @@ export const write = (rows) =>
   rows
     .map((cells) => cells.map((cell) => `"${String(cell ?? "").replaceAll('"', '""')}"`).join(","))
     .join("\r\n");
+
+/** A text that spreadsheets do not run as a formula. Numbers with a sign stay as they are. */
+export const withoutFormula = (text) =>
+  /^[=@\t\r]|^[+-](?![\d\s.,]*$)/.test(text ?? "") ? `'${text}` : text;

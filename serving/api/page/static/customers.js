@@ -1,12 +1,13 @@
 // A file of customers: scored, sorted, with reasons in words. Nothing is stored.
 
 import { Failure, post } from "./api.js";
-import { NotCsv, decode, parse, write } from "./csv.js";
+import { NotCsv, decode, parse, withoutFormula, write } from "./csv.js";
 import { byId, element } from "./dom.js";
 import { count, label, money, percent, sentence, value } from "./words.js";
 
 const SHOWN = 50; // customers at first, and more with each click
 const CHUNK = 2000; // customers per request
+const LINE = Symbol("line of the file"); // an identifier may have any name
 const UNEVEN = "has more or fewer cells than the header";
 
 export class Customers {
@@ -69,8 +70,11 @@ export class Customers {
     const even = rows.filter(({ cells }) => cells.length === header.length);
     const uneven = rows.filter(({ cells }) => cells.length !== header.length);
     const used = header.flatMap((name, i) => (Object.hasOwn(this.fields, name) ? [i] : []));
+    if (used.length === 0) {
+      throw new NotCsv(`No column has the name of a field. The fields are ${Object.keys(this.fields).join(", ")}.`);
+    }
     const pick = (cells) => used.map((i) => cells[i]);
-    this.results = uneven.map(({ line }) => ({ line, error: UNEVEN }));
+    this.results = uneven.map(({ line }) => ({ [LINE]: line, error: UNEVEN }));
     let version = null;
     for (const chunk of this.#chunks(even, pick)) {
       this.#say(`Scoring ${count(this.results.length, "customer")} of ${count(rows.length, "customer")} ...`);
@@ -82,7 +86,7 @@ export class Customers {
         throw new Failure("The model was replaced in the meantime. Choose the file again.");
       }
       this.results.push(
-        ...reply.content.predictions.map((each, i) => ({ ...each, line: chunk[i].line })),
+        ...reply.content.predictions.map((each, i) => ({ ...each, [LINE]: chunk[i].line })),
       );
     }
     this.#show();
@@ -112,7 +116,7 @@ export class Customers {
 
   #show() {
     const scored = this.results.filter((each) => !each.error);
-    this.rejected = this.results.filter((each) => each.error).sort((a, b) => a.line - b.line);
+    this.rejected = this.results.filter((each) => each.error).sort(ORDERS.file);
     this.sorted = scored.sort(ORDERS[byId("sort").value]);
     this.shown = SHOWN;
     const atRisk = scored.filter((each) => each.churn_prediction === 1).length;
@@ -158,12 +162,12 @@ export class Customers {
     );
   }
 
-  #rejectedRow({ line, error, ...rest }) {
+  #rejectedRow({ error, ...rest }) {
     const who = this.identifiers.map(({ name }) => rest[name] ?? "").join(" ");
     return element(
       "tr",
       {},
-      element("td", { class: "number" }, String(line)),
+      element("td", { class: "number" }, String(rest[LINE])),
       element("td", {}, who),
       element("td", {}, sentence(this.#inWords(error))),
     );
@@ -190,15 +194,17 @@ export class Customers {
   }
 
   #download() {
-    const campaign = this.model.scorecard.campaign;
     const names = this.identifiers.map(({ name }) => name);
-    const header = ["line", ...names, "churn_probability", "churn_prediction"];
-    if (campaign) header.push("expected_profit");
-    header.push("reasons", "error");
-    const rows = [...this.sorted, ...this.rejected].map((each) => {
-      const inWords = { ...each, reasons: each.error ? "" : this.#reasons(each) };
-      return header.map((name) => inWords[name]);
-    });
+    const scores = ["churn_probability", "churn_prediction"];
+    if (this.model.scorecard.campaign) scores.push("expected_profit");
+    const header = ["line", ...names, ...scores, "reasons", "error"];
+    const rows = [...this.sorted, ...this.rejected].map((each) => [
+      each[LINE],
+      ...names.map((name) => withoutFormula(each[name])),
+      ...scores.map((name) => each[name]),
+      each.error ? "" : withoutFormula(this.#reasons(each)),
+      withoutFormula(each.error),
+    ]);
     const content = new Blob(["\ufeff", write([header, ...rows])], { type: "text/csv" });
     save(content, `${this.name.replace(/\.[^.]*$/, "")}-scored.csv`);
   }
@@ -207,9 +213,9 @@ export class Customers {
 const LEAST = -Number.MAX_VALUE; // unknown profits come last
 
 const ORDERS = {
-  risk: (a, b) => b.churn_probability - a.churn_probability || a.line - b.line,
-  profit: (a, b) => (b.expected_profit ?? LEAST) - (a.expected_profit ?? LEAST) || a.line - b.line,
-  file: (a, b) => a.line - b.line,
+  risk: (a, b) => b.churn_probability - a.churn_probability || a[LINE] - b[LINE],
+  profit: (a, b) => (b.expected_profit ?? LEAST) - (a.expected_profit ?? LEAST) || a[LINE] - b[LINE],
+  file: (a, b) => a[LINE] - b[LINE],
 };
 
 /** How much a fact raises the odds of leaving: twice or more, by a third or more, or less. */

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from churn_model.schema import CUSTOMER_SCHEMA
 from churn_model.schema.column import INT64_MAX
+from serving.api.v2_tensors import BinaryData, read_columns
 from serving.http.api_keys import make
 from serving.served_model import ServedModel
 from tests.customers import CUSTOMER, DATATYPES, tensors
@@ -173,6 +176,20 @@ def test_a_tensor_of_no_field_is_ignored(application):
     assert outputs(app.post(INFER, body)) == outputs(app.post(INFER, request()))
     sent, headers = binary_request({"unknown": b"\x00", **ONE})
     assert app.send("POST", INFER, sent, headers).status == 200
+
+
+def test_tensors_of_no_field_take_no_memory_for_the_customers_that_they_claim():
+    unknown = [
+        {"name": f"x{i}", "shape": [100_000], "datatype": "FP64",
+         "parameters": {"binary_data_size": 0}}
+        for i in range(50)
+    ]  # fmt: skip
+    tracemalloc.start()
+    columns, n = read_columns(unknown, BinaryData(b""), CUSTOMER_SCHEMA, 100_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(columns), n) == (50, 100_000)
+    assert peak < 500_000
 
 
 @pytest.mark.parametrize(

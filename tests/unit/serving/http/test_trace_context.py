@@ -19,6 +19,11 @@ def test_a_later_version_may_say_more():
     assert continue_trace(b"-".join((b"cc", TRACE, PARENT, b"01", b"what", b"else"))) is not None
 
 
+@pytest.mark.parametrize("sent", [b"%b ", b"%b \t", b"\t%b"])
+def test_blanks_around_the_header_are_no_part_of_it(sent):
+    assert continue_trace(sent % b"-".join((b"00", TRACE, PARENT, b"01"))) is not None
+
+
 @pytest.mark.parametrize(
     "sent",
     [
