@@ -42,7 +42,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add("--input", required=True, metavar="IN", help="customers: a file, a folder or a table")
     add("--output", required=True, metavar="OUT", help="folder or table for the results")
-    _add_choice(parser, "--format", Format, None, "of input and output; by default from IN's name")
+    formats = "of input and output; by default that of the name of IN, or of the files in it"
+    _add_choice(parser, "--format", Format, None, formats)
     _add_choice(parser, "--output-format", Format, None, "of the output, if it differs")
     _add_choice(parser, "--engine", Engine, "spark", "where to score (%(default)s)")
     add("--master", type=_or_default(str), metavar="URL", help="Spark master (local[*])")

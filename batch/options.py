@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from churn_model.errors import BatchError
-from churn_model.tables.reading.source import FileFormat, format_of
+from churn_model.tables.reading.locations import format_of_files
+from churn_model.tables.reading.source import FileFormat
 from pyfunc import CHAMPION_URI
 
 Engine = Literal["spark", "local"]
@@ -24,12 +26,14 @@ _UNDECODED = re.compile("[\ud800-\udfff]")
 class ScoreOptions:
     """What to score, with which model, and where the results go.
 
-    ``format``: None to tell it from the input's name. ``output_format``: None for the input's.
-    ``columns``: the descriptor that maps columns to fields. ``as_of``: the day on which the
-    ages of dates are computed; None for today. ``threshold``: None for the model's own.
+    ``format``: None to tell it from the input's name, or from the files of a local folder.
+    ``output_format``: None for the input's. ``columns``: the descriptor that maps columns to
+    fields. ``as_of``: the day on which the ages of dates are computed; None for today.
+    ``threshold``: None for the model's own.
     ``max_rejected``: the share of rejected rows (0..1) above which the exit code is 2.
 
-    Raises BatchError for options that contradict each other.
+    Raises BatchError for options that contradict each other, and TableError for a folder that
+    cannot be listed.
     """
 
     input: str
@@ -58,10 +62,10 @@ class ScoreOptions:
         if self.partition_by and self.source_format == "json":
             raise BatchError("--partition-by needs columns, and JSON lines have none")
 
-    @property
+    @cached_property
     def source_format(self) -> Format:
         """The format of the input."""
-        return self.format or format_of(self.input)
+        return self.format or format_of_files(self.input)
 
     @property
     def target_format(self) -> Format:

@@ -43,8 +43,8 @@ def open_tracing() -> Tracing | None:
         import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401
     except ModuleNotFoundError:
         _logger.warning(
-            "no spans are exported to the OTLP endpoint, because the extra otel is not installed: "
-            'pip install "churn-model[otel]"'
+            'no spans are exported to the OTLP endpoint, which needs the "otel" extra; run '
+            'pip install -e ".[otel]" in the folder of your clone'
         )
         return None
     return Tracing()

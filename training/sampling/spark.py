@@ -11,13 +11,14 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from churn_model.errors import TableError
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading.csv_detection import detect_source_format
-from churn_model.tables.reading.locations import is_url
-from churn_model.tables.reading.source import FileFormat, format_of
+from churn_model.tables.reading.locations import format_of_files, is_url
+from churn_model.tables.reading.source import FileFormat
 from pyfunc.spark_columns import column_of
 from pyfunc.spark_errors import reading_errors
 from pyfunc.spark_source import read_source
@@ -61,7 +62,7 @@ class SparkReader:
                 reject_delta(text)
             if kind == "csv" and (not is_url(text) or text.startswith("file://")):
                 csv = detect_source_format(text, declared)
-            rows, _ = read_source(spark, text, kind, csv)
+            rows = _rows(spark, text, kind, csv)
         return cls(spark, text, csv, rows, list(named_columns(rows.columns)))
 
     @property
@@ -178,6 +179,20 @@ class SparkReader:
         return self.rows.select(*columns)
 
 
+def _rows(
+    spark: SparkSession, path: str, kind: FileFormat | Literal["table"], csv: CsvFormat
+) -> DataFrame:
+    try:
+        rows, _ = read_source(spark, path, kind, csv)
+    except AnalysisException as error:
+        if kind == "table" and error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND":
+            raise TableError(
+                f"{path}: no such file or folder, and no such table in Spark's catalog"
+            ) from None
+        raise
+    return rows
+
+
 def kind_of(path: str) -> FileFormat | Literal["table"]:
     """The format of files, or ``table`` for a name in Spark's catalog.
 
@@ -186,8 +201,4 @@ def kind_of(path: str) -> FileFormat | Literal["table"]:
     is_file = "/" in path or PurePosixPath(path.lower()).suffix in _FILES or Path(path).exists()
     if not is_file or path.startswith("delta.`"):
         return "table"
-    if Path(path).is_dir():
-        names = (file.name for file in sorted(Path(path).rglob("*")) if file.is_file())
-        visible = [name for name in names if name[0] not in "._"]
-        return format_of(visible[0]) if visible else "parquet"
-    return format_of(path)
+    return format_of_files(path)

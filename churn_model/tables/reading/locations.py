@@ -10,6 +10,8 @@ import pyarrow as pa
 from pyarrow.fs import FileSelector, FileSystem, LocalFileSystem
 
 from churn_model.errors import TableError, first_line
+from churn_model.tables.reading.file_names import check_names
+from churn_model.tables.reading.source import FileFormat, format_of
 
 _IGNORED = re.compile("(^|/)[_.]")
 """The start of the name of a file or folder that readers ignore."""
@@ -87,12 +89,25 @@ def file_names(source: str) -> list[str]:
         if system.get_file_info(path).is_file:
             return [path]
         found = system.get_file_info(FileSelector(path, recursive=True))
-    except (pa.ArrowException, OSError) as error:
+        files = sorted(info.path for info in found if info.is_file)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        check_names(root_of(source))  # names the file that pyarrow cannot
         raise TableError(f"{source}: cannot be read ({first_line(error)})") from None
     below = len(path.rstrip("/")) + 1
-    files = sorted(info.path for info in found if info.is_file)
     files = [file for file in files if not _IGNORED.search(file[below:])]
     return _matching(source, path, files) if is_pattern(source) else files
+
+
+def format_of_files(source: str) -> FileFormat:
+    """The format that a table's name implies, or else, for a local folder, that of all its files.
+
+    Raises TableError if the files of the folder cannot be listed.
+    """
+    by_name = format_of(source)
+    if by_name != "parquet" or is_url(source) or not os.path.isdir(source):
+        return by_name
+    formats = {format_of(file) for file in file_names(source)}
+    return formats.pop() if len(formats) == 1 else by_name
 
 
 def _matching(source: str, root: str, files: list[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -365,6 +367,62 @@ def test_dates_categories_booleans_and_their_pairs_are_explained_exactly(page):
         for name in ("Joined", "Plan", "Paperless"):
             page.get_by_label("Change", exact=True).select_option(name)
             assert violations(page) == []
+
+
+def odd_server(features, terms, columns, intercept=0.2):
+    """A server of the page, for a scorecard of these terms."""
+    card = Scorecard(intercept=intercept, features=features, terms=terms)
+    scorer = Scorer(card, RecordSchema("odd", (Column("id", "identifier"), *columns)))
+    served = ServedModel("odd", "1", None, "2026-01-01T00:00:00Z", scorer)
+    return server_thread(served, page=True)
+
+
+def test_what_if_says_where_the_probability_is_lowest_and_highest(page):
+    features = [Feature(name=name, kind="number") for name in ("calls", "price", "joined", "none")]
+    terms = [
+        Term(features=["calls"], cuts=[[3.0, 8.0]], scores=[0, 0, 1, -1, 0]),
+        Term(features=["price"], cuts=[[1.5, 2.5, 9.0]], scores=[0, 1, 1, -1, 0, 0]),
+        Term(features=["joined"], cuts=[[100.0, 200.0]], scores=[0, 1, 0, -1, 0]),
+        Term(features=["none"], cuts=[[1.0]], scores=[0, 0, 0, 0]),
+    ]
+    columns = [
+        Column("calls", "integer"),
+        Column("price", "number"),
+        Column("joined", "date"),
+        Column("none", "number"),
+    ]
+    with odd_server(features, terms, columns) as server:
+        page.goto(server.url)
+        expect(page.locator("#waterfall tr")).not_to_have_count(0)
+        today = date.fromisoformat(page.evaluate("new Date().toISOString().slice(0, 10)"))
+        for field, lowest, highest in (
+            ("Calls", "from 8 on", "from 3 to 7"),
+            ("Price", "from 2.5 to 9", "up to 2.5"),
+            ("Joined", f"up to {today - timedelta(200)}", f"from {today - timedelta(99)} on"),
+        ):
+            page.get_by_label("Change", exact=True).select_option(label=field)
+            text = rf"lowest \(\S+\) {lowest}, and highest \(\S+\) {highest}\."
+            expect(page.locator("#whatif-note")).to_have_text(re.compile(text))
+        page.get_by_label("Change", exact=True).select_option(label="None")
+        expect(page.locator("#whatif-note")).to_contain_text("for all values")
+
+
+def test_changes_that_are_not_enough_are_listed_by_how_much_they_help(page):
+    names = ["little", "much", "some"]
+    sizes = {"little": 0.1, "much": 1.0, "some": 0.5}
+    features = [Feature(name=name, kind="number") for name in names]
+    terms = [
+        Term(features=[name], cuts=[[2.0, 4.0]], scores=[0, -size, 0, size, 0])
+        for name, size in sizes.items()
+    ]
+    columns = [Column(name, "number", actionable=True) for name in names]
+    with odd_server(features, terms, columns, intercept=5.0) as server:
+        page.goto(server.url)
+        expect(page.locator("#waterfall tr")).not_to_have_count(0)
+        fill(page, {"Little": "4.1", "Much": "5", "Some": "4.5"})
+        expect(page.locator("#changes-list li b:first-child")).to_have_text(
+            ["Much", "Some", "Little"]
+        )
 
 
 def test_a_field_may_have_the_name_of_something_in_javascript(page):

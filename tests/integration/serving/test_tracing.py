@@ -209,4 +209,4 @@ def test_without_an_endpoint_or_with_the_sdk_disabled_nothing_is_exported(collec
 def test_without_the_extra_one_line_says_what_to_install(collector, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     assert tracing.open_tracing() is None
-    assert 'pip install "churn-model[otel]"' in caplog.text
+    assert 'pip install -e ".[otel]" in the folder of your clone' in caplog.text

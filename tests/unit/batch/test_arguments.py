@@ -67,6 +67,34 @@ def test_the_inputs_name_implies_its_format(name, expected):
 
 
 @pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.csv", "b.csv.gz", "_SUCCESS", ".a.csv.crc"], "csv"),
+        (["day=2026-01-31/part-0.csv"], "csv"),
+        (["a.ndjson"], "json"),
+        (["a.parquet", "b.parquet"], "parquet"),
+        (["a.csv", "b.parquet"], "parquet"),
+        (["part-0"], "parquet"),
+        ([], "parquet"),
+    ],
+)
+def test_the_files_of_a_folder_tell_its_format_if_its_name_does_not(tmp_path, names, expected):
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    assert (
+        score_options(["--input", str(tmp_path / "in"), "--output", "o"]).source_format == expected
+    )
+
+
+def test_the_name_of_a_folder_says_more_than_its_files(tmp_path):
+    (tmp_path / "in.csv").mkdir()
+    (tmp_path / "in.csv" / "part-0").touch()
+    options = score_options(["--input", str(tmp_path / "in.csv"), "--output", "o"])
+    assert options.source_format == "csv"
+
+
+@pytest.mark.parametrize(
     ("flags", "complaint"),
     [
         (["--threshold", "2"], "must be a number from 0 to 1"),

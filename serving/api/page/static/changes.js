@@ -34,11 +34,15 @@ function nearest(cuts, now, kind) {
   );
 }
 
-/** The smallest change of each actionable field.
+const byHelp = (a, b) => a.probability - b.probability || a.size - b.size;
+const bySize = (a, b) => a.size - b.size || a.probability - b.probability;
+
+/** The smallest change of each actionable field, while all other fields stay as they are.
  *
  * Each has the `field`, the `value`, the `probability` with it, and whether that is `enough`. Where
  * no value is enough, it is the one with the lowest probability. Fields that cannot lower the
- * probability are left out.
+ * probability are left out. Those that are enough come first, the smallest change before others;
+ * then the rest, the lowest probability before others.
  */
 export function smallestChanges(model, scorecard, inputs, limit) {
   const now = scorecard.probability(inputs);
@@ -46,7 +50,7 @@ export function smallestChanges(model, scorecard, inputs, limit) {
     .filter((field) => field.actionable && Object.hasOwn(inputs, field.name))
     .map((field) => smallestChange(scorecard, field, inputs, limit))
     .filter((change) => change !== null && change.probability < now);
-  return found.sort((a, b) => b.enough - a.enough || a.size - b.size || a.probability - b.probability);
+  return found.sort((a, b) => b.enough - a.enough || (a.enough ? bySize : byHelp)(a, b));
 }
 
 function smallestChange(scorecard, field, inputs, limit) {
@@ -57,10 +61,7 @@ function smallestChange(scorecard, field, inputs, limit) {
     return { field, value, size, probability, enough: probability < limit };
   });
   const enough = tried.filter((each) => each.enough);
-  const order = enough.length
-    ? (a, b) => a.size - b.size || a.probability - b.probability
-    : (a, b) => a.probability - b.probability || a.size - b.size;
-  return (enough.length ? enough : tried).sort(order)[0] ?? null;
+  return (enough.length ? enough.sort(bySize) : tried.sort(byHelp))[0] ?? null;
 }
 
 /** A value of the tables as the form has it; the age of a date stays an age. */

@@ -26,6 +26,16 @@ export function curveSteps(scorecard, inputs, field) {
   }));
 }
 
+/** The values that have this probability: the first, and the first after them; null for none.
+ *
+ * If several ranges have it, the first of them.
+ */
+export function valuesWith(steps, probability) {
+  const first = steps.findIndex((step) => step.probability === probability);
+  const after = steps.findIndex((step, i) => i > first && step.probability !== probability);
+  return [first === 0 ? null : steps[first].start, after === -1 ? null : steps[after].start];
+}
+
 /** Draw the steps, `width` pixels wide, with the customer's own value and the limit. */
 export function drawCurve(field, steps, { width, now, limit, tried }) {
   const [low, high] = field.range.shown;

@@ -1,7 +1,7 @@
 // What if: the probability over the values of one field, and the smallest changes that help.
 
 import { limitOf, smallestChanges } from "./changes.js";
-import { curveSteps, drawCurve } from "./curve.js";
+import { curveSteps, drawCurve, valuesWith } from "./curve.js";
 import { byId, element } from "./dom.js";
 import { dateOfAge } from "./scorecard.js";
 import { label, number, percent, value } from "./words.js";
@@ -138,17 +138,28 @@ export class WhatIf {
 
   #curveInWords() {
     const { field, steps } = this;
-    const lowest = steps.reduce((a, b) => (b.probability < a.probability ? b : a));
-    const highest = steps.reduce((a, b) => (b.probability > a.probability ? b : a));
-    const at = (step) => this.#inWords(field, ["integer", "date"].includes(field.kind) ? Math.ceil(step.start) : step.start);
+    const probabilities = steps.map((step) => step.probability);
+    const [lowest, highest] = [Math.min(...probabilities), Math.max(...probabilities)];
+    const of = (probability) => `(${percent(probability)}) ${this.#rangeInWords(valuesWith(steps, probability))}`;
     const sparse = field.range.sparse?.length
       ? ` Shaded: fewer than ${this.model.few_rows} customers with similar values in the training data, so the curve is uncertain.`
       : "";
     const unit = field.kind === "date" ? " The axis counts days back from today." : "";
-    return (
-      `Everything else as in the form, the probability is lowest (${percent(lowest.probability)}) from ` +
-      `${at(lowest)} on, and highest (${percent(highest.probability)}) from ${at(highest)} on.${unit}${sparse}`
-    );
+    const extremes =
+      lowest === highest ? `is ${percent(lowest)} for all values` : `is lowest ${of(lowest)}, and highest ${of(highest)}`;
+    return `Everything else as in the form, the probability ${extremes}.${unit}${sparse}`;
+  }
+
+  /** `from 5 to 7`, of the values from `first` up to the one before `after`; null for no end. */
+  #rangeInWords([first, after]) {
+    const { field } = this;
+    const isWhole = field.kind !== "number";
+    const start = first === null ? null : this.#inWords(field, isWhole ? Math.ceil(first) : first);
+    const end = after === null ? null : this.#inWords(field, isWhole ? Math.ceil(after) - 1 : after);
+    const [from, to] = field.kind === "date" ? [end, start] : [start, end]; // older is earlier
+    if (from === to) return `at ${from}`;
+    if (from === null) return `up to ${to}`;
+    return to === null ? `from ${from} on` : `from ${from} to ${to}`;
   }
 
   #draw() {

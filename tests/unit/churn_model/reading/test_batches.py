@@ -1,5 +1,7 @@
 import io
+import os
 from collections import deque
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +11,7 @@ from churn_model.errors import TableError
 from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading import batches as reading
 from churn_model.tables.reading import csv_files
+from churn_model.tables.reading.locations import file_names
 from churn_model.tables.reading.row_checker import LINE
 from churn_model.tables.reading.source import Source
 
@@ -104,3 +107,11 @@ def test_the_error_for_a_missing_table_names_the_flag_of_the_command(tmp_path):
     source = Source(str(tmp_path / "none.csv"), "csv", CsvFormat(), flag="--data")
     with pytest.raises(TableError, match="no such file or folder; check --data"):
         reading.folder_columns(source)
+
+
+def test_a_file_name_that_is_not_utf8_is_named_when_a_folder_is_listed(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/a\xff.csv")).touch()
+    with pytest.raises(TableError, match="the name is not valid UTF-8; rename it"):
+        file_names(str(folder))
