@@ -41,12 +41,12 @@ def stages(run: TrainingRun, jobs: int) -> list[Stage]:
         *_compare(run, costs),
         _fit(run, costs, threads),
         *_evaluate(run, costs, threads),
-        *_draw_effects(run, costs),
         *_score_baselines(run, costs),
         _find_alarms(run, costs),
         *_resample(run, costs),
         Stage("summarise", run.summarise, needs=("resample",)),
         _draw_evaluation(run, costs),
+        *_draw_effects(run, costs),  # needed late, and short enough to fill what the others leave
         Stage(
             "describe",
             run.describe,
