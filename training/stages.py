@@ -25,7 +25,7 @@ from training.tasks import (
 from training.training_run import TrainingRun
 
 _FEATURES = 5  # whose figures one task draws
-_REGISTER = 1.3  # seconds, with the end of the process
+_REGISTER = 1.0  # seconds, with the end of the process
 _OFTEN_GIVEN_UP = 0.6  # of the candidates' costs after the first fold
 _COMPARED = ("compare", "compare further")
 """The groups of stages after which the best settings are known."""
