@@ -5,36 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from typing import Any
 
 from training.interrupt import interruptible
-from training.parallel.workers import Task, Workers, result_of
+from training.parallel.workers import Workers, result_of
 from training.progress_bar import ProgressBar
+from training.stage import Stage
+from training.time_left import TimeLeft
 
 _REFRESH = 0.5  # seconds
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A named part of a run.
-
-    ``run``: what to do in this process; it is given the result of ``task`` if there is one.
-    ``task``: gives a task for a worker process, or None if it turns out to be needless. ``needs``:
-    the groups of stages that must be finished before. ``cost``: the expected seconds of one core; 0
-    for work that nothing waits for.
-    """
-
-    name: str
-    run: Callable[..., object]
-    task: Callable[[], Task[Any] | None] | None = None
-    needs: tuple[str, ...] = ()
-    cost: float = 0.0
-
-    @property
-    def group(self) -> str:
-        """The name without what comes after the colon."""
-        return self.name.partition(":")[0]
 
 
 def run_stages(stages: Sequence[Stage], workers: Workers) -> None:
@@ -43,8 +22,9 @@ def run_stages(stages: Sequence[Stage], workers: Workers) -> None:
     Of several stages that could start, the first in the list does. Tasks run in the workers, and
     meanwhile this process runs the stages without a task.
     """
-    with interruptible() as raise_if_interrupted, ProgressBar(workers.jobs) as bar:
-        run = _Run(stages, workers, bar)
+    time_left = TimeLeft(stages, workers.jobs)
+    with interruptible() as raise_if_interrupted, ProgressBar(time_left.seconds) as bar:
+        run = _Run(stages, workers, time_left, bar)
         while run.waiting or run.running:
             raise_if_interrupted()
             run.start_tasks()
@@ -53,13 +33,14 @@ def run_stages(stages: Sequence[Stage], workers: Workers) -> None:
 
 
 class _Run:
-    def __init__(self, stages: Sequence[Stage], workers: Workers, bar: ProgressBar) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], workers: Workers, time_left: TimeLeft, bar: ProgressBar
+    ) -> None:
         self.waiting = list(stages)
         self.running: dict[Future[tuple[Any, float]], Stage] = {}
         self._workers = workers
+        self._time_left = time_left
         self._bar = bar
-        bar.expect(sum(each.cost for each in stages if each.task), shared=True)
-        bar.expect(sum(each.cost for each in stages if not each.task), shared=False)
 
     def start_tasks(self) -> None:
         """Give tasks to the workers, and one more to each than it can do now."""
@@ -69,8 +50,9 @@ class _Run:
                 return
             task = stage.task()
             if task is None:
-                self._bar.expect(-stage.cost, shared=True)
+                self._time_left.leave_out(stage)
                 continue
+            self._time_left.start(stage)
             self._bar.show(stage.name)
             self.running[self._workers.submit(task)] = stage
 
@@ -81,7 +63,8 @@ class _Run:
             result, seconds = result_of(future)
             stage = self.running.pop(future)
             stage.run(result)
-            self._bar.finish(stage.cost, seconds, shared=True)
+            self._time_left.finish(stage, seconds)
+            self._bar.refresh()
         return bool(finished)
 
     def run_here(self) -> bool:
@@ -89,10 +72,12 @@ class _Run:
         stage = self._next(lambda each: each.task is None)
         if stage is None:
             return False
+        self._time_left.start(stage)
         self._bar.show(stage.name)
         begun = time.perf_counter()
         stage.run()
-        self._bar.finish(stage.cost, time.perf_counter() - begun, shared=False)
+        self._time_left.finish(stage, time.perf_counter() - begun)
+        self._bar.refresh()
         return True
 
     def wait(self) -> None:

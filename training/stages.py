@@ -11,8 +11,8 @@ from training.evaluation.evaluation import SCORECARD, period_metrics, resampled_
 from training.evaluation.selection import FOLDS, candidates
 from training.fitting.fit import FitSettings
 from training.parallel.workers import Task, without_shared
-from training.progress import Stage
 from training.reporting.run_figures import draw_evaluation
+from training.stage import Stage
 from training.tasks import (
     draw_effects_of,
     draw_pairs_of,
@@ -25,7 +25,8 @@ from training.tasks import (
 from training.training_run import TrainingRun
 
 _FEATURES = 5  # whose figures one task draws
-_LOG, _REGISTER = 1.0, 1.5  # seconds, with the end of the process
+_REGISTER = 1.0  # seconds, with the end of the process
+_OFTEN_GIVEN_UP = 0.6  # of the candidates' costs after the first fold
 _COMPARED = ("compare", "compare further")
 """The groups of stages after which the best settings are known."""
 
@@ -41,12 +42,12 @@ def stages(run: TrainingRun, jobs: int) -> list[Stage]:
         *_compare(run, costs),
         _fit(run, costs, threads),
         *_evaluate(run, costs, threads),
-        *_draw_effects(run, costs),
         *_score_baselines(run, costs),
         _find_alarms(run, costs),
         *_resample(run, costs),
         Stage("summarise", run.summarise, needs=("resample",)),
         _draw_evaluation(run, costs),
+        *_draw_effects(run, costs),  # needed late, and short enough to fill what the others leave
         Stage(
             "describe",
             run.describe,
@@ -54,7 +55,10 @@ def stages(run: TrainingRun, jobs: int) -> list[Stage]:
             cost=costs.describe(rows),
         ),
         Stage(
-            "log to MLflow", run.log, needs=("describe", "draw effects", "draw curves"), cost=_LOG
+            "log to MLflow",
+            run.log,
+            needs=("describe", "draw effects", "draw curves"),
+            cost=costs.log(rows),
         ),
         Stage("register", run.register, needs=("log to MLflow",), cost=_REGISTER),
     ]
@@ -70,7 +74,10 @@ def _compare(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
                 partial(run.comparison.add, settings, fold),
                 partial(_candidate, run, settings, fold),
                 needs=("compare",) if fold else (),
-                cost=costs.fit(rows, settings),
+                cost=costs.fit(rows, settings) * (_OFTEN_GIVEN_UP if fold else 1.0),
+                known_after="compare",
+                known_cost=partial(_candidate_cost, run, costs, settings, fold),
+                kind=f"compare {settings.name}",
             )
 
 
@@ -80,13 +87,29 @@ def _candidate(run: TrainingRun, settings: FitSettings, fold: int) -> Task[Any] 
     return partial(score_candidate, settings=settings, fold=fold)
 
 
+def _candidate_cost(run: TrainingRun, costs: Costs, settings: FitSettings, fold: int) -> float:
+    if fold and run.comparison.is_given_up(settings):
+        return 0.0
+    return costs.fit(len(run.work.compared[fold][0]), settings)
+
+
+def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
+    """The mean over the settings that may turn out to be the best."""
+    bags = FitSettings(outer_bags=run.plan.bags).bags(len(run.table.churned))
+    compared = candidates(run.plan.interactions, bags)
+    return sum(costs.fit(rows, settings) for settings in compared) / len(compared)
+
+
 def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
+    rows = len(run.table.churned)
     return Stage(
         "fit on all rows",
         partial(setattr, run, "fitted"),
         lambda: partial(fit_all, settings=run.settings, threads=threads),
         needs=_COMPARED,
-        cost=costs.fit(len(run.table.churned), FitSettings(outer_bags=run.plan.bags)),
+        cost=_likely_cost(run, costs, rows),
+        known_after="compare",
+        known_cost=lambda: costs.fit(rows, run.settings),
     )
 
 
@@ -97,8 +120,14 @@ def _evaluate(run: TrainingRun, costs: Costs, threads: int) -> Iterator[Stage]:
             partial(_add_scores, run, split),
             partial(_score_split, run, split, threads),
             needs=_COMPARED,
-            cost=costs.fit(len(train), FitSettings(outer_bags=run.plan.bags)),
+            cost=_likely_cost(run, costs, len(train)),
+            known_after="compare",
+            known_cost=partial(_split_cost, run, costs, len(train)),
         )
+
+
+def _split_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
+    return costs.fit(rows, run.settings)
 
 
 def _add_scores(run: TrainingRun, split: int, probability: Any) -> None:

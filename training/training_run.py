@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from churn_model.schema import RecordSchema
@@ -82,8 +83,9 @@ class TrainingRun:
 
     @property
     def settings(self) -> FitSettings:
-        """The best settings."""
-        return self.compared[0].settings
+        """The best settings, with as many bags in the evaluation as in the fit on all rows."""
+        best = self.compared[0].settings
+        return replace(best, outer_bags=best.bags(len(self.table.churned)))
 
     def open_mlflow(self) -> None:
         """Start the MLflow run."""

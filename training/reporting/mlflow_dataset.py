@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import mlflow
+import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 
@@ -20,7 +21,20 @@ def mlflow_dataset(table: Table) -> PandasDataset:
         frame["weight"] = table.weights
     source = table.source or CodeDatasetSource({"generator": "training.data.simulator"})
     with _without_warnings():
-        return from_pandas(frame, source, targets="churned", name=table.name)
+        dataset = from_pandas(frame, source, targets="churned", name=table.name)
+        # from all rows, MLflow takes microseconds for each string of the table
+        dataset.schema = from_pandas(_enough_for_schema(frame), source).schema
+    return dataset
+
+
+def _enough_for_schema(frame: pd.DataFrame) -> pd.DataFrame:
+    """A few rows with the same schema: the first with a value and without one, in each column."""
+    chosen = set()
+    for _, values in frame.items():
+        for mask in (values.isna().to_numpy(), values.notna().to_numpy()):
+            if mask.any():
+                chosen.add(int(mask.argmax()))
+    return frame.iloc[sorted(chosen)]
 
 
 def log_dataset(dataset: PandasDataset) -> None:

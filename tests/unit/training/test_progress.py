@@ -6,8 +6,9 @@ import pytest
 from churn_model import progress
 from churn_model.progress import in_progress
 from training.parallel.workers import start_workers
-from training.progress import Stage, run_stages
-from training.progress_bar import ProgressBar
+from training.progress import run_stages
+from training.stage import Stage
+from training.time_left import TimeLeft
 
 
 class Terminal(io.StringIO):
@@ -62,10 +63,40 @@ def test_a_task_that_turns_out_to_be_needless_is_left_out():
     assert done == ["last"]
 
 
-def test_the_time_left_follows_the_expected_costs_and_the_speed_so_far():
-    with ProgressBar(jobs=2) as bar:
-        bar.expect(1000.0, shared=True)
-        bar.expect(50.0, shared=False)
-        assert bar.seconds_left() == pytest.approx(550.0, abs=5)
-        bar.finish(500.0, 1000.0, shared=True)  # twice as slow as expected
-        assert bar.seconds_left() == pytest.approx(600.0, abs=5)
+def time_left(*stages, jobs=2):
+    now = [0.0]
+    return now, TimeLeft(stages, jobs, lambda: now[0])
+
+
+def a_task():
+    return itemgetter("rows")
+
+
+def test_the_time_left_follows_the_order_of_the_stages():
+    fits = [Stage(f"fit: {i}", print, a_task, cost=100.0) for i in range(3)]
+    last = Stage("log", print, needs=("fit",), cost=50.0)
+    assert time_left(*fits, last)[1].seconds() == pytest.approx(250.0)
+    assert time_left(*fits, last, jobs=1)[1].seconds() == pytest.approx(350.0)
+
+
+def test_the_time_left_follows_the_pace_of_the_same_kind():
+    fits = [Stage(f"fit: {i}", print, a_task, cost=100.0) for i in range(3)]
+    now, left = time_left(*fits, jobs=1)
+    left.start(fits[0])
+    now[0] = 60.0
+    assert left.seconds() == pytest.approx(240.0)
+    now[0] = 200.0
+    left.finish(fits[0], 200.0)
+    assert left.seconds() == pytest.approx(400.0, rel=0.02)
+    left.leave_out(fits[1])
+    assert left.seconds() == pytest.approx(200.0, rel=0.02)
+
+
+def test_a_cost_is_known_after_a_group_has_finished():
+    first = Stage("compare", print, a_task, cost=10.0)
+    second = Stage("fit", print, a_task, ("compare",), 100.0, lambda: 7.0, known_after="compare")
+    _, left = time_left(first, second)
+    assert left.seconds() == pytest.approx(110.0)
+    left.start(first)
+    left.finish(first, 10.0)
+    assert left.seconds() == pytest.approx(7.0)

@@ -6,6 +6,7 @@ import pytest
 
 from churn_model.errors import TrainingError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
 from tests.unit.churn_model.test_schema import Rich
 from training.data.schema_source import with_monotone
@@ -105,6 +106,22 @@ def test_categories_booleans_and_a_level_without_customers_are_fitted():
     unseen = customers.head(1).assign(region="south")
     expected = classifier.predict_proba(feature_table(unseen, schema))[:, 1]
     np.testing.assert_allclose(scorer.score(unseen).probability, expected, rtol=0, atol=1e-12)
+
+
+def test_levels_that_look_like_numbers_are_different_levels():
+    n = 300
+    level = np.random.default_rng(0).choice(["1", "1.0", "01"], n).astype(object)
+    missing = pd.Series([None] * n, dtype=object)
+    customers = pd.DataFrame({"level": level, "nothing": missing})
+    churned = (level == "1.0").astype(np.int64)
+    columns = (
+        Column("level", "category", levels=("1", "1.0", "01")),
+        Column("nothing", "category", required=False, levels=("a", "b"), allows_unlisted=True),
+    )
+    schema = RecordSchema("Customer", columns)
+    fitted = fit(customers, churned, schema, settings=QUICK)
+    risk = Scorer(fitted.scorecard, schema).score(customers).probability
+    assert risk[churned == 1].min() > 2 * risk[churned == 0].max()
 
 
 def test_a_monotone_feature_only_lowers_the_risk_and_has_no_pairs(small):
