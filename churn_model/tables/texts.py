@@ -156,6 +156,8 @@ def parse_identifiers(
     Returns the values (n,), and the rows of those that cannot be parsed.
     """
     values = [None if text is None or text.strip() in written.missing else text for text in texts]
+    if _REPLACED not in "".join(filter(None, values)):
+        return values, _NO_ROWS
     unparsed = [i for i, text in enumerate(values) if text is not None and _REPLACED in text]
     for row in unparsed:
         values[row] = None
