@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from churn_model.dates import parse_date
 from churn_model.schema import Kind
@@ -43,7 +44,7 @@ class CellFormat:
         format_name = descriptor.formats.get(column.name, "")
         if column.kind in NUMERICAL:
             decimal = descriptor.csv.decimal
-            numbers = tuple(as_numbers(missing, format_name, decimal))
+            numbers = _missing_numbers(missing, format_name, decimal)
             number_format = NUMBER_FORMATS.get(format_name)
             return cls(missing, numbers, number_format=number_format, decimal=decimal)
         if column.kind == "date":
@@ -85,6 +86,12 @@ def as_numbers(texts: Iterable[str], format_name: str, decimal: str) -> list[flo
             with suppress(ValueError):
                 found.add(written.parse(text))
     return sorted(number for number in found if number == number)
+
+
+@lru_cache
+def _missing_numbers(missing: frozenset[str], format_name: str, decimal: str) -> tuple[float, ...]:
+    """``as_numbers``, which takes as long as checking the cells of a small table."""
+    return tuple(as_numbers(missing, format_name, decimal))
 
 
 def as_dates(texts: Iterable[str], format_name: str) -> list[date]:

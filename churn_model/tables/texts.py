@@ -5,7 +5,7 @@ A cell that cannot be parsed makes its row invalid; it is never replaced by anot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -76,9 +76,8 @@ def _parse_table(
             is_identifier = column.kind == "identifier"
             columns[column.name] = values if is_identifier else as_written(values, written)
         elif column.name in cells:
-            columns[column.name], rows = _parse(column, cells[column.name], written)
-            if len(rows):
-                unparsed.append(ErrorGroup(column.name, *_parsing_error(column, written), rows))
+            columns[column.name], rows = parse_column(column, cells[column.name], written)
+            unparsed += parsing_errors(column, written, rows)
     return columns, unparsed
 
 
@@ -88,12 +87,13 @@ def _check(
     schema: RecordSchema,
     n: int,
 ) -> Checked:
-    checked = check_series(columns, n, schema)
-    return _with_errors(checked, unparsed, schema) if unparsed else checked
+    return with_errors(check_series(columns, n, schema), unparsed, schema)
 
 
-def _with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSchema) -> Checked:
+def with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSchema) -> Checked:
     """Add parsing errors; they replace the errors that the checks found in the same cells."""
+    if not unparsed:
+        return checked
     valid = checked.valid.copy()
     for group in unparsed:
         valid[group.rows] = False
@@ -103,14 +103,17 @@ def _with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSch
     return replace(checked, valid=valid, errors=errors)
 
 
-def _parse(
+def parse_column(
     column: Column, cells: pd.Series[Any], written: CellFormat
 ) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     """A column's values (n,), and the rows whose cells cannot be parsed."""
     if cells.dtype.kind in _TYPED[column.kind]:
         return as_written(cells, written), _NO_ROWS
     if column.kind in NUMERICAL and isinstance(cells.dtype, pd.StringDtype):
-        numbers = read_numbers(pa.array(cells), written)
+        texts = pa.array(cells)
+        if isinstance(texts, pa.ChunkedArray):  # a column without rows has no chunk
+            texts = texts.combine_chunks()
+        numbers = read_numbers(texts, written)
         if numbers is not None:
             return pd.Series(numbers, index=cells.index), _NO_ROWS
     return _parse_cells(column, cells, written)
@@ -121,32 +124,44 @@ def _parse_cells(
 ) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
     is_text = isinstance(cells.dtype, pd.StringDtype)
     if is_text and column.kind == "identifier":
-        return _parse_identifiers(cells, written)
+        values, rows = parse_identifiers(pa.array(cells).to_pylist(), written)
+        return pd.Series(values, index=cells.index, dtype=DTYPES["identifier"]), rows
     # distinct strings are parsed once; only strings, because pandas takes True and 1 as equal
     if is_text:
         codes, distinct = pd.factorize(cells, use_na_sentinel=False)
     else:
         codes, distinct = np.arange(len(cells)), cells
-    values = [_parse_cell(column, cell, written) for cell in distinct.tolist()]
-    unparsed = np.array([value is _UNPARSED for value in values], dtype=bool)
-    parsed = pd.Series(
-        [None if value is _UNPARSED else value for value in values], dtype=DTYPES[column.kind]
-    )
-    parsed = parsed.take(codes).set_axis(cells.index)
+    values, unparsed = parse_distinct(column, distinct.tolist(), written)
+    parsed = pd.Series(values, dtype=DTYPES[column.kind]).take(codes).set_axis(cells.index)
     return parsed, np.flatnonzero(unparsed[codes]) if unparsed.any() else _NO_ROWS
 
 
-def _parse_identifiers(
-    cells: pd.Series[Any], written: CellFormat
-) -> tuple[pd.Series[Any], npt.NDArray[np.intp]]:
-    """Strings as ``_parse_cell`` parses identifiers, without a call for each."""
-    texts = pa.array(cells).to_pylist()
+def parse_distinct(
+    column: Column, cells: Sequence[Any], written: CellFormat
+) -> tuple[list[Any], npt.NDArray[np.bool_]]:
+    """The values of n cells, each parsed by itself, and a mask (n,) of those that cannot be.
+
+    The value of a cell that is missing or cannot be parsed is None.
+    """
+    values = [_parse_cell(column, cell, written) for cell in cells]
+    unparsed = np.array([value is _UNPARSED for value in values], dtype=bool)
+    return [None if value is _UNPARSED else value for value in values], unparsed
+
+
+def parse_identifiers(
+    texts: Sequence[str | None], written: CellFormat
+) -> tuple[list[str | None], npt.NDArray[np.intp]]:
+    """Strings (n,) as ``_parse_cell`` parses identifiers, without a call for each.
+
+    Returns the values (n,), and the rows of those that cannot be parsed.
+    """
     values = [None if text is None or text.strip() in written.missing else text for text in texts]
+    if _REPLACED not in "".join(filter(None, values)):
+        return values, _NO_ROWS
     unparsed = [i for i, text in enumerate(values) if text is not None and _REPLACED in text]
     for row in unparsed:
         values[row] = None
-    parsed = pd.Series(values, index=cells.index, dtype=DTYPES["identifier"])
-    return parsed, np.array(unparsed, dtype=np.intp)
+    return values, np.array(unparsed, dtype=np.intp)
 
 
 def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:
@@ -187,10 +202,10 @@ def is_boolean(cells: pd.Series[Any]) -> bool:
     return bool(texts) and texts <= _TRUE | _FALSE
 
 
-def _parse_boolean(cell: Any, written: CellFormat) -> float:
+def _parse_boolean(cell: Any, written: CellFormat) -> bool:
     text = str(cell).strip().lower()
     if text in _TRUE or text in _FALSE:
-        return float(text in _TRUE)
+        return text in _TRUE
     raise ValueError
 
 
@@ -247,6 +262,15 @@ PARSING_ERRORS: dict[Kind, tuple[str, str]] = {
     "identifier": ("string_unicode", "must be valid Unicode"),
 }
 """The error of a cell that cannot be parsed: the rule's name and the message."""
+
+
+def parsing_errors(
+    column: Column, written: CellFormat, rows: npt.NDArray[np.intp]
+) -> list[ErrorGroup]:
+    """The error of the rows of a column that cannot be parsed; none if there are no such rows."""
+    if not len(rows):
+        return []
+    return [ErrorGroup(column.name, *_parsing_error(column, written), rows)]
 
 
 def _parsing_error(column: Column, written: CellFormat) -> tuple[str, str]:

@@ -39,6 +39,11 @@ def read_series(column: Column, series: pd.Series[Any]) -> Cells:
     return cells
 
 
+def read_numerical(column: Column, numbers: Array) -> Cells:
+    """Read an array (n,) of integers or floats as a column of numbers."""
+    return ARRAY_READERS[column.kind][1](column, numbers)
+
+
 def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
     """A column's values and their storage: numpy's ``dtype.kind``, "S" for strings, "?" for others.
 

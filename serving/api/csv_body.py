@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
 from churn_model.errors import FieldError, InvalidRecords
 from churn_model.schema import RecordSchema
+from churn_model.tables.arrow_table import check_arrow_texts
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.texts import check_table
 from churn_model.validation import Checked
 from serving.api.requests import too_many_customers
 from serving.api.table_columns import find_columns
@@ -50,13 +48,14 @@ def read_csv(
         positions = find_columns(header, schema)
         columns = _read_plain(body, header, list(positions.values()), max_rows)
         if columns is None:
-            columns = _read_columns(reader, len(header), list(positions.values()), max_rows)
+            texts = _read_columns(reader, len(header), list(positions.values()), max_rows)
+            columns = [pa.array(cells, pa.string()) for cells in texts]
     except UnicodeDecodeError:
         raise ApiError(400, "the CSV must be encoded in UTF-8") from None
     except csv.Error as error:
         raise ApiError(400, f"the CSV is invalid in line {reader.line_num}: {error}") from None
-    cells = dict(zip(positions, map(_to_series, columns), strict=True))
-    return check_table(cells, schema, descriptor or TableDescriptor.plain(schema))
+    cells = dict(zip(positions, columns, strict=True))
+    return check_arrow_texts(cells, schema, descriptor or TableDescriptor.plain(schema))
 
 
 def _lines(body: bytes) -> Iterator[str]:
@@ -102,12 +101,11 @@ def _has_plain_lines(body: bytes, max_rows: int) -> bool:
 
     False for more than a header and ``max_rows`` lines, which Arrow would read to the last one.
     """
-    if body.count(b"\r") != body.count(b"\r\n"):
+    if b"\r" in body and body.count(b"\r") != body.count(b"\r\n"):
         return False
-    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
-    if len(ends) + (not body.endswith(b"\n")) > max_rows + 1:
+    if body.count(b"\n") + (not body.endswith(b"\n")) > max_rows + 1:
         return False
-    return int(np.diff(ends, prepend=-1, append=len(body)).max()) <= csv.field_size_limit()
+    return max(map(len, body.split(b"\n"))) < csv.field_size_limit()
 
 
 def _read_columns(
@@ -127,8 +125,3 @@ def _read_columns(
     if len(positions) == 1:
         return [tuple(rows)]
     return list(zip(*rows, strict=True)) if rows else [()] * len(positions)
-
-
-def _to_series(cells: tuple[str, ...] | pa.Array) -> pd.Series[Any]:
-    texts = pd.array(pa.array(cells, pa.string()), dtype=pd.StringDtype("pyarrow"))
-    return pd.Series(texts)

@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from churn_model.schema import RecordSchema
+from churn_model.tables.arrow_table import check_arrow
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.texts import check_table
-from churn_model.tables.typed import formatted_texts, plain, to_series
+from churn_model.tables.typed import plain
 from churn_model.validation import Checked
 from serving.api.parquet_pages import MAX_FOOTER, footer_size, row_groups
 from serving.api.requests import too_many_customers
@@ -41,22 +41,20 @@ def read_parquet(
     _check_footer(body)
     try:
         file = pyarrow.parquet.ParquetFile(pa.BufferReader(body))
-        names = file.schema_arrow.names
+        types = file.schema_arrow
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the body is not a Parquet file") from None
-    columns = {field: names[position] for field, position in find_columns(names, schema).items()}
+    positions = find_columns(types.names, schema)
+    columns = {field: types.names[position] for field, position in positions.items()}
     for field, name in columns.items():
-        _check_type(field, file.schema_arrow.field(name).type, schema)
+        _check_type(field, types.field(name).type, schema)
     try:
         _check_sizes(body, file, list(columns.values()), max_rows, max_bytes)
         arrays = _read_arrays(body, file, list(columns.values()), max_rows, max_bytes)
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the Parquet file is damaged") from None
-    typed = {field: to_series(array) for field, array in zip(columns, arrays, strict=True)}
-    descriptor = descriptor or TableDescriptor.plain(schema)
-    texts = formatted_texts(typed, schema, descriptor)
-    typed = {field: values for field, values in typed.items() if field not in texts}
-    return check_table(texts, schema, descriptor, typed)
+    cells = dict(zip(columns, arrays, strict=True))
+    return check_arrow(cells, schema, descriptor or TableDescriptor.plain(schema))
 
 
 def _check_type(field: str, found: pa.DataType, schema: RecordSchema) -> None:
@@ -106,7 +104,7 @@ def _check_sizes(
     max_bytes: int,
 ) -> None:
     """Raise ApiError if the file has too many rows, or the columns too many bytes."""
-    leaves = [i for i in range(len(file.schema)) if file.schema.column(i).path in columns]
+    leaves = [i for i, leaf in enumerate(file.schema) if leaf.path in columns]
     rows = size = 0
     for group in row_groups(body, leaves):
         rows += group.rows
@@ -142,7 +140,8 @@ def _read_arrays(
     Strings are read as dictionaries, which take no more memory than in the file: a long string may
     occur once there and in every row of the column.
     """
-    types = {name: file.schema_arrow.field(name).type for name in columns}
+    arrow_schema = file.schema_arrow  # a property that is made at each access
+    types = {name: arrow_schema.field(name).type for name in columns}
     texts = [name for name in columns if _is_text(types[name])]
     reader = pyarrow.parquet.ParquetFile(
         pa.BufferReader(body), metadata=file.metadata, read_dictionary=texts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from churn_model.errors import InvalidRecords
 from churn_model.scoring import EXPECTED_PROFIT, Score, Scores
 from churn_model.validation import Checked
 from serving.api import tabular
+from serving.api.json_rows import json_rows
 from serving.api.requests import Params, Request
 from serving.api.scoring import answer, note_failure
 from serving.challenger import VERSION_FIELD
@@ -64,15 +64,21 @@ def predictions(served: ServedModel, request: Request, request_id: bytes) -> tup
 def invocation(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
     """The reply of ``/invocations``; otherwise as ``predictions``."""
     scores, versions = answer(served, request, request_id)
-    rows = [single(scores)] if isinstance(scores, Score) else _rows(scores, request.params)
-    return _invocation(rows, versions), scores.probability
+    if isinstance(scores, Score):
+        row = single(scores)
+        if versions is not None:
+            row[VERSION_FIELD] = versions[0]
+        rows = orjson.dumps([row])
+    else:
+        columns = _columns(scores, request.params)
+        if versions is not None:
+            columns[VERSION_FIELD] = versions
+        rows = json_rows(columns)
+    return _invocation(rows), scores.probability
 
 
-def _invocation(rows: list[dict[str, Any]], versions: Sequence[str | None] | None) -> bytes:
-    if versions is not None:
-        for row, version in zip(rows, versions, strict=True):
-            row[VERSION_FIELD] = version
-    return orjson.dumps({"predictions": rows})
+def _invocation(rows: bytes) -> bytes:
+    return b'{"predictions":' + rows + b"}"
 
 
 def table(served: ServedModel, request: Request, request_id: bytes) -> tuple[bytes, Any]:
@@ -93,11 +99,12 @@ def explained_table(served: ServedModel, request: Request, request_id: bytes) ->
     """The same with reasons, and with the errors of invalid customers; nothing is recorded."""
     assert isinstance(request.customers, Checked)
     scores = served.scorer.score_columns(request.customers, explain=True)
-    rows = _rows(scores, Params(explain=True, on_invalid="report"))
-    return orjson.dumps({"predictions": rows}), None
+    columns = _columns(scores, Params(explain=True, on_invalid="report"))
+    return _invocation(json_rows(columns)), None
 
 
-def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
+def _columns(scores: Scores, params: Params) -> dict[str, Any]:
+    """The columns (n,) of the reply of ``/invocations``."""
     columns: dict[str, Any] = {name: as_list(ids) for name, ids in scores.identifiers.items()}
     columns["churn_prediction"] = scores.prediction.tolist()
     columns["churn_probability"] = scores.probability.tolist()
@@ -109,5 +116,4 @@ def _rows(scores: Scores, params: Params) -> list[dict[str, Any]]:
         columns["error"] = scores.error_texts()
         for row in np.flatnonzero(~scores.valid).tolist():
             columns["churn_prediction"][row] = columns["churn_probability"][row] = None
-    names = tuple(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return columns

@@ -41,7 +41,9 @@ def _struct(data: bytes, position: int) -> tuple[Struct, int]:
         if field in fields:
             raise Damaged("a field is repeated")
         kind = head & 15
-        if kind in (_TRUE, _FALSE):  # a field's value is its type; a list has a byte for each
+        if kind in _INTEGERS:
+            fields[field], position = _integer(data, position)
+        elif kind in (_TRUE, _FALSE):  # a field's value is its type; a list has a byte for each
             fields[field] = None
         else:
             fields[field], position = _value(data, position, kind)
@@ -79,6 +81,9 @@ def _list(data: bytes, position: int) -> tuple[list[Any], int]:
 
 
 def _integer(data: bytes, position: int) -> tuple[int, int]:
+    value = data[position]
+    if value < 128:  # most integers take one byte
+        return (value >> 1) ^ -(value & 1), position + 1
     value, position = _varint(data, position)
     return (value >> 1) ^ -(value & 1), position
 

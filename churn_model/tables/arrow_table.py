@@ -1,0 +1,147 @@
+"""Parses and checks tables whose columns are Arrow's, most of them without pandas.
+
+A column of pandas takes longer to make than the cells of a thousand customers to check. What is
+rare is left to the parser of pandas columns, whose results are the same for all columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churn_model.arrays import Array
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import Column
+from churn_model.tables.cell_format import NUMERICAL, CellFormat
+from churn_model.tables.descriptor import TableDescriptor
+from churn_model.tables.number_texts import read_numbers
+from churn_model.tables.texts import (
+    parse_column,
+    parse_distinct,
+    parse_identifiers,
+    parsing_errors,
+    with_errors,
+)
+from churn_model.tables.typed import as_written, to_series
+from churn_model.validation import Checked, check_cells
+from churn_model.validation.cells import Cells, Problem, absent
+from churn_model.validation.field_errors import ErrorGroup
+from churn_model.validation.objects import read_objects
+from churn_model.validation.series import read_numerical, read_series
+
+
+def check_arrow_texts(
+    columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
+) -> Checked:
+    """As ``check_table``, the columns (field -> n strings) of a table of strings."""
+    return _check(columns, schema, descriptor, lambda *_: True)
+
+
+def check_arrow(
+    columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
+) -> Checked:
+    """As ``check_table``, the plain columns (field -> n cells) of a table with types.
+
+    Strings in a column with a format of its own are parsed as text.
+    """
+
+    def is_text(array: pa.Array, written: CellFormat) -> bool:
+        return written.is_formatted and _has_strings(array)
+
+    return _check(columns, schema, descriptor, is_text)
+
+
+def _check(
+    columns: Mapping[str, pa.Array],
+    schema: RecordSchema,
+    descriptor: TableDescriptor,
+    is_text: Callable[[pa.Array, CellFormat], bool],
+) -> Checked:
+    n = len(next(iter(columns.values())))
+    unparsed: list[ErrorGroup] = []
+
+    def read(column: Column) -> Cells:
+        if column.name not in columns:
+            return absent(column, n)
+        array, written = columns[column.name], CellFormat.of(column, descriptor)
+        if not is_text(array, written):
+            return _read_typed(column, array, written)
+        cells, rows = _read_texts(column, array, written)
+        unparsed.extend(parsing_errors(column, written, rows))
+        return cells
+
+    return with_errors(check_cells(read, n, schema), unparsed, schema)
+
+
+def _read_texts(column: Column, array: pa.Array, written: CellFormat) -> tuple[Cells, Array]:
+    """A column of strings (n,), and the rows whose cells cannot be parsed."""
+    if column.kind in NUMERICAL:
+        numbers = read_numbers(array, written)
+        if numbers is not None:
+            return read_numerical(column, numbers), _NO_ROWS
+        # each cell is parsed by itself
+        series = pd.Series(pd.array(array, dtype=pd.StringDtype("pyarrow")))
+        values, rows = parse_column(column, series, written)
+        return read_series(column, values), rows
+    if column.kind == "identifier":
+        identifiers, rows = parse_identifiers(array.to_pylist(), written)
+        return read_objects(column, identifiers), rows
+    codes, distinct = _encode(array)
+    values, unparsed = parse_distinct(column, distinct, written)
+    return _repeated(column, values, codes), np.flatnonzero(unparsed[codes])
+
+
+def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
+    """A column (n,) that is not parsed."""
+    if column.kind == "category" and _has_strings(array):
+        codes, distinct = _encode(array)
+        trimmed = pc.utf8_trim_whitespace(pa.array(distinct, pa.string())).to_pylist()
+        values = [
+            None if mark in written.missing else text
+            for text, mark in zip(distinct, trimmed, strict=True)
+        ]
+        return _repeated(column, values, codes)
+    if column.kind == "identifier" and _has_strings(array):
+        return read_objects(column, array.to_pylist())
+    if column.kind in NUMERICAL and (
+        array.type == pa.float64() or (array.type == pa.int64() and not array.null_count)
+    ):
+        numbers = array.to_numpy(zero_copy_only=False)
+        if not np.isin(numbers, written.missing_numbers).any():
+            return read_numerical(column, numbers)
+    return read_series(column, as_written(to_series(array), written))
+
+
+def _has_strings(array: pa.Array) -> bool:
+    return array.type in (pa.string(), pa.large_string())
+
+
+def _encode(array: pa.Array) -> tuple[Array, list[Any]]:
+    """Strings (n,) as positions (n,) in a list of the distinct ones, with None for missing."""
+    encoded = array.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    if array.null_count:
+        return encoded.indices.fill_null(len(distinct)).to_numpy(), [*distinct, None]
+    return encoded.indices.to_numpy(), distinct
+
+
+def _repeated(column: Column, distinct: Sequence[Any], codes: Array) -> Cells:
+    """The cells (n,) of a column whose distinct values are Python's, one for each code (n,)."""
+    cells = read_objects(column, distinct)
+    missing = None if cells.missing is None else cells.missing.take(codes)
+    problems = [
+        Problem(np.flatnonzero(np.isin(codes, problem.rows)), problem.rule)
+        for problem in cells.problems
+    ]
+    texts = None
+    if cells.texts is not None:
+        texts = np.array([*distinct, None], dtype=object).take(codes)
+    return Cells(cells.values.take(codes), missing, problems, texts)
+
+
+_NO_ROWS = np.array([], dtype=np.intp)

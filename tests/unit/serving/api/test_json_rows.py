@@ -1,0 +1,30 @@
+"""Rows written column by column are those that orjson writes as dictionaries."""
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.api.json_rows import json_rows
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
+    ["},{", ",\n  ", "]\n", "[\n  ", '"', "\\", "\u2028"]
+)
+REASONS = st.lists(st.fixed_dictionaries({"feature": TEXTS, "value": st.none() | TEXTS}))
+
+
+@st.composite
+def tables(draw):
+    """Columns with the same number of cells, in random order."""
+    n = draw(st.integers(0, 4))
+    kinds = [TEXTS, st.none() | TEXTS, st.none() | st.floats(), st.integers(-1, 1), REASONS]
+    names = draw(st.lists(TEXTS, min_size=1, max_size=5, unique=True))
+    return {
+        name: draw(st.lists(draw(st.sampled_from(kinds)), min_size=n, max_size=n)) for name in names
+    }
+
+
+@given(tables())
+def test_rows_are_those_of_dictionaries(columns):
+    names = tuple(columns)
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    assert json_rows(columns) == orjson.dumps(rows)
