@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from churn_model.errors import BatchError
-from churn_model.tables.reading.locations import format_of_files
 from churn_model.tables.reading.source import FileFormat
 from pyfunc import CHAMPION_URI
 
@@ -65,6 +64,8 @@ class ScoreOptions:
     @cached_property
     def source_format(self) -> Format:
         """The format of the input."""
+        from churn_model.tables.reading.locations import format_of_files  # it imports pyarrow
+
         return self.format or format_of_files(self.input)
 
     @property
