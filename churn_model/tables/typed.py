@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,11 +86,25 @@ def _mean_missing(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]
     if pd.api.types.is_bool_dtype(values.dtype):
         return None
     if pd.api.types.is_numeric_dtype(values.dtype) and written.missing_numbers:
-        return values.isin(list(written.missing_numbers)).fillna(False).astype(bool)
+        marks = _as_type_of(values, written.missing_numbers)
+        return values.isin(marks).fillna(False).astype(bool)
     if values.dtype.kind == "M" and written.missing_dates:
         days = [pd.Timestamp(day) for day in written.missing_dates if day.year >= _FIRST_YEAR]
         return values.isin(days).fillna(False).astype(bool)
     return None
+
+
+def _as_type_of(values: pd.Series[Any], numbers: Sequence[float]) -> Any:
+    """The numbers that a column can have, as integers for integers.
+
+    Arrow compares integers with floats only up to 2^53, and raises an error beyond.
+    """
+    if values.dtype.kind not in "iu":
+        return list(numbers)
+    dtype = values.dtype
+    range_ = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    whole = [int(number) for number in numbers if float(number).is_integer()]
+    return pd.array([n for n in whole if range_.min <= n <= range_.max], dtype=dtype)
 
 
 _FIRST_YEAR = 1678

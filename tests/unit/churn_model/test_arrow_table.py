@@ -5,7 +5,7 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from churn_model.schema import RecordSchema
@@ -115,10 +115,22 @@ def test_texts_are_parsed_as_pandas_columns(table, descriptor):
     same(check_arrow_texts(table, SCHEMA, descriptor), check_table(columns, SCHEMA, descriptor))
 
 
+LARGE = pa.array([2**53 + 1, None, -1, 3])
+
+
 @settings(max_examples=500)
 @given(typed_tables(), st.sampled_from(DESCRIPTORS))
+@example({"integer": LARGE}, DESCRIPTORS[1])
+@example({"integer": pa.array([2**64 - 1, None, 1], pa.uint64())}, DESCRIPTORS[1])
+@example({"number": LARGE}, DESCRIPTORS[1])
 def test_typed_columns_are_checked_as_pandas_columns(table, descriptor):
     columns = {name: to_series(array) for name, array in table.items()}
     texts = formatted_texts(columns, SCHEMA, descriptor)
     typed = {name: series for name, series in columns.items() if name not in texts}
     same(check_arrow(table, SCHEMA, descriptor), check_table(texts, SCHEMA, descriptor, typed))
+
+
+def test_a_large_integer_beside_a_missing_one_is_valid():
+    checked = check_arrow({"number": LARGE}, RecordSchema("one", COLUMNS[2:3]), DESCRIPTORS[1])
+    assert checked.values["number"][0] == 2**53
+    assert np.isnan(checked.values["number"][1])
