@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from serving.http.asgi import Scope
 
+CHECKED = frozenset((b"expect", b"transfer-encoding"))
+"""Headers that the parser has to report in each request."""
+
 _MOST_HEADS = 256
-"""Heads of at most a packet of 2 KiB each."""
+"""Each has at most 2 KiB, because larger packets are always parsed."""
 _END = b"\r\n\r\n"
-_NOT_REPEATED = frozenset((b"expect", b"transfer-encoding"))
 
 
 class KnownHead(NamedTuple):
@@ -22,8 +24,9 @@ class KnownHead(NamedTuple):
 class KnownHeads:
     """The heads that the clients of one worker have repeated, by their bytes.
 
-    Parsing is a function of the bytes of a head, so what was parsed is right for the same bytes on
-    any connection. Only complete requests of HTTP/1.1 whose connection stays open are remembered.
+    The same bytes are always parsed to the same scope, so a head that one connection has sent is
+    known on all of them. Only complete requests of HTTP/1.1 whose connection stays open are
+    remembered.
     """
 
     def __init__(self) -> None:
@@ -38,20 +41,20 @@ class KnownHeads:
         return known, data[end:]
 
     def learn(self, data: bytes, scope: Scope, body_bytes: int, last: bytes) -> bytes:
-        """Remember the head of a request that was parsed, if it is that of the ``last`` as well.
+        """Remember the head of a request that was parsed, if it equals ``last``; returns it.
 
         ``data``: the bytes of the whole request and of nothing else. ``scope``: of the request; no
-        application has changed it yet. Returns the head, which is ``last`` for the next request on
-        the connection; clients that change their heads each time, by a request id say, do not
-        displace those of others.
+        application has changed it yet. ``last``: the head of the connection's request before, so
+        that clients with a new head in each request, such as one with a request id, do not
+        displace the heads of others.
         """
         end = data.find(_END) + len(_END)
         head = data[:end]
         if head != last or body_bytes != len(data) - end:
             return head
-        if any(name in _NOT_REPEATED for name, _ in scope["headers"]):
+        if any(name in CHECKED for name, _ in scope["headers"]):
             return head
         if len(self._heads) >= _MOST_HEADS:
             self._heads.clear()
-        self._heads[head] = KnownHead(dict(scope), body_bytes)
+        self._heads[head] = KnownHead({**scope, "headers": list(scope["headers"])}, body_bytes)
         return head

@@ -17,6 +17,7 @@ from serving.http.connections import ConnectionWatch
 from serving.http.eager import run_eagerly
 from serving.http.errors import ApiError
 from serving.http.exchange import Exchange, reply_head
+from serving.http.known_heads import CHECKED
 from serving.http.request_context import new_request_id
 from serving.http.tls import ServerConfig, start_tls
 from serving.http.transport import BufferedTransport
@@ -24,7 +25,6 @@ from serving.http.transport import BufferedTransport
 _SLICE = 2048
 """Bytes that are parsed at once, except in a body: at most about a hundred requests."""
 
-_CHECKED = frozenset((b"expect", b"transfer-encoding"))
 _IGNORED_IN_UPGRADES = frozenset((b"connection", b"upgrade", b"http2-settings"))
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
@@ -248,7 +248,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """A header has arrived, or a trailer after a chunked body, which is ignored."""
         if self._position == "head":
             name = name.lower()
-            if name in _CHECKED:
+            if name in CHECKED:
                 self._check(name, value)
             self.headers.append((name, value))
 
