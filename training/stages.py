@@ -100,6 +100,10 @@ def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
     return sum(costs.fit(rows, settings) for settings in compared) / len(compared)
 
 
+def _best_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
+    return costs.fit(rows, run.settings)
+
+
 def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
     rows = len(run.table.churned)
     return Stage(
@@ -109,7 +113,7 @@ def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
         needs=_COMPARED,
         cost=_likely_cost(run, costs, rows),
         known_after="compare",
-        known_cost=lambda: costs.fit(rows, run.settings),
+        known_cost=partial(_best_cost, run, costs, rows),
     )
 
 
@@ -122,12 +126,8 @@ def _evaluate(run: TrainingRun, costs: Costs, threads: int) -> Iterator[Stage]:
             needs=_COMPARED,
             cost=_likely_cost(run, costs, len(train)),
             known_after="compare",
-            known_cost=partial(_split_cost, run, costs, len(train)),
+            known_cost=partial(_best_cost, run, costs, len(train)),
         )
-
-
-def _split_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
-    return costs.fit(rows, run.settings)
 
 
 def _add_scores(run: TrainingRun, split: int, probability: Any) -> None:

@@ -20,17 +20,11 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-import mlflow
 import requests
-from local_registry import CUSTOMER, create_registry
+from local_registry import CUSTOMER, create_registry, register_simulated
 from wrk import Load, measure, serving
 
-from churn_model.schema import CUSTOMER_SCHEMA
-from pyfunc import registry
-from pyfunc.logging import log_model
 from serving.http.api_keys import make
-from training.data.simulator import simulate
-from training.fitting.fit import fit
 
 HERE = Path(__file__).parent
 CHALLENGER = "models:/churn@challenger"
@@ -40,15 +34,6 @@ SERVERS = {
     "with a canary, 5 %": ["--canary", CHALLENGER, "--canary-share", "0.05"],
 }
 LIMITS = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
-
-
-def register(alias: str, seed: int) -> None:
-    """A version of the model, fitted to 10,000 simulated customers."""
-    simulation = simulate(10_000, seed=seed)
-    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
-    with mlflow.start_run():
-        example = simulation.customers.head(3)
-        registry.register(log_model(scorecard, CUSTOMER_SCHEMA, example), alias=alias)
 
 
 def shadow_share(port: int, key: str) -> str:
@@ -72,8 +57,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         uri = create_registry(folder)
-        register("champion", 0)
-        register("challenger", 1)
+        register_simulated(10_000)
+        register_simulated(10_000, "challenger", seed=1)
         environment = {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"}
         ports, groups = dict(zip(SERVERS, range(8221, 8230), strict=False)), {}
         for server, flags in SERVERS.items():

@@ -30,17 +30,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 import requests
-from local_registry import CUSTOMER, create_registry
+from local_registry import CUSTOMER, create_registry, register_simulated
 from process_time import busy_seconds, children, wait_until_idle, wait_until_ready
 
-from churn_model.schema import CUSTOMER_SCHEMA
-from pyfunc import registry
-from pyfunc.logging import log_model
 from serving.http.api_keys import make
-from training.data.simulator import simulate
-from training.fitting.fit import fit
 
 PORTS = {1: 8211, 2: 8212}
 LIMITS = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
@@ -113,15 +107,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
-    simulation = simulate(5000, seed=0)
-    scorecard = fit(simulation.customers, simulation.churned, CUSTOMER_SCHEMA).scorecard
     key, stored = make()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         uri = create_registry(folder)
-        with mlflow.start_run():
-            example = simulation.customers.head(3)
-            registry.register(log_model(scorecard, CUSTOMER_SCHEMA, example))
+        register_simulated(5000)
         script = folder / "request.lua"
         script.write_text(
             f"wrk.method = 'POST'\nwrk.body = [==[{json.dumps(CUSTOMER)}]==]\n"
