@@ -58,7 +58,7 @@ def _answer(
     return Answer(scores)
 
 
-def score_alone(
+def score_body(
     served: ServedModel, body: bytes, params: Params, on_valid: Callable[[], None] | None = None
 ) -> Score:
     """The score of the customer in a body of JSON.
@@ -68,7 +68,7 @@ def score_alone(
     cells = None if served.decoder is None else served.decoder.customer(body)
     if cells is None:
         score = served.scorer.score_json(body, on_valid=on_valid, **params.options)
-        read_json(body)  # pydantic skips the values of ignored fields, as 1e999
+        read_json(body)  # pydantic skips the values of ignored fields, such as 1e999
         return score
     if on_valid is not None:
         on_valid()
@@ -81,16 +81,14 @@ def answer_single(
     """Like ``answer``, for one customer in JSON: the version that answers, and its score."""
     on_valid = None if context.phases is None else partial(context.begin, "score")
     try:
-        score = score_alone(served, body, params, on_valid)
+        score = score_body(served, body, params, on_valid)
     except Exception as error:
         note_failure(served, error)
         raise
     if served.shadow is not None:
         served.shadow.single(body, params, score, context.request_id)
     if served.canary is not None:
-        served, score = answer_one(
-            served, score, lambda model: model.scorer.score_json(body, **params.options)
-        )
+        served, score = answer_one(served, score, lambda model: score_body(model, body, params))
     if served.log is not None:
         served.log.single(score, context.request_id, params.threshold)
     return served, score

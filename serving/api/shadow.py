@@ -8,7 +8,7 @@ import numpy as np
 
 from churn_model.scoring import Score, Scorer, Scores
 from serving.api.requests import Params, Request
-from serving.api.scoring import score_all
+from serving.api.scoring import score_all, score_body
 from serving.served_model import ServedModel
 from serving.shadow import Comparison, ShadowQueue
 
@@ -32,7 +32,7 @@ class Shadow:
     def _score_single(
         self, body: bytes, params: Params, score: Score, request_id: bytes
     ) -> Comparison:
-        own = self.model.scorer.score_json(body, **params.options)
+        own = score_body(self.model, body, params)
         if self.model.log is not None:
             self.model.log.single(own, request_id, params.threshold)
         agreed = int(own.prediction == score.prediction)

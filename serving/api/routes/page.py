@@ -15,6 +15,7 @@ from serving.api import replies, requests, tabular
 from serving.api.page.card import Card, read_card, read_report
 from serving.api.page.files import HEADERS, read_files
 from serving.api.page.model_document import model_document
+from serving.api.scoring import score_body
 from serving.api.scoring_requests import ScoringRequests, require_json
 from serving.daemon_thread import run_in_daemon_thread
 from serving.http.asgi import Receive, Scope, Send, reply
@@ -89,7 +90,7 @@ class PageRoutes:
         served, body = await scoring.begin(scope, receive, self._settings.max_body_single)
         with scoring.capacity:
             await scoring.rate_limiter.count_rows(scope, 1)
-            score = served.scorer.score_json(body, **params.options)
+            score = score_body(served, body, params)
         await scoring.reply(scope, send, served, orjson.dumps(replies.single(score)), 1)
 
     async def customers(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -111,7 +111,7 @@ class BrokenScorer(Scorer):
     def fail(self, *_, **__):
         raise ZeroDivisionError("a customer's value")
 
-    score = score_one = score_json = score_columns = fail
+    score = score_one = score_json = score_cells = score_columns = fail
 
 
 def broken(model: ServedModel) -> ServedModel:

@@ -90,9 +90,9 @@ def test_a_shadow_that_hangs_delays_no_reply_and_what_does_not_fit_is_dropped(
     model, release = challenger(), threading.Event()
 
     class Hanging(Scorer):
-        def score_json(self, *arguments, **options):
+        def score_cells(self, *arguments, **options):
             release.wait(60)
-            return super().score_json(*arguments, **options)
+            return super().score_cells(*arguments, **options)
 
     slow = replace(model, scorer=Hanging(model.scorer.scorecard, CUSTOMER_SCHEMA))
     monkeypatch.setattr(shadow, "MOST_REQUESTS", 5)

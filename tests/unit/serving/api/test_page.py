@@ -51,6 +51,14 @@ def test_the_score_of_the_page_is_that_of_the_api(application):
     assert (bad.status, bad.json()["errors"][0]["loc"][2]) == (400, "age")
 
 
+def test_an_ignored_field_that_is_not_valid_json_is_rejected_as_by_the_api(application):
+    app = application(page=True)
+    body = json.dumps(CUSTOMER)[:-1] + ', "ignored": 1e999}'
+    replies = [app.post(path, body) for path in ("/page/customer", "/predict/single")]
+    assert [reply.status for reply in replies] == [400, 400]
+    assert replies[0].json()["error"] == replies[1].json()["error"]
+
+
 def test_the_model_document_has_the_example_and_the_exact_tables(application, served):
     document = application(page=True).get("/page/model").json()
     scorecard = served.scorer.scorecard
