@@ -75,7 +75,7 @@ class _Search:
     The range is divided into equal cells, so a value's cell takes one multiplication. ``before``
     counts the cuts in earlier cells; only the cuts in the value's own cell are compared. The cell
     is a monotone function of the value, even after rounding, so the result is exact. Values must
-    not be NaN. Overflow in the difference of two large numbers is harmless.
+    not be NaN. Overflow of large numbers is harmless; the caller silences numpy's warning.
     """
 
     _MOST_STEPS = 4
