@@ -26,9 +26,9 @@ from churn_model.inference_log.count_vector import (
 )
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.pending import MINUTE, Pending
-from churn_model.inference_log.score_queue import Entry, Failed, Rejected, ScoreQueue
+from churn_model.inference_log.score_queue import Entry, Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredCall, ScoredRows, rows_of_tables
-from churn_model.inference_log.singles import TakenSingles
+from churn_model.inference_log.singles import Failed, TakenSingles
 from churn_model.profile.score_bins import score_bins
 
 _logger = logging.getLogger("churn_model.inference_log")

@@ -25,10 +25,10 @@ from churn_model.inference_log.log_writer import LogWriter
 from churn_model.inference_log.logged_version import LoggedVersion
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.retention import Retention
-from churn_model.inference_log.score_queue import MOST_SINGLES, Failed, Rejected, ScoreQueue
+from churn_model.inference_log.score_queue import Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.inference_log.storage import check_writable, open_storage
-from churn_model.scoring import Score, Scorer, Scores
+from churn_model.scoring import Scorer, Scores
 from churn_model.validation.field_errors import FieldErrors
 
 _logger = logging.getLogger("churn_model.inference_log")
@@ -124,6 +124,12 @@ class InferenceLog:
         # processes of multiprocessing that were forked end without running atexit's functions
         multiprocessing.util.Finalize(self, _close, (weakref.ref(self),), exitpriority=10)
 
+    def attend_singles(self, is_late: bool) -> bool:
+        """As ``attend``, but wake nothing if that is not needed; returns whether threads run."""
+        if is_late or not self.is_started:
+            self.attend(is_late)
+        return self.is_started
+
     def _collect(self) -> None:
         while not self._stopping.is_set():
             self._sleep(_DRAIN_SECONDS, self._waiting)
@@ -190,24 +196,12 @@ class VersionLog:
         self._log = log
         self._queue = log.queue
         self._version = version
-        self._singles = log.queue.singles(version, self)
+        self.single = log.queue.singles(version, self, log.attend_singles).add
+        """Records a customer who was scored alone; see ``Singles.add``."""
 
     def __deepcopy__(self, _: Any) -> VersionLog:
         """The same log: a copied model records its scores with those of the original."""
         return self
-
-    def single(
-        self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
-    ) -> None:
-        """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
-        now, waiting = time.time(), 0
-        try:
-            waiting = self._singles.add(now, request_id, threshold, score)
-        except Exception as error:  # the caller has its score
-            self._queue.add(self._version, Failed(now, error))
-        is_late = waiting > MOST_SINGLES
-        if is_late or not self._log.is_started:
-            self._log.attend(is_late)
 
     def table(
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None

@@ -36,7 +36,7 @@ FORMAT_VERSION: Final = b"1"
 """Parquet key-value metadata of every file of a log; a file without it is foreign."""
 
 IDENTIFIERS_KEY: Final = b"churn.identifiers"
-"""Metadata of a file of rows: ``plain``, or ``blake2s:`` and the key's fingerprint."""
+"""Metadata of a file of rows: ``plain``, or ``siphash:`` and the key's fingerprint."""
 
 COUNTED_KEY: Final = b"churn.counted_rows"
 """Metadata of a file of counts: a JSON object of the names of files of rows (of the same day) and

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from churn_model.inference_log.scored_rows import ScoredCall
-from churn_model.inference_log.singles import Singles, TakenSingles
+from churn_model.inference_log.singles import Failed, Singles, TakenSingles
 
 if TYPE_CHECKING:
     from churn_model.inference_log.logged_version import LoggedVersion
 
-MOST_SINGLES = 100_000
-"""Customers of one version who were scored alone and wait."""
-
 _MOST_CALLS = 1000
-"""Other calls that wait. A caller who finds more of either does a part of the work."""
+"""Calls that wait. A caller who finds more does a part of the work."""
 
 
 class Rejected(NamedTuple):
@@ -26,13 +23,6 @@ class Rejected(NamedTuple):
     when: float
     rows: int
     rules: Mapping[tuple[str, str], int]
-
-
-class Failed(NamedTuple):
-    """A customer who was scored, but cannot be recorded because of an error in this program."""
-
-    when: float
-    error: Exception
 
 
 Scored: TypeAlias = TakenSingles | ScoredCall | Rejected | Failed
@@ -55,13 +45,18 @@ class ScoreQueue:
         for _, _, singles in self._singles:
             singles.clear()
 
-    def singles(self, version: LoggedVersion, owner: object) -> Singles:
-        """Where ``owner`` adds customers of a version; removed when the owner no longer exists."""
-        added = Singles(version.scorer, version.has_values)
+    def singles(
+        self, version: LoggedVersion, owner: object, on_batch: Callable[[bool], bool]
+    ) -> Singles:
+        """Where ``owner`` adds customers of a version; removed when the owner no longer exists.
+
+        ``on_batch``: see ``Singles``.
+        """
+        added = Singles(version.scorer, version.has_values, on_batch)
         self._singles.append((weakref.ref(owner), version, added))
         return added
 
-    def add(self, version: LoggedVersion, scored: ScoredCall | Rejected | Failed) -> None:
+    def add(self, version: LoggedVersion, scored: ScoredCall | Rejected) -> None:
         """Add the customers of one call."""
         self._entries.append((version, scored))
 
@@ -78,11 +73,11 @@ class ScoreQueue:
         for known in list(self._singles):
             owner, alone, singles = known
             gone = owner() is None  # before its last customers are taken
-            batch = singles.take(rows) if rows > 0 else None
-            if batch is not None:
-                taken.append((alone, batch))
-                rows -= len(batch.when)
-            elif gone and not singles:
+            own = singles.take(rows) if rows > 0 else []
+            if own:
+                taken.extend((alone, scored) for scored in own)
+                rows -= sum(1 if isinstance(scored, Failed) else len(scored.when) for scored in own)
+            elif gone and not len(singles):
                 self._singles.remove(known)  # in place, because another thread may add to the list
         return taken, rows <= 0
 

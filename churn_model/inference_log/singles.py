@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
-from struct import Struct, error
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,101 +19,186 @@ from churn_model.scoring import Score, Scorer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MISSING = float("nan")
-_WHEN, _THRESHOLD, _PROBABILITY, _PREDICTION, _PROFIT = range(5)
-_INPUTS = 5
-"""Positions in the numbers of a customer."""
+MOST_SINGLES = 100_000
+"""Customers of one version who were scored alone and wait."""
+
+_BATCH = 64
+"""Customers whose scores are kept as objects until their numbers are packed together.
+
+Packing one at a time takes longer, and so does packing many: their objects no longer fit into the
+processor's cache, and each garbage collection of the server visits them.
+"""
+
+_FIELDS = 4
+"""What is kept of each customer: time, request id, threshold and score."""
+
+
+class Failed(NamedTuple):
+    """A customer who was scored, but cannot be recorded because of an error in this program."""
+
+    when: float
+    error: Exception
+
+
+class Batch(NamedTuple):
+    """n customers whose numbers are packed.
+
+    ``numbers`` (5, n): when each was scored (in seconds since 1970), probability, prediction,
+    threshold that the caller asked for, and expected profit; NaN for none. ``inputs``
+    (n, features): as the lookup takes them, NaN for a missing one. ``request_ids`` (n,).
+    ``identifiers``: for each, (n,). ``values``: n times the features as sent, if they are recorded.
+    """
+
+    numbers: Floats
+    inputs: Floats
+    request_ids: Sequence[bytes | str | None]
+    identifiers: Sequence[Sequence[Any]]
+    values: Sequence[Sequence[Any]]
+
+
+_WHEN, _PROBABILITY, _PREDICTION, _THRESHOLD, _PROFIT = range(5)
+_NUMBERS = 5
+"""Positions in the numbers of a batch, and how many there are."""
 
 
 class Singles:
     """Customers of one version who wait to be recorded. Several threads may add to them.
 
-    The numbers of a customer are packed into bytes. Objects for each number would cost memory, and
-    time in each garbage collection of a server that scores many customers.
+    ``on_batch``: is called with whether too many wait, after the first customer and then after each
+    batch. Until it returns True, each customer is a batch.
     """
 
-    def __init__(self, scorer: Scorer, with_values: bool) -> None:
+    def __init__(
+        self, scorer: Scorer, with_values: bool, on_batch: Callable[[bool], bool] = lambda _: True
+    ) -> None:
         self._scorer = scorer
         self._with_values = with_values
-        self._pack = Struct(f"{_INPUTS + len(scorer.lookup.features)}d").pack
-        self._identify = _getter([column.name for column in scorer.schema.identifiers])
-        self._waiting: deque[tuple[Any, ...]] = deque()
-
-    def __len__(self) -> int:
-        """The number of customers who wait."""
-        return len(self._waiting)
+        self._names = [column.name for column in scorer.schema.identifiers]
+        self._features = len(scorer.lookup.features)
+        self._on_batch = on_batch
+        self._waiting: list[Any] = []
+        self.clear()
 
     def clear(self) -> None:
-        """Forget all customers."""
+        """Forget all customers, also in a forked process, where another thread had the lock."""
         self._waiting.clear()
+        self._most_waiting = _FIELDS
+        self._packed: deque[Batch | Failed] = deque()
+        self._packing = Lock()
 
     def add(
-        self, when: float, request_id: bytes | str | None, threshold: float | None, score: Score
-    ) -> int:
-        """Add a customer; returns how many wait now. ``threshold``: what the caller asked for.
+        self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
+    ) -> None:
+        """Add a customer. ``threshold``: what the caller asked for.
 
-        Raises TypeError or ValueError for a score that cannot be recorded, and adds nothing then.
+        It raises nothing: a score that cannot be recorded is taken as ``Failed``.
         """
-        identifiers, prediction, probability, _, profit, values, inputs = score
-        if threshold is None:
-            threshold = _MISSING
-        if profit is None:
-            profit = _MISSING
-        try:
-            packed = self._pack(when, threshold, probability, prediction, profit, *inputs)
-        except error:
-            known = [_MISSING if value is None else float(value) for value in inputs]
-            packed = self._pack(when, threshold, probability, prediction, profit, *known)
-        kept, waiting = values if self._with_values else None, self._waiting
-        waiting.append((packed, request_id, self._identify(identifiers), kept))
-        return len(waiting)
+        waiting = self._waiting
+        waiting += (time.time(), request_id, threshold, score)  # at once, whatever the threads
+        if len(waiting) >= self._most_waiting:
+            self._pack()
+            is_attended = self._on_batch(len(self._packed) > MOST_SINGLES // _BATCH)
+            self._most_waiting = (_BATCH if is_attended else 1) * _FIELDS
 
-    def take(self, most: int) -> TakenSingles | None:
-        """Remove the first customers; None if nobody waits."""
-        pop = self._waiting.popleft
-        taken = [pop() for _ in range(min(most, len(self._waiting)))]
-        return TakenSingles(self._scorer, taken) if taken else None
+    def take(self, most: int) -> list[TakenSingles | Failed]:
+        """Remove the first customers, until there are so many."""
+        self._pack()
+        taken: list[TakenSingles | Failed] = []
+        batches: list[Batch] = []
+        while self._packed and most > 0:
+            first = self._packed.popleft()
+            if isinstance(first, Failed):
+                taken.append(first)
+                most -= 1
+            else:
+                batches.append(first)
+                most -= len(first.inputs)
+        if batches:
+            taken.append(TakenSingles(self._scorer, batches))
+        return taken
+
+    def __len__(self) -> int:
+        """The number of customers who wait, while nobody takes or adds them."""
+        packed = sum(1 if isinstance(b, Failed) else len(b.inputs) for b in list(self._packed))
+        return packed + len(self._waiting) // _FIELDS
+
+    def _pack(self) -> None:
+        with self._packing:
+            waiting = self._waiting[:]
+            self._packed.extend(self._batches(waiting))
+            del self._waiting[: len(waiting)]
+
+    def _batches(self, waiting: list[Any]) -> list[Batch | Failed]:
+        """Customers as one batch, or each alone if one of them cannot be recorded."""
+        if not waiting:
+            return []
+        try:
+            return [self._batch(waiting)]
+        except Exception as failure:  # the callers have their scores
+            if len(waiting) == _FIELDS:
+                return [Failed(waiting[0], failure)]
+        alone = (waiting[i : i + _FIELDS] for i in range(0, len(waiting), _FIELDS))
+        return [batch for customer in alone for batch in self._batches(customer)]
+
+    def _batch(self, waiting: list[Any]) -> Batch:
+        when, request_ids, thresholds, scores = (waiting[i::_FIELDS] for i in range(_FIELDS))
+        identifiers, predictions, probabilities, _, profits, values, inputs = zip(
+            *scores, strict=True
+        )
+        n = len(scores)
+        numbers = chain(when, probabilities, predictions, thresholds, profits)
+        return Batch(
+            _packed(numbers, _NUMBERS * n).reshape(_NUMBERS, n),
+            _packed(chain.from_iterable(inputs), self._features * n).reshape(n, -1),
+            request_ids,
+            [[own[name] for own in identifiers] for name in self._names],
+            values if self._with_values else (),
+        )
 
 
 class TakenSingles:
     """Customers of one version, as they were taken from ``Singles``."""
 
-    def __init__(self, scorer: Scorer, singles: Sequence[tuple[Any, ...]]) -> None:
+    def __init__(self, scorer: Scorer, batches: Sequence[Batch]) -> None:
         self._scorer = scorer
-        packed, self._request_ids, self._identifiers, self._values = zip(*singles, strict=True)
-        self._numbers = np.frombuffer(b"".join(packed)).reshape(len(singles), -1)
+        self._batches = batches
+        self._numbers: Floats = np.concatenate([batch.numbers for batch in batches], axis=1)
 
     @property
     def when(self) -> Floats:
         """When each customer (n,) was scored, in seconds since 1970."""
-        return self._numbers[:, _WHEN]
+        when: Floats = self._numbers[_WHEN]
+        return when
 
     def rows(self) -> ScoredRows:
         """The customers as columns."""
         import pyarrow as pa
 
-        numbers, names = self._numbers, self._scorer.lookup.features
+        names = self._scorer.lookup.features
+        inputs = np.concatenate([batch.inputs for batch in self._batches])
+        values = list(chain.from_iterable(batch.values for batch in self._batches))
+        request_ids = list(chain.from_iterable(batch.request_ids for batch in self._batches))
         has_profit = self._scorer.scorecard.campaign is not None
-        has_values = self._values[0] is not None
         return ScoredRows(
             self.when,
-            pa.array(self._request_ids, pa.string()),
-            np.zeros(len(numbers), dtype=np.int64),
-            self._identifier_columns(),
-            numbers[:, _PROBABILITY],
-            numbers[:, _PREDICTION].astype(np.int64),
-            numbers[:, _THRESHOLD],
-            numbers[:, _PROFIT] if has_profit else None,
-            {name: self._input(name, numbers[:, _INPUTS + i]) for i, name in enumerate(names)},
-            dict(zip(names, zip(*self._values, strict=True), strict=True)) if has_values else {},
+            pa.array(request_ids, pa.string()),
+            np.zeros(len(inputs), dtype=np.int64),
+            self._identifiers(),
+            self._numbers[_PROBABILITY],
+            self._numbers[_PREDICTION].astype(np.int64),
+            self._numbers[_THRESHOLD],
+            self._numbers[_PROFIT] if has_profit else None,
+            {name: self._input(name, inputs[:, i]) for i, name in enumerate(names)},
+            dict(zip(names, zip(*values, strict=True), strict=True)) if values else {},
         )
 
-    def _identifier_columns(self) -> dict[str, pa.Array]:
+    def _identifiers(self) -> dict[str, pa.Array]:
         names = [column.name for column in self._scorer.schema.identifiers]
-        if not names:
-            return {}
-        columns = [self._identifiers] if len(names) == 1 else zip(*self._identifiers, strict=True)
-        return {name: as_texts(column) for name, column in zip(names, columns, strict=True)}
+        columns = zip(*(batch.identifiers for batch in self._batches), strict=True)
+        return {
+            name: as_texts(list(chain.from_iterable(parts)))
+            for name, parts in zip(names, columns, strict=True)
+        }
 
     def _input(self, name: str, cells: Floats) -> npt.NDArray[Any]:
         """A column as the lookup takes it: codes of levels, -1 for a missing one, or numbers."""
@@ -121,6 +207,7 @@ class TakenSingles:
         return np.where(np.isnan(cells), -1.0, cells).astype(np.int64)
 
 
-def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
-    """What takes these identifiers from a score: one alone, or a tuple of several."""
-    return itemgetter(*names) if names else lambda identifiers: None
+def _packed(numbers: Iterable[Any], n: int) -> Floats:
+    """The numbers (n,), NaN for None. Raises TypeError or ValueError for anything else."""
+    packed: Floats = np.fromiter(numbers, np.float64, n)
+    return packed

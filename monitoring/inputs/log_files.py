@@ -26,7 +26,7 @@ from monitoring.plural import plural
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file of rows. ``identifiers``: ``plain``, or ``blake2s:`` and the key's fingerprint."""
+    """A file of rows. ``identifiers``: ``plain``, or ``siphash:`` and the key's fingerprint."""
 
     path: str
     identifiers: str

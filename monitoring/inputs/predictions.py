@@ -28,7 +28,7 @@ BLOCK_ROWS = 262_144
 class Block:
     """k scored customers of one file.
 
-    ``form``: how identifiers are written, ``plain`` or ``blake2s:`` and the key's fingerprint.
+    ``form``: how identifiers are written, ``plain`` or ``siphash:`` and the key's fingerprint.
     ``identifiers``, ``versions``, ``sources``: Arrow strings (k,). ``scored_at`` (k,): microseconds
     since 1970-01-01 (UTC). ``file``: the file; ``rows`` (k,): the rows in it.
     """

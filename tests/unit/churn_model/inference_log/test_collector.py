@@ -17,15 +17,15 @@ class Owner:
 def test_collecting_ends_although_a_customer_is_added_in_each_step(scorer, collect):
     queue, owner, steps = ScoreQueue(), Owner(), []
     version = LoggedVersion(LogOptions("log", key=bytes(32)), scorer, "churn", "1")
-    singles = queue.singles(version, owner)
+    singles = queue.singles(version, owner, lambda _: True)
     score = scorer.score_one(CUSTOMER)
 
     def add_another(*_):
         steps.append(1)
         if len(steps) < 100:
-            singles.add(1e9, None, None, score)
+            singles.add(score)
 
-    singles.add(1e9, None, None, score)
+    singles.add(score)
     getattr(Collector(queue, 2**20, lambda rows: None, add_another), collect)()
     assert len(steps) == 1
     assert len(singles) == 1

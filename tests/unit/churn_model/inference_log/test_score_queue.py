@@ -21,6 +21,43 @@ def version(scorecard):
     return SimpleNamespace(scorer=Scorer(scorecard, CUSTOMER_SCHEMA), has_values=False)
 
 
+def _run_together(adding, collect, ended):
+    """Run functions in threads that take turns all the time, while another thread collects."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        collector = threading.Thread(target=collect)
+        adders = [threading.Thread(target=add) for add in adding]
+        for thread in (collector, *adders):
+            thread.start()
+        for thread in adders:
+            thread.join()
+        ended.set()
+        collector.join()
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_customers_of_several_threads_are_all_taken_once(version):
+    queue, owner, score = ScoreQueue(), Owner(), version.scorer.score_one(CUSTOMER)
+    singles = queue.singles(version, owner, lambda _: True)
+    each, ended, taken = 3000, threading.Event(), []
+
+    def add(thread):
+        for number in range(each):
+            singles.add(score, f"{thread}-{number}")
+
+    def collect():
+        while not ended.is_set():
+            taken.extend(queue.take(1000)[0])
+
+    _run_together([lambda t=t: add(t) for t in range(3)], collect, ended)
+    while more := queue.take(1000)[0]:
+        taken.extend(more)
+    ids = [text for _, batch in taken for text in batch.rows().request_ids.to_pylist()]
+    assert sorted(ids) == sorted(f"{t}-{n}" for t in range(3) for n in range(each))
+
+
 def test_customers_of_a_version_are_taken_while_old_versions_are_forgotten(version):
     """A version is replaced in one thread, while another collects."""
     queue, score = ScoreQueue(), version.scorer.score_one(CUSTOMER)
@@ -33,20 +70,10 @@ def test_customers_of_a_version_are_taken_while_old_versions_are_forgotten(versi
     def replace():
         for _ in range(rounds):
             owner = Owner()
-            queue.singles(version, owner).add(1e9, None, None, score)
+            queue.singles(version, owner, lambda _: True).add(score)
             del owner
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        collector, replacer = threading.Thread(target=collect), threading.Thread(target=replace)
-        collector.start()
-        replacer.start()
-        replacer.join()
-        ended.set()
-        collector.join()
-    finally:
-        sys.setswitchinterval(before)
+    _run_together([replace], collect, ended)
     while more := queue.take(1000)[0]:
         taken.extend(more)
     assert sum(len(batch.when) for _, batch in taken) == rounds
