@@ -6,14 +6,17 @@ In seconds of one core. ``training.time_left`` corrects them by the time that th
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from training.evaluation.intervals import resample_count
 from training.fitting.fit import FitSettings
+from training.stage import Cost
 
-_ROUNDS = 35  # of boosting, beyond those that the settings require
+_ROUNDS = 700  # of boosting, beyond those that the settings require
+_PAIR_ROUNDS = 130
 _FEW_ROWS = 13_000  # with more, boosting takes more rounds
+_MOST_ALARM_ROWS = 160_000
+_START = 0.8  # seconds of a worker, beside the main process, which imports MLflow
 
 
 @dataclass(frozen=True)
@@ -22,37 +25,46 @@ class Costs:
 
     features: int
 
-    def fit(self, rows: int, settings: FitSettings) -> float:
+    def fit(self, rows: int, settings: FitSettings) -> Cost:
         """One scorecard fitted on this many rows."""
         pairs = settings.pairs(self.features)
-        patience = _ROUNDS + settings.early_stopping_rounds
-        updates = self.features * (patience + 0.2 * settings.smoothing_rounds)
-        updates += pairs * (110 + 0.3 * settings.interaction_smoothing_rounds)
-        updates *= math.sqrt(math.sqrt(max(1.0, rows / _FEW_ROWS)))
+        rounds = _ROUNDS + settings.early_stopping_rounds + settings.smoothing_rounds
+        updates = self.features**0.6 * rounds  # of most tables, few features matter
+        updates += pairs * (_PAIR_ROUNDS + 0.3 * settings.interaction_smoothing_rounds)
+        updates *= max(1.0, rows / _FEW_ROWS) ** 0.18
         if pairs:  # the strongest of all possible ones are looked for
-            updates += 0.3 * self.features**2
-        return 0.02 + settings.bags(rows) * updates * (4.2e-5 + 4.9e-9 * rows)
+            updates += 2.0 * self.features**2
+        seconds = 0.02 + settings.bags(rows) * updates * (1.9e-5 + 2.1e-9 * rows)
+        return Cost(seconds, f"fit {settings.name}")
 
-    def baselines(self, rows: int) -> float:
+    def first_fit(self, rows: int, settings: FitSettings) -> Cost:
+        """The same in a worker that has just started."""
+        return Cost(_START + self.fit(rows, settings).seconds, "first fit")
+
+    def baselines(self, rows: int) -> Cost:
         """Both baselines, fitted on this many rows."""
-        return 0.12 + 1.2e-6 * rows * self.features
+        return Cost(0.12 + (6.5e-6 + 9.5e-7 * self.features) * rows, "baselines")
 
-    def alarms(self, rows: int) -> float:
+    def alarms(self, rows: int) -> Cost:
         """The search for signs of leakage."""
-        return 0.05 + 5e-7 * rows * self.features
+        return Cost(0.1 + 5e-7 * min(rows, _MOST_ALARM_ROWS) * self.features, "alarms")
 
-    def intervals(self, scores: int) -> float:
+    def intervals(self, scores: int) -> Cost:
         """One model's intervals from this many scores."""
-        return resample_count(scores) * (1e-4 + 3e-8 * scores)
+        return Cost(resample_count(scores) * (1e-4 + 3e-8 * scores), "intervals")
 
-    def figures(self, number: int) -> float:
+    def figures(self, number: int) -> Cost:
         """Drawing this number of figures."""
-        return 0.2 * number
+        return Cost(0.3 * number, "figures")
 
-    def describe(self, rows: int) -> float:
+    def describe(self, rows: int) -> Cost:
         """Slices, profile and what else describes the fitted scorecard."""
-        return 0.1 + 6e-7 * rows * self.features
+        return Cost(0.3 + 5e-7 * rows * self.features, "describe")
 
-    def log(self, rows: int) -> float:
+    def log(self, rows: int) -> Cost:
         """Logging everything except the model to MLflow."""
-        return 0.2 + 3e-6 * rows
+        return Cost(0.3 + 3e-6 * rows, "log")
+
+    def register(self) -> Cost:
+        """Registering the model, with the end of the process."""
+        return Cost(1.0, "register")

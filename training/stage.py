@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from training.parallel.workers import Task
+
+
+class Cost(NamedTuple):
+    """How long a stage is expected to take, in seconds of one core.
+
+    ``kind``: stages of one kind differ from what is expected by about the same factor.
+    """
+
+    seconds: float
+    kind: str
+
+    def times(self, factor: float) -> Cost:
+        """The cost of so many times the work, or of this share of it."""
+        return Cost(factor * self.seconds, self.kind)
+
+
+_NO_COST = Cost(0.0, "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,20 +33,17 @@ class Stage:
     ``run``: what to do in the main process; it is given the result of ``task`` if there is one.
     ``task``: gives a task for a worker process, or None if it turns out to be needless.
     ``needs``: the groups of stages that must be finished before.
-    ``cost``: the expected seconds of one core; 0 for work that nothing waits for.
-    ``known_cost``: the same, known better as soon as the group ``known_after`` is finished.
-    ``kind``: stages of one kind differ from their costs by about the same factor; the group if
-    empty.
+    ``cost``: none for work that nothing waits for. ``known_cost``: the same, known better as soon
+    as the group ``known_after`` is finished.
     """
 
     name: str
     run: Callable[..., object]
     task: Callable[[], Task[Any] | None] | None = None
     needs: tuple[str, ...] = ()
-    cost: float = 0.0
-    known_cost: Callable[[], float] | None = None
+    cost: Cost = _NO_COST
+    known_cost: Callable[[], Cost] | None = None
     known_after: str = ""
-    kind: str = ""
 
     @property
     def group(self) -> str:

@@ -12,7 +12,7 @@ from training.evaluation.selection import FOLDS, candidates
 from training.fitting.fit import FitSettings
 from training.parallel.workers import Task, without_shared
 from training.reporting.run_figures import draw_evaluation
-from training.stage import Stage
+from training.stage import Cost, Stage
 from training.tasks import (
     draw_effects_of,
     draw_pairs_of,
@@ -25,7 +25,6 @@ from training.tasks import (
 from training.training_run import TrainingRun
 
 _FEATURES = 5  # whose figures one task draws
-_REGISTER = 1.0  # seconds, with the end of the process
 _OFTEN_GIVEN_UP = 0.6  # of the candidates' costs after the first fold
 _COMPARED = ("compare", "compare further")
 """The groups of stages after which the best settings are known."""
@@ -60,7 +59,7 @@ def stages(run: TrainingRun, jobs: int) -> list[Stage]:
             needs=("describe", "draw effects", "draw curves"),
             cost=costs.log(rows),
         ),
-        Stage("register", run.register, needs=("log to MLflow",), cost=_REGISTER),
+        Stage("register", run.register, needs=("log to MLflow",), cost=costs.register()),
     ]
 
 
@@ -74,10 +73,13 @@ def _compare(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
                 partial(run.comparison.add, settings, fold),
                 partial(_candidate, run, settings, fold),
                 needs=("compare",) if fold else (),
-                cost=costs.fit(rows, settings) * (_OFTEN_GIVEN_UP if fold else 1.0),
+                cost=(
+                    costs.fit(rows, settings).times(_OFTEN_GIVEN_UP)
+                    if fold
+                    else costs.first_fit(rows, settings)
+                ),
                 known_after="compare",
                 known_cost=partial(_candidate_cost, run, costs, settings, fold),
-                kind=f"compare {settings.name}",
             )
 
 
@@ -87,20 +89,22 @@ def _candidate(run: TrainingRun, settings: FitSettings, fold: int) -> Task[Any] 
     return partial(score_candidate, settings=settings, fold=fold)
 
 
-def _candidate_cost(run: TrainingRun, costs: Costs, settings: FitSettings, fold: int) -> float:
-    if fold and run.comparison.is_given_up(settings):
-        return 0.0
-    return costs.fit(len(run.work.compared[fold][0]), settings)
+def _candidate_cost(run: TrainingRun, costs: Costs, settings: FitSettings, fold: int) -> Cost:
+    rows = len(run.work.compared[fold][0])
+    if not fold:
+        return costs.first_fit(rows, settings)
+    return costs.fit(rows, settings).times(0.0 if run.comparison.is_given_up(settings) else 1.0)
 
 
-def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
+def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
     """The mean over the settings that may turn out to be the best."""
     bags = FitSettings(outer_bags=run.plan.bags).bags(len(run.table.churned))
     compared = candidates(run.plan.interactions, bags)
-    return sum(costs.fit(rows, settings) for settings in compared) / len(compared)
+    seconds = sum(costs.fit(rows, settings).seconds for settings in compared) / len(compared)
+    return Cost(seconds, "fit")
 
 
-def _best_cost(run: TrainingRun, costs: Costs, rows: int) -> float:
+def _best_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
     return costs.fit(rows, run.settings)
 
 
@@ -177,7 +181,9 @@ def _draw_effects(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
         run.pairs.update,
         lambda: partial(draw_pairs_of, fitted=run.fitted),
         needs=("fit on all rows",),
-        cost=costs.figures(_FEATURES),
+        cost=costs.figures(FitSettings(interactions=run.plan.interactions).pairs(len(names))),
+        known_after="compare further",
+        known_cost=lambda: costs.figures(run.settings.pairs(len(names))),
     )
 
 

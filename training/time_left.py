@@ -7,12 +7,13 @@ is expected to take its cost, times the factor by which the stages of its kind h
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from training.stage import Stage
+from training.stage import Cost, Stage
 
 _PRIOR = 1.0  # seconds of work for which the expectation is believed
 _OVERDUE = 0.1  # of the time that a stage has taken, if that is longer than expected
@@ -32,7 +33,7 @@ class TimeLeft:
         self._waiting = list(stages)
         self._started: list[Stage] = []  # or given to the workers, which do one task after another
         self._begun: dict[Stage, float] = {}
-        self._costs: dict[Stage, float] = {}
+        self._costs: dict[Stage, Cost] = {}
         self._pace = _Pace()
 
     def start(self, stage: Stage) -> None:
@@ -47,7 +48,7 @@ class TimeLeft:
 
     def finish(self, stage: Stage, seconds: float) -> None:
         """Count a started stage as finished, in this time."""
-        self._pace.add(stage, self._cost(stage, set()), seconds)
+        self._pace.add(self._cost(stage, set()), seconds)
         self._started.remove(stage)
         self._note_beginnings()
 
@@ -70,9 +71,9 @@ class TimeLeft:
         return _simulated(left, self._jobs)
 
     def _expected(self, stage: Stage, unfinished: set[str]) -> float:
-        return self._pace.expected(stage, self._cost(stage, unfinished))
+        return self._pace.expected(self._cost(stage, unfinished))
 
-    def _cost(self, stage: Stage, unfinished: set[str]) -> float:
+    def _cost(self, stage: Stage, unfinished: set[str]) -> Cost:
         """The cost, as far as it is known while these groups are unfinished."""
         if stage.known_cost is None or stage.known_after in unfinished:
             return stage.cost
@@ -88,17 +89,25 @@ class _Pace:
         self._cost: dict[str, float] = defaultdict(float)
         self._seconds: dict[str, float] = defaultdict(float)
 
-    def add(self, stage: Stage, cost: float, seconds: float) -> None:
-        if cost:
-            kind = stage.kind or stage.group
-            self._cost[kind] += cost
-            self._seconds[kind] += seconds
+    def add(self, cost: Cost, seconds: float) -> None:
+        if cost.seconds:
+            self._cost[cost.kind] += cost.seconds
+            self._seconds[cost.kind] += seconds
 
-    def expected(self, stage: Stage, cost: float) -> float:
-        """As the stages of its kind so far, and before there are enough of them, as all stages."""
-        kind = stage.kind or stage.group
-        of_all = (_PRIOR + sum(self._seconds.values())) / (_PRIOR + sum(self._cost.values()))
-        return cost * (_PRIOR * of_all + self._seconds[kind]) / (_PRIOR + self._cost[kind])
+    def expected(self, cost: Cost) -> float:
+        """As the stages of its kind so far, and before there are enough of them, as the others."""
+        known = _PRIOR * self._of_a_kind() + self._seconds[cost.kind]
+        return cost.seconds * known / (_PRIOR + self._cost[cost.kind])
+
+    def _of_a_kind(self) -> float:
+        """The geometric mean over the kinds so far, and one that takes as long as expected.
+
+        Kinds count equally: how long fits take depends on the table, and others do not follow them.
+        """
+        paces = [
+            (_PRIOR + self._seconds[kind]) / (_PRIOR + cost) for kind, cost in self._cost.items()
+        ]
+        return math.prod(paces) ** (1 / (1 + len(paces)))
 
 
 def _simulated(left: list[tuple[Stage, float]], jobs: int) -> float:

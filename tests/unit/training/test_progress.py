@@ -7,7 +7,7 @@ from churn_model import progress
 from churn_model.progress import in_progress
 from training.parallel.workers import start_workers
 from training.progress import run_stages
-from training.stage import Stage
+from training.stage import Cost, Stage
 from training.time_left import TimeLeft
 
 
@@ -57,7 +57,7 @@ def test_a_stage_waits_for_all_stages_of_the_groups_that_it_needs():
 def test_a_task_that_turns_out_to_be_needless_is_left_out():
     done = []
     run(
-        Stage("further", done.append, lambda: None, cost=5.0),
+        Stage("further", done.append, lambda: None, cost=Cost(5.0, "fit")),
         Stage("last", lambda: done.append("last"), needs=("further",)),
     )
     assert done == ["last"]
@@ -73,14 +73,14 @@ def a_task():
 
 
 def test_the_time_left_follows_the_order_of_the_stages():
-    fits = [Stage(f"fit: {i}", print, a_task, cost=100.0) for i in range(3)]
-    last = Stage("log", print, needs=("fit",), cost=50.0)
+    fits = [Stage(f"fit: {i}", print, a_task, cost=Cost(100.0, "fit")) for i in range(3)]
+    last = Stage("log", print, needs=("fit",), cost=Cost(50.0, "fit"))
     assert time_left(*fits, last)[1].seconds() == pytest.approx(250.0)
     assert time_left(*fits, last, jobs=1)[1].seconds() == pytest.approx(350.0)
 
 
 def test_the_time_left_follows_the_pace_of_the_same_kind():
-    fits = [Stage(f"fit: {i}", print, a_task, cost=100.0) for i in range(3)]
+    fits = [Stage(f"fit: {i}", print, a_task, cost=Cost(100.0, "fit")) for i in range(3)]
     now, left = time_left(*fits, jobs=1)
     left.start(fits[0])
     now[0] = 60.0
@@ -93,8 +93,16 @@ def test_the_time_left_follows_the_pace_of_the_same_kind():
 
 
 def test_a_cost_is_known_after_a_group_has_finished():
-    first = Stage("compare", print, a_task, cost=10.0)
-    second = Stage("fit", print, a_task, ("compare",), 100.0, lambda: 7.0, known_after="compare")
+    first = Stage("compare", print, a_task, cost=Cost(10.0, "fit"))
+    second = Stage(
+        "fit",
+        print,
+        a_task,
+        ("compare",),
+        Cost(100.0, ""),
+        lambda: Cost(7.0, ""),
+        known_after="compare",
+    )
     _, left = time_left(first, second)
     assert left.seconds() == pytest.approx(110.0)
     left.start(first)
