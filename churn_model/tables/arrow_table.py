@@ -123,8 +123,10 @@ def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
         numbers = array.to_numpy(zero_copy_only=False)
         if array.type == pa.float64():
             return read_numerical(column, without_missing(numbers, written))
-        if not np.isin(numbers, written.missing_numbers).any():
+        if not (written.missing_numbers and np.isin(numbers, written.missing_numbers).any()):
             return read_numerical(column, numbers)
+    if column.kind == "boolean" and array.type == pa.bool_():
+        return read_numerical(column, array.cast(pa.float64()).to_numpy(zero_copy_only=False))
     return read_series(column, as_written(to_series(array), written))
 
 
