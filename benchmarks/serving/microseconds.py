@@ -24,7 +24,7 @@ from wide_model import records, register_wide_model
 from churn_model.validation import check_records
 from serving.api import replies, requests
 from serving.served_model import ServedModel, load_model
-from serving.typed_rows import RowChecker, row_type
+from serving.typed_rows import TypedRowChecker, row_type
 
 _MAX_ROWS = 100_000
 
@@ -33,7 +33,7 @@ def steps(served: ServedModel, body: bytes) -> dict[str, Callable[[], Any]]:
     """The steps, each on the result of the one before, and each way as a whole."""
     schema = served.scorer.schema
     decode = Decoder(dict[str, list[row_type(schema)]]).decode
-    checker = RowChecker(schema)
+    checker = TypedRowChecker(schema)
     dictionaries, rows = orjson.loads(body)["customers"], decode(body)["customers"]
     checked = checker.check(rows)
     params = requests.Params()

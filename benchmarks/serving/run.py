@@ -12,7 +12,7 @@ the tutorial's app and MLflow's server only. --servers names those that take par
 --connections choose what is measured.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
-    [--rows N,...] [--connections N,...] [--servers NAME,...] [--formats json,csv,parquet]
+    [--rows N,...] [--connections N,...] [--servers NAME ...] [--formats json,csv,parquet]
     [--data FILE --id COLUMN --target COLUMN=VALUE]
 """
 
@@ -56,6 +56,7 @@ BARE, FASTAPI, TUTORIAL = (
     "FastAPI tutorial",
 )
 MLFLOWS = MLFLOW, PIPELINE = "mlflow, this model", "mlflow, pipeline"
+NAMES = (OURS, UNLOGGED, BARE, FASTAPI, TUTORIAL, *MLFLOWS)
 CONTENT_TYPES = {
     "json": "application/json",
     "csv": "text/csv",
@@ -161,7 +162,7 @@ def main() -> None:
     parser.add_argument("--target", default="")
     parser.add_argument("--rows", default="1,1000", help="customers per request")
     parser.add_argument("--connections", default="1,16")
-    parser.add_argument("--servers", default="", help="names from the table; all by default")
+    parser.add_argument("--servers", nargs="+", choices=NAMES, help="all by default")
     parser.add_argument("--formats", default="json", help="json, csv, parquet")
     options = parser.parse_args()
     cases = itertools.product(
@@ -183,8 +184,7 @@ def main() -> None:
                 server for server in compared if server.name in (OURS, UNLOGGED, TUTORIAL, MLFLOW)
             ]
         if options.servers:
-            names = (OURS, *options.servers.split(","))
-            compared = [server for server in compared if server.name in names]
+            compared = [s for s in compared if s.name in (OURS, *options.servers)]
         groups = {
             server.name: stack.enter_context(
                 serving(server.command, server.port, HERE, server.environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ def register_wide_model(folder: Path, fields: int) -> tuple[str, pd.DataFrame, R
 
     Returns the registry's URI, 1,000 customers, and the schema. The first fields are those of the
     default record. The others are, in turns, integers, numbers, categories, categories that accept
-    unlisted texts, booleans, and optional numbers.
+    unlisted texts, booleans, and optional numbers. No field is marked as actionable: that changes
+    no score, and older versions, which ``before.py`` compares with, reject such a schema.
     """
-    extra = [_column(i) for i in range(fields - len(CUSTOMER_SCHEMA.columns))]
-    schema = RecordSchema("wide", (*CUSTOMER_SCHEMA.columns, *extra))
+    default = [replace(column, actionable=False) for column in CUSTOMER_SCHEMA.columns]
+    extra = [_column(i) for i in range(fields - len(default))]
+    schema = RecordSchema("wide", (*default, *extra))
     simulation = simulate(_ROWS, 0)
     rng = np.random.default_rng(0)
     cells = {column.name: _cells(column, rng) for column in extra}

@@ -19,7 +19,7 @@ from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.tables.cell_format import NUMERICAL, CellFormat
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.number_texts import read_numbers
+from churn_model.tables.number_texts import read_numbers, without_missing
 from churn_model.tables.texts import (
     parse_column,
     parse_distinct,
@@ -38,8 +38,11 @@ from churn_model.validation.series import read_numerical, read_series
 def check_arrow_texts(
     columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
 ) -> Checked:
-    """As ``check_table``, the columns (field -> n strings) of a table of strings."""
-    return _check(columns, schema, descriptor, lambda *_: True)
+    """As ``check_table``, the columns (field -> n cells) of a table of strings.
+
+    A column of floats has numbers that the reader of the strings has parsed.
+    """
+    return _check(columns, schema, descriptor, lambda array, _: array.type != pa.float64())
 
 
 def check_arrow(
@@ -90,7 +93,10 @@ def _read_texts(column: Column, array: pa.Array, written: CellFormat) -> tuple[C
         return read_series(column, values), rows
     if column.kind == "identifier":
         identifiers, rows = parse_identifiers(array.to_pylist(), written)
-        return read_objects(column, identifiers), rows
+        return _identifiers(identifiers), rows
+    listed = _listed(column, array, written)
+    if listed is not None:
+        return listed, _NO_ROWS
     codes, distinct = _encode(array)
     values, unparsed = parse_distinct(column, distinct, written)
     return _repeated(column, values, codes), np.flatnonzero(unparsed[codes])
@@ -99,6 +105,9 @@ def _read_texts(column: Column, array: pa.Array, written: CellFormat) -> tuple[C
 def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
     """A column (n,) that is not parsed."""
     if column.kind == "category" and _has_strings(array):
+        listed = _listed(column, array, written)
+        if listed is not None:
+            return listed
         codes, distinct = _encode(array)
         trimmed = pc.utf8_trim_whitespace(pa.array(distinct, pa.string())).to_pylist()
         values = [
@@ -107,18 +116,47 @@ def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
         ]
         return _repeated(column, values, codes)
     if column.kind == "identifier" and _has_strings(array):
-        return read_objects(column, array.to_pylist())
+        return _identifiers(array.to_pylist())
     if column.kind in NUMERICAL and (
         array.type == pa.float64() or (array.type == pa.int64() and not array.null_count)
     ):
         numbers = array.to_numpy(zero_copy_only=False)
-        if not np.isin(numbers, written.missing_numbers).any():
+        if array.type == pa.float64():
+            return read_numerical(column, without_missing(numbers, written))
+        if not (written.missing_numbers and np.isin(numbers, written.missing_numbers).any()):
             return read_numerical(column, numbers)
+    if column.kind == "boolean" and array.type == pa.bool_():
+        return read_numerical(column, array.cast(pa.float64()).to_numpy(zero_copy_only=False))
     return read_series(column, as_written(to_series(array), written))
 
 
 def _has_strings(array: pa.Array) -> bool:
     return array.type in (pa.string(), pa.large_string())
+
+
+def _identifiers(values: list[str | None]) -> Cells:
+    """Identifiers (n,) that are valid Unicode, because an Arrow array contained them."""
+    if None not in values:
+        return Cells(values)
+    missing = np.fromiter((value is None for value in values), np.bool_, len(values))
+    return Cells(np.array(values, dtype=object), missing)
+
+
+def _listed(column: Column, array: pa.Array, written: CellFormat) -> Cells | None:
+    """A category's cells (n,) if each of the strings is one of its levels.
+
+    None for all other columns, and if a level may not be a cell of its own.
+    """
+    if column.kind != "category" or not written.missing.isdisjoint(column.levels):
+        return None
+    if any(level != level.strip() for level in column.levels):
+        return None
+    found = pc.index_in(array, pa.array(column.levels, array.type))
+    if found.null_count:
+        return None
+    codes = found.to_numpy().astype(np.intp)
+    texts = np.array(column.levels, dtype=object).take(codes) if column.allows_unlisted else None
+    return Cells(codes, texts=texts)
 
 
 def _encode(array: pa.Array) -> tuple[Array, list[Any]]:

@@ -23,14 +23,14 @@ def read_numbers(texts: pa.Array, written: CellFormat) -> npt.NDArray[np.float64
         return None
     if written.number_format is None:
         with suppress(pa.ArrowInvalid):  # usually there are no blanks and no missing cells
-            return _with_missing_numbers(_to_floats(texts), written)
+            return without_missing(_to_floats(texts), written)
     trimmed = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(trimmed, pa.array(sorted(written.missing), trimmed.type))
     present = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
     if written.number_format is not None:
         return _formatted_numbers(present, written.number_format, written)
     try:
-        return _with_missing_numbers(_to_floats(present), written)
+        return without_missing(_to_floats(present), written)
     except pa.ArrowInvalid:
         return None
 
@@ -51,12 +51,13 @@ def _formatted_numbers(
     except ValueError:
         return None
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-    return _with_missing_numbers(np.array([*distinct, np.nan])[codes], written)
+    return without_missing(np.array([*distinct, np.nan])[codes], written)
 
 
-def _with_missing_numbers(
+def without_missing(
     numbers: npt.NDArray[np.float64], written: CellFormat
 ) -> npt.NDArray[np.float64]:
+    """The numbers (n,), with NaN for those that mean a missing value."""
     if not written.missing_numbers:
         return numbers
     return np.where(np.isin(numbers, written.missing_numbers), np.nan, numbers)

@@ -155,6 +155,8 @@ def parse_identifiers(
 
     Returns the values (n,), and the rows of those that cannot be parsed.
     """
+    if _are_identifiers(texts, written):
+        return list(texts), _NO_ROWS
     values = [None if text is None or text.strip() in written.missing else text for text in texts]
     if _REPLACED not in "".join(filter(None, values)):
         return values, _NO_ROWS
@@ -162,6 +164,17 @@ def parse_identifiers(
     for row in unparsed:
         values[row] = None
     return values, np.array(unparsed, dtype=np.intp)
+
+
+def _are_identifiers(texts: Sequence[str | None], written: CellFormat) -> bool:
+    """Whether all strings (n,) are identifiers as they are."""
+    try:
+        present: Any = texts
+        return written.missing.isdisjoint(map(str.strip, present)) and _REPLACED not in "".join(
+            present
+        )
+    except TypeError:  # one is None
+        return False
 
 
 def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -158,7 +159,7 @@ def _out_of_bounds(column: Column, values: Any) -> Iterator[Problem]:
 def _takes_all(column: Column, values: npt.NDArray[Any]) -> bool:
     """Whether no value of this array's type can be out of bounds."""
     if column.kind == "number":
-        return not any(True for _ in bounds(column))
+        return not bounds(column)
     return values.dtype == np.int64 and (
         column.minimum == INT64_MIN
         and column.maximum == INT64_MAX
@@ -167,13 +168,16 @@ def _takes_all(column: Column, values: npt.NDArray[Any]) -> bool:
     )
 
 
-def bounds(column: Column) -> Iterator[tuple[float, Callable[[Any, float], Any], Rule]]:
+@lru_cache(maxsize=4096)
+def bounds(column: Column) -> tuple[tuple[float, Callable[[Any, float], Any], Rule], ...]:
     """The column's bounds, each with a test for values that break it and the rule."""
-    for bound, broken, name, words in (
-        (column.minimum, np.less, "greater_than_equal", "at least"),
-        (column.exclusive_minimum, np.less_equal, "greater_than", "more than"),
-        (column.maximum, np.greater, "less_than_equal", "at most"),
-        (column.exclusive_maximum, np.greater_equal, "less_than", "less than"),
-    ):
-        if bound is not None:
-            yield bound, broken, (name, f"must be {words} {write_bound(bound)}")
+    return tuple(
+        (bound, broken, (name, f"must be {words} {write_bound(bound)}"))
+        for bound, broken, name, words in (
+            (column.minimum, np.less, "greater_than_equal", "at least"),
+            (column.exclusive_minimum, np.less_equal, "greater_than", "more than"),
+            (column.maximum, np.greater, "less_than_equal", "at most"),
+            (column.exclusive_maximum, np.greater_equal, "less_than", "less than"),
+        )
+        if bound is not None
+    )

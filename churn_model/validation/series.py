@@ -114,12 +114,23 @@ def _number_array(column: Column, values: Array) -> Cells:
 def _integer_array(column: Column, values: Array) -> Cells:
     if values.dtype.kind == "i":
         return Cells(values.astype(np.int64, copy=False))
+    if _are_integers(values):
+        return Cells(values.astype(np.float64, copy=False))
     cells = _number_array(column, values)
     with np.errstate(invalid="ignore"):
         finite = np.isfinite(cells.values)
         cells.reject(finite & (np.floor(cells.values) != cells.values), FRACTION)
         cells.reject((cells.values < INT64_MIN) | (cells.values >= -float(INT64_MIN)), RANGE)
     return cells
+
+
+def _are_integers(values: Array) -> bool:
+    """Whether all floats (n,) are integers of 64 bits, and none is missing."""
+    return bool(
+        (np.floor(values) == values).all()
+        and values.min(initial=0.0) >= INT64_MIN
+        and values.max(initial=0.0) < -float(INT64_MIN)
+    )
 
 
 def _date_array(column: Column, values: Any) -> Cells:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
@@ -50,7 +52,8 @@ def read_parquet(
         _check_type(field, types.field(name).type, schema)
     try:
         _check_sizes(body, file, list(columns.values()), max_rows, max_bytes)
-        arrays = _read_arrays(body, file, list(columns.values()), max_rows, max_bytes)
+        kinds = {name: types.field(name).type for name in columns.values()}
+        arrays = _read_arrays(body, file.metadata, kinds, max_rows, max_bytes)
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the Parquet file is damaged") from None
     cells = dict(zip(columns, arrays, strict=True))
@@ -130,43 +133,52 @@ def _too_large(max_bytes: int) -> ApiError:
 
 def _read_arrays(
     body: bytes,
-    file: pyarrow.parquet.ParquetFile,
-    columns: list[str],
+    metadata: pyarrow.parquet.FileMetaData,
+    types: Mapping[str, pa.DataType],
     max_rows: int,
     max_bytes: int,
 ) -> list[pa.Array]:
-    """The columns (n,), in the order given; rows and bytes are counted as they are read.
+    """The columns (n,) of these types, in their order; rows and bytes are counted as they are read.
 
     Strings are read as dictionaries, which take no more memory than in the file: a long string may
     occur once there and in every row of the column.
     """
-    arrow_schema = file.schema_arrow  # a property that is made at each access
-    types = {name: arrow_schema.field(name).type for name in columns}
-    texts = [name for name in columns if _is_text(types[name])]
+    columns = list(types)
+    selected = columns if len(columns) < metadata.num_columns else None  # finding all takes time
+    texts = [name for name, found in types.items() if _is_text(found)]
     reader = pyarrow.parquet.ParquetFile(
-        pa.BufferReader(body), metadata=file.metadata, read_dictionary=texts
+        pa.BufferReader(body), metadata=metadata, read_dictionary=texts
     )
     batches: list[list[pa.Array]] = []
     rows = size = 0
-    for batch in reader.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
+    for batch in reader.iter_batches(_BATCH_ROWS, columns=selected, use_threads=False):
         rows += batch.num_rows
-        size += sum(_decoded_size(batch.column(name)) for name in columns)
         if rows > max_rows:
             raise too_many_customers(max_rows)
-        if size > max_bytes:
+        encoded = [batch.column(name) for name in columns]
+        dictionaries = [a.dictionary for a in encoded if isinstance(a, pa.DictionaryArray)]
+        # usually not even the longest strings would be too large in every row
+        most = batch.nbytes + batch.num_rows * sum(each.nbytes for each in dictionaries)
+        left = max_bytes - size
+        if most > left and sum(map(_decoded_size, encoded)) > left:
             raise _too_large(max_bytes)
-        batches.append([_valid(name, plain(batch.column(name))) for name in columns])
+        arrays = [plain(array) for array in encoded]
+        size += sum(array.nbytes for array in arrays)
+        batches.append([_valid(*column) for column in zip(columns, arrays, strict=True)])
     if not batches:
-        return [plain(pa.array([], types[name])) for name in columns]
+        return [plain(pa.array([], found)) for found in types.values()]
+    if len(batches) == 1:
+        return batches[0]
     return [pa.concat_arrays(arrays) for arrays in zip(*batches, strict=True)]
 
 
 def _valid(name: str, array: pa.Array) -> pa.Array:
     """The column, unless it has strings that are not valid UTF-8. Raises ApiError 400."""
-    try:
-        array.validate(full=True)
-    except pa.ArrowInvalid:
-        raise ApiError(400, f"the column {name!r} has strings that are not UTF-8") from None
+    if isinstance(array, pa.StringArray | pa.LargeStringArray):
+        try:
+            array.validate(full=True)
+        except pa.ArrowInvalid:
+            raise ApiError(400, f"the column {name!r} has strings that are not UTF-8") from None
     return array
 
 

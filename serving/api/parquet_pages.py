@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from serving.api.thrift import Damaged, Struct, read_struct
+from serving.api.thrift import Damaged, Fields, Struct, read_struct
 
 MAX_FOOTER = 2**20
 """Bytes. A footer takes about 100 bytes per column and row group, and ten times that in memory."""
@@ -28,6 +28,15 @@ _NUM_VALUES, _TOTAL_COMPRESSED_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET = 5, 7, 9,
 _UNCOMPRESSED_SIZE, _COMPRESSED_SIZE = 2, 3
 _DATA_PAGE, _DATA_PAGE_ENCODING = 5, 2
 _DATA_PAGE_V2, _DATA_PAGE_V2_ENCODING = 8, 4
+
+_CHUNK = dict.fromkeys((_NUM_VALUES, _TOTAL_COMPRESSED_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET))
+_FOOTER: Fields = {_ROW_GROUPS: {_COLUMNS: {_COLUMN_METADATA: _CHUNK}, _NUM_ROWS: None}}
+_PAGE_HEADER: Fields = {
+    _UNCOMPRESSED_SIZE: None,
+    _COMPRESSED_SIZE: None,
+    _DATA_PAGE: {_DATA_PAGE_ENCODING: None},
+    _DATA_PAGE_V2: {_DATA_PAGE_V2_ENCODING: None},
+}
 
 
 class Page(NamedTuple):
@@ -58,7 +67,7 @@ def row_groups(body: bytes, columns: Sequence[int]) -> Iterator[RowGroup]:
     Raises Damaged, also while pages are read.
     """
     start = len(body) - 8 - footer_size(body)
-    footer, _ = read_struct(body[start:-8], 0)
+    footer, _ = read_struct(body[start:-8], 0, _FOOTER)
     numbers = iter(range(_MAX_PAGES))
     with _damaged_if_incomplete():
         for group in footer[_ROW_GROUPS]:
@@ -89,7 +98,7 @@ def _pages_between(body: bytes, position: int, end: int, numbers: Iterator[int])
     while position < end:
         if next(numbers, None) is None:
             raise Damaged(f"there are more than {_MAX_PAGES} pages")
-        header, position = read_struct(body, position)
+        header, position = read_struct(body, position, _PAGE_HEADER)
         size, compressed = header[_UNCOMPRESSED_SIZE], header[_COMPRESSED_SIZE]
         if size < 0 or compressed < 0:
             raise Damaged("a page has a negative size")
@@ -107,11 +116,10 @@ def _damaged_if_incomplete() -> Iterator[None]:
 
 
 def _encoding(header: Struct) -> int | None:
-    for page, encoding in (
-        (_DATA_PAGE, _DATA_PAGE_ENCODING),
-        (_DATA_PAGE_V2, _DATA_PAGE_V2_ENCODING),
-    ):
-        if page in header:
-            found: int = header[page][encoding]
-            return found
+    if _DATA_PAGE in header:
+        found: int = header[_DATA_PAGE][_DATA_PAGE_ENCODING]
+        return found
+    if _DATA_PAGE_V2 in header:
+        found = header[_DATA_PAGE_V2][_DATA_PAGE_V2_ENCODING]
+        return found
     return None
