@@ -35,9 +35,6 @@ _logger = logging.getLogger("churn_model.inference_log")
 
 _DRAIN_SECONDS = 0.5
 _HURRIED_SECONDS = 0.02
-_LARGE = 1000
-"""Rows of a table that is collected at once, so that large tables do not stay in memory."""
-
 _AT_STOP_SECONDS = 5.0
 """How long a stop tries to write what waits."""
 
@@ -208,8 +205,7 @@ class VersionLog:
     ) -> None:
         """Record the customers of a table, and which were rejected."""
         self._queue.add(self._version, ScoredCall(time.time(), request_id, threshold, scores))
-        is_large = len(scores.valid) > _LARGE
-        if is_large or self._needs_attention():
+        if self._needs_attention():
             self._log.attend(self._queue.is_long)
 
     def rejected(self, error: InvalidRecords) -> None:
@@ -224,4 +220,5 @@ class VersionLog:
             self._log.attend(self._queue.is_long)
 
     def _needs_attention(self) -> bool:
-        return self._queue.is_long or not self._log.is_started
+        queue = self._queue
+        return queue.has_many_rows or queue.is_long or not self._log.is_started

@@ -13,6 +13,10 @@ from churn_model.inference_log.singles import Failed, Singles, TakenSingles
 if TYPE_CHECKING:
     from churn_model.inference_log.logged_version import LoggedVersion
 
+_MANY_ROWS = 8000
+"""Rows of tables that are collected before the next ones no longer fit into the processor's cache
+together with them."""
+
 _MOST_CALLS = 1000
 """Calls that wait. A caller who finds more does a part of the work."""
 
@@ -37,6 +41,7 @@ class ScoreQueue:
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
+        self._rows = 0  # of tables, since the last ones were taken
         self._singles: list[tuple[weakref.ref[object], LoggedVersion, Singles]] = []
 
     def clear(self) -> None:
@@ -59,6 +64,8 @@ class ScoreQueue:
     def add(self, version: LoggedVersion, scored: ScoredCall | Rejected) -> None:
         """Add the customers of one call."""
         self._entries.append((version, scored))
+        if isinstance(scored, ScoredCall):
+            self._rows += len(scored.scores.valid)
 
     def take(self, rows: int) -> tuple[list[Entry], bool]:
         """Remove the first entries, until they have this many rows; whether there may be more.
@@ -66,6 +73,7 @@ class ScoreQueue:
         Only one thread may call it.
         """
         taken: list[Entry] = []
+        self._rows = 0
         while self._entries and rows > 0:
             version, scored = self._entries.popleft()
             taken.append((version, scored))
@@ -80,6 +88,11 @@ class ScoreQueue:
             elif gone and not len(singles):
                 self._singles.remove(known)  # in place, because another thread may add to the list
         return taken, rows <= 0
+
+    @property
+    def has_many_rows(self) -> bool:
+        """Whether about as many rows of tables wait as are collected in one step."""
+        return self._rows > _MANY_ROWS
 
     @property
     def is_long(self) -> bool:

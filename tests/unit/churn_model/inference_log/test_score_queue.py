@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from churn_model.inference_log.score_queue import ScoreQueue
+from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.scoring import Scorer
 from tests.customers import CUSTOMER
 
@@ -80,3 +81,12 @@ def test_customers_of_a_version_are_taken_while_old_versions_are_forgotten(versi
     gc.collect()
     queue.take(1)
     assert queue._singles == []
+
+
+def test_many_rows_of_small_tables_are_collected_at_once(version):
+    queue, scores = ScoreQueue(), version.scorer.score([CUSTOMER] * 1000)
+    while not queue.has_many_rows:
+        queue.add(version, ScoredCall(1e9, None, None, scores))
+    taken, _ = queue.take(100_000)
+    assert 8 <= len(taken) <= 10
+    assert not queue.has_many_rows
