@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from batch.output import REJECTED, SCORED, Destination, check_separate
 from batch.output_folder import OutputFolder
 from batch.partitions import with_partition_texts
 from batch.progress import polled
+from batch.spark_batch_bytes import long_rows, unmeasured_batches
 from batch.spark_errors import one_line_errors
 from batch.spark_files import count_written, no_rows, read, rejected_rules, write
 from batch.spark_store import HadoopStore
@@ -23,7 +25,7 @@ from batch.spark_tables import OutputTables
 from batch.stores import LocalStore
 from churn_model.tables.reading.checked_rows import ERROR, RULES
 from churn_model.tables.reading.row_checker import CORRUPT, LINE
-from pyfunc.spark_columns import column_of
+from pyfunc.spark_batches import map_batches, numbered
 from pyfunc.spark_types import result_type
 
 
@@ -58,29 +60,16 @@ def _score(spark: SparkSession, job: Job, destination: Destination) -> RowCounts
     raw, folders = read(spark, job)
     job = job.with_folders(folders)
     job.check_partition_columns(raw.columns)
-    read_rows = Observation("read")
-    counts = RowCounts()
-    scored = _scored(job, raw, read_rows)
-    counts.scored = _write(spark, job, destination, SCORED, scored)
-    counts.read = read_rows.get["n"]
+    counts = _write_scored(spark, job, destination.folder(SCORED), raw)
+    target = destination.folder(REJECTED)
     if counts.read == counts.scored:
-        nothing = no_rows(spark, _rejected_schema(job, raw))
-        write(nothing, job, destination.folder(REJECTED))
+        write(no_rows(spark, _rejected_schema(job, raw)), job, target)
         return counts
     rejected = _rejected(job, raw)
-    counts.rejected = _write(spark, job, destination, REJECTED, rejected)
-    folder = destination.folder(REJECTED)
-    counts.reasons = rejected_rules(spark, job, folder, rejected.schema)
+    write(rejected, job, target)
+    counts.rejected = count_written(spark, job, target, rejected.schema)
+    counts.reasons = rejected_rules(spark, job, target, rejected.schema)
     return counts
-
-
-def _write(
-    spark: SparkSession, job: Job, destination: Destination, kind: str, frame: DataFrame
-) -> int:
-    """Write rows; returns how many are in what was written."""
-    target = destination.folder(kind)
-    write(frame, job, target)
-    return count_written(spark, job, target, frame.schema)
 
 
 def _task_counts(spark: SparkSession) -> tuple[int, int]:
@@ -93,21 +82,45 @@ def _task_counts(spark: SparkSession) -> tuple[int, int]:
     )
 
 
-def _scored(job: Job, raw: DataFrame, read_rows: Observation) -> DataFrame:
-    """The valid rows with their scores; all rows are read once, counted, checked and scored."""
-    scorer, texts = job.row_scorer(), job.text_partitions
-    names = [*job.checker.columns(raw.columns).values(), *job.partition_by]
+def _write_scored(spark: SparkSession, job: Job, target: str, raw: DataFrame) -> RowCounts:
+    """Write the valid rows with their scores; counts the rows read and the rows written.
+
+    All rows are read once, counted, checked and scored, except for the long ones, which need
+    smaller batches: if there are any, they are read again.
+    """
+    names = _names(job, raw)
+    rows, schema = numbered(raw, names), _scored_schema(job, raw)
+    long = long_rows(spark, rows)
+    is_long = F.lit(False) if long is None else long
+    read_rows = Observation("read")
+    counts = (F.count(F.lit(1)).alias("n"), F.count_if(is_long).alias("long"))
+    scored = _scored(job, rows.observe(read_rows, *counts).where(~is_long), names, schema)
+    with nullcontext() if long is None else unmeasured_batches(spark):
+        write(scored, job, target)
+    if read_rows.get["long"]:
+        write(_scored(job, rows.where(is_long), names, schema), job, target, append=True)
+    return RowCounts(read_rows.get["n"], count_written(spark, job, target, scored.schema))
+
+
+def _names(job: Job, raw: DataFrame) -> list[str]:
+    """The columns that the checker reads and those that scored rows repeat."""
     if job.checker.form == "lines":
         names = raw.columns  # the checker has no columns to choose
-    elif CORRUPT in raw.columns:
-        names.append(CORRUPT)
+    else:
+        names = [*job.checker.columns(raw.columns).values(), *job.partition_by]
+        if CORRUPT in raw.columns:
+            names.append(CORRUPT)
+    return list(dict.fromkeys(names))
+
+
+def _scored(job: Job, rows: DataFrame, names: Sequence[str], schema: StructType) -> DataFrame:
+    """The valid ones of these rows with their scores."""
+    scorer, texts = job.row_scorer(), job.text_partitions
 
     def score(rows: pa.RecordBatch) -> pa.RecordBatch:
         return with_partition_texts(scorer.scored(rows, scorer.checker(rows)), texts)
 
-    names = list(dict.fromkeys(names))
-    counted = _numbered(raw, names).observe(read_rows, F.count(F.lit(1)).alias("n"))
-    scores = _map_batches(score, counted, names, _scored_schema(job, raw))
+    scores = map_batches(score, rows, names, schema)
     version = [F.lit(text).alias(name) for name, text in job.version_columns().items()]
     scored_at = F.lit(job.started).cast("timestamp").alias("scored_at")
     return scores.select("*", *version, scored_at)
@@ -130,31 +143,11 @@ def _rejected(job: Job, raw: DataFrame) -> DataFrame:
     def keep_rejected(rows: pa.RecordBatch) -> pa.RecordBatch:
         return with_partition_texts(scorer.rejected(rows, scorer.checker(rows)), texts)
 
-    schema = _rejected_schema(job, raw)
-    return _map_batches(keep_rejected, _numbered(raw, raw.columns), raw.columns, schema)
+    rows = numbered(raw, raw.columns)
+    return map_batches(keep_rejected, rows, raw.columns, _rejected_schema(job, raw))
 
 
 def _rejected_schema(job: Job, raw: DataFrame) -> StructType:
     fields = [*raw.schema.fields, *(StructField(name, StringType()) for name in (ERROR, RULES))]
     texts = (*job.text_partitions, *([LINE] if job.checker.form == "lines" else []))
     return StructType([StructField(f.name, StringType()) if f.name in texts else f for f in fields])
-
-
-def _numbered(raw: DataFrame, names: Sequence[str]) -> DataFrame:
-    """These columns under other names, because Spark reads a dot in a name as a nested field."""
-    return raw.select(*(column_of(name).alias(f"column_{i}") for i, name in enumerate(names)))
-
-
-def _map_batches(
-    function: Callable[[pa.RecordBatch], pa.RecordBatch],
-    numbered: DataFrame,
-    names: Sequence[str],
-    output_schema: StructType,
-) -> DataFrame:
-    """Apply a function to batches of columns, which have these names in the batches."""
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in batches:
-            yield function(pa.RecordBatch.from_arrays(rows.columns, names=names))
-
-    return numbered.mapInArrow(run, output_schema)

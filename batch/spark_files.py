@@ -28,12 +28,12 @@ def read(spark: SparkSession, job: Job) -> tuple[DataFrame, tuple[str, ...]]:
     return read_source(spark, job.source, job.source_format, job.checker.descriptor.csv)
 
 
-def write(frame: DataFrame, job: Job, target: str) -> None:
-    """Write rows to a folder or table."""
+def write(frame: DataFrame, job: Job, target: str, *, append: bool = False) -> None:
+    """Write rows to a new folder or table, or to one that exists."""
     kind = job.target_format
     if kind == "csv":
         frame = frame.select(*(_csv_cell(field) for field in frame.schema.fields))
-    writer = frame.write.mode("error")
+    writer = frame.write.mode("append" if append else "error")
     if job.partition_by:
         writer = writer.partitionBy(*job.partition_by)
     if kind == "table":

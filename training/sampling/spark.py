@@ -19,7 +19,7 @@ from churn_model.tables.descriptor import CsvFormat
 from churn_model.tables.reading.csv_detection import detect_source_format
 from churn_model.tables.reading.locations import format_of_files, is_url
 from churn_model.tables.reading.source import FileFormat
-from pyfunc.spark_columns import column_of
+from pyfunc.spark_batches import map_batches, map_partitions, numbered
 from pyfunc.spark_errors import reading_errors
 from pyfunc.spark_source import read_source
 from training.sampling.checked import CheckedPart, Checker
@@ -111,7 +111,7 @@ class SparkReader:
 
         plain = [f"column_{i}" for i in range(len(self.rows.columns))]
         with reading_errors(self.path):
-            found = self._mapped(first, self._renamed().schema).toArrow()
+            found = self._mapped(first, self._numbered().schema).toArrow()
         found = found.rename_columns(self.rows.columns).combine_chunks()
         batches = found.to_batches()
         batches = batches or [pa.RecordBatch.from_pylist([], schema=found.schema)]
@@ -150,33 +150,26 @@ class SparkReader:
 
     def _parts(self, function: Callable[[Iterator[pa.RecordBatch]], T]) -> Iterator[T]:
         """The result of a function for each partition, computed by the executors."""
-        names = self.rows.columns
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            named = (pa.RecordBatch.from_arrays(rows.columns, names=names) for rows in batches)
-            content = zlib.compress(pickle.dumps(function(row for row in named if row.num_rows)), 1)
+            filled = (rows for rows in batches if rows.num_rows)
+            content = zlib.compress(pickle.dumps(function(filled)), 1)
             yield pa.RecordBatch.from_pydict({"part": pa.array([content], pa.binary())})
 
         with reading_errors(self.path):
-            parts = self._renamed().mapInArrow(run, "part binary").collect()
+            parts = map_partitions(
+                run, self._numbered(), self.rows.columns, "part binary"
+            ).collect()
         for part in parts:
             yield pickle.loads(zlib.decompress(part["part"]))
 
     def _mapped(
         self, function: Callable[[pa.RecordBatch], pa.RecordBatch], schema: Any
     ) -> DataFrame:
-        names = self.rows.columns
+        return map_batches(function, self._numbered(), self.rows.columns, schema)
 
-        def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            for rows in batches:
-                yield function(pa.RecordBatch.from_arrays(rows.columns, names=names))
-
-        return self._renamed().mapInArrow(run, schema)
-
-    def _renamed(self) -> DataFrame:
-        """The table with plain column names, because Spark reads a dot as a nested field."""
-        columns = (column_of(name).alias(f"column_{i}") for i, name in enumerate(self.rows.columns))
-        return self.rows.select(*columns)
+    def _numbered(self) -> DataFrame:
+        return numbered(self.rows, self.rows.columns)
 
 
 def _rows(
