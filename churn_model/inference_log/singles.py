@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 MOST_SINGLES = 100_000
 """Customers of one version who were scored alone and wait."""
 
-_BATCH = 64
+_BATCH = 256
 """Customers whose scores are kept as objects until their numbers are packed together.
 
-Packing one at a time takes longer, and so does packing many: their objects no longer fit into the
+Packing fewer takes longer, and so does packing many more: their objects no longer fit into the
 processor's cache, and each garbage collection of the server visits them.
 """
 

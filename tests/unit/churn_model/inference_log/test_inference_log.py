@@ -372,10 +372,10 @@ def test_only_the_broken_score_of_a_batch_is_dropped(tmp_path, scorer):
     log = opened(tmp_path)
     version = log.version(scorer, "churn", "1")
     good = scorer.score_one(CUSTOMER)
-    for score in [good] * 30 + [good._replace(inputs=["x"] * 4)] + [good] * 69:
+    for score in [good] * 130 + [good._replace(inputs=["x"] * 4)] + [good] * 269:
         version.single(score)
     log.close()
-    assert assert_adds_up(tmp_path) == {"scored": 100, "dropped": 1, "logged": 99}
+    assert assert_adds_up(tmp_path) == {"scored": 400, "dropped": 1, "logged": 399}
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
