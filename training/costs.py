@@ -1,22 +1,23 @@
 """How long each part of a run is expected to take, for the progress bar.
 
 In seconds of one core. ``training.time_left`` corrects them by the time that the work has taken.
-``benchmarks/training/run.py`` measures how good the estimates are.
+The constants were fitted to runs on simulated tables of 2,000 to 1,000,000 rows and 5 to 56
+features. ``benchmarks/training/run.py`` measures how good the estimates are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training.evaluation.alarms import MOST_ROWS
 from training.evaluation.intervals import resample_count
 from training.fitting.fit import FitSettings
 from training.stage import Cost
 
 _ROUNDS = 700  # of boosting, beyond those that the settings require
-_PAIR_ROUNDS = 130
+_PAIR_ROUNDS = 130  # the same for pairs
 _FEW_ROWS = 13_000  # with more, boosting takes more rounds
-_MOST_ALARM_ROWS = 160_000
-_START = 0.8  # seconds of a worker, beside the main process, which imports MLflow
+_START = 0.8  # seconds more for the first fits, while workers start and MLflow is imported
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Costs:
         """One scorecard fitted on this many rows."""
         pairs = settings.pairs(self.features)
         rounds = _ROUNDS + settings.early_stopping_rounds + settings.smoothing_rounds
-        updates = self.features**0.6 * rounds  # of most tables, few features matter
+        updates = self.features**0.6 * rounds  # in most tables only few features matter
         updates += pairs * (_PAIR_ROUNDS + 0.3 * settings.interaction_smoothing_rounds)
         updates *= max(1.0, rows / _FEW_ROWS) ** 0.18
         if pairs:  # the strongest of all possible ones are looked for
@@ -47,7 +48,7 @@ class Costs:
 
     def alarms(self, rows: int) -> Cost:
         """The search for signs of leakage."""
-        return Cost(0.1 + 5e-7 * min(rows, _MOST_ALARM_ROWS) * self.features, "alarms")
+        return Cost(0.1 + 5e-7 * min(rows, MOST_ROWS) * self.features, "alarms")
 
     def intervals(self, scores: int) -> Cost:
         """One model's intervals from this many scores."""

@@ -23,7 +23,7 @@ class Cost(NamedTuple):
         return Cost(factor * self.seconds, self.kind)
 
 
-_NO_COST = Cost(0.0, "")
+NO_COST = Cost(0.0, "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +33,17 @@ class Stage:
     ``run``: what to do in the main process; it is given the result of ``task`` if there is one.
     ``task``: gives a task for a worker process, or None if it turns out to be needless.
     ``needs``: the groups of stages that must be finished before.
-    ``cost``: none for work that nothing waits for. ``known_cost``: the same, known better as soon
-    as the group ``known_after`` is finished.
+    ``cost``: none for work that nothing waits for. ``known_cost``: the same, known better
+    after each of the groups ``known_after``.
     """
 
     name: str
     run: Callable[..., object]
     task: Callable[[], Task[Any] | None] | None = None
     needs: tuple[str, ...] = ()
-    cost: Cost = _NO_COST
+    cost: Cost = NO_COST
     known_cost: Callable[[], Cost] | None = None
-    known_after: str = ""
+    known_after: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

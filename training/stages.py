@@ -12,7 +12,7 @@ from training.evaluation.selection import FOLDS, candidates
 from training.fitting.fit import FitSettings
 from training.parallel.workers import Task, without_shared
 from training.reporting.run_figures import draw_evaluation
-from training.stage import Cost, Stage
+from training.stage import NO_COST, Cost, Stage
 from training.tasks import (
     draw_effects_of,
     draw_pairs_of,
@@ -78,8 +78,8 @@ def _compare(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
                     if fold
                     else costs.first_fit(rows, settings)
                 ),
-                known_after="compare",
-                known_cost=partial(_candidate_cost, run, costs, settings, fold),
+                known_after=("compare",) if fold else (),
+                known_cost=partial(_candidate_cost, run, settings, costs.fit(rows, settings)),
             )
 
 
@@ -89,11 +89,9 @@ def _candidate(run: TrainingRun, settings: FitSettings, fold: int) -> Task[Any] 
     return partial(score_candidate, settings=settings, fold=fold)
 
 
-def _candidate_cost(run: TrainingRun, costs: Costs, settings: FitSettings, fold: int) -> Cost:
-    rows = len(run.work.compared[fold][0])
-    if not fold:
-        return costs.first_fit(rows, settings)
-    return costs.fit(rows, settings).times(0.0 if run.comparison.is_given_up(settings) else 1.0)
+def _candidate_cost(run: TrainingRun, settings: FitSettings, cost: Cost) -> Cost:
+    """The cost in a fold after the first one."""
+    return NO_COST if run.comparison.is_given_up(settings) else cost
 
 
 def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
@@ -101,7 +99,7 @@ def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
     bags = FitSettings(outer_bags=run.plan.bags).bags(len(run.table.churned))
     compared = candidates(run.plan.interactions, bags)
     seconds = sum(costs.fit(rows, settings).seconds for settings in compared) / len(compared)
-    return Cost(seconds, "fit")
+    return Cost(seconds, "fit of unknown settings")
 
 
 def _best_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
@@ -116,7 +114,7 @@ def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
         lambda: partial(fit_all, settings=run.settings, threads=threads),
         needs=_COMPARED,
         cost=_likely_cost(run, costs, rows),
-        known_after="compare",
+        known_after=_COMPARED,
         known_cost=partial(_best_cost, run, costs, rows),
     )
 
@@ -129,7 +127,7 @@ def _evaluate(run: TrainingRun, costs: Costs, threads: int) -> Iterator[Stage]:
             partial(_score_split, run, split, threads),
             needs=_COMPARED,
             cost=_likely_cost(run, costs, len(train)),
-            known_after="compare",
+            known_after=_COMPARED,
             known_cost=partial(_best_cost, run, costs, len(train)),
         )
 
@@ -182,7 +180,7 @@ def _draw_effects(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
         lambda: partial(draw_pairs_of, fitted=run.fitted),
         needs=("fit on all rows",),
         cost=costs.figures(FitSettings(interactions=run.plan.interactions).pairs(len(names))),
-        known_after="compare further",
+        known_after=_COMPARED,
         known_cost=lambda: costs.figures(run.settings.pairs(len(names))),
     )
 

@@ -33,7 +33,7 @@ class TimeLeft:
         self._waiting = list(stages)
         self._started: list[Stage] = []  # or given to the workers, which do one task after another
         self._begun: dict[Stage, float] = {}
-        self._costs: dict[Stage, Cost] = {}
+        self._costs: dict[tuple[Stage, int], Cost] = {}
         self._pace = _Pace()
 
     def start(self, stage: Stage) -> None:
@@ -75,11 +75,12 @@ class TimeLeft:
 
     def _cost(self, stage: Stage, unfinished: set[str]) -> Cost:
         """The cost, as far as it is known while these groups are unfinished."""
-        if stage.known_cost is None or stage.known_after in unfinished:
+        finished = sum(group not in unfinished for group in stage.known_after)
+        if stage.known_cost is None or not finished:
             return stage.cost
-        if stage not in self._costs:
-            self._costs[stage] = stage.known_cost()
-        return self._costs[stage]
+        if (stage, finished) not in self._costs:
+            self._costs[stage, finished] = stage.known_cost()
+        return self._costs[stage, finished]
 
 
 class _Pace:
@@ -95,14 +96,17 @@ class _Pace:
             self._seconds[cost.kind] += seconds
 
     def expected(self, cost: Cost) -> float:
-        """As the stages of its kind so far, and before there are enough of them, as the others."""
-        known = _PRIOR * self._of_a_kind() + self._seconds[cost.kind]
+        """As the stages of its kind so far, and before there are enough of them, as the others.
+
+        It is the weighted mean of both paces, the others with the weight of ``_PRIOR`` seconds.
+        """
+        known = _PRIOR * self._mean_pace() + self._seconds[cost.kind]
         return cost.seconds * known / (_PRIOR + self._cost[cost.kind])
 
-    def _of_a_kind(self) -> float:
-        """The geometric mean over the kinds so far, and one that takes as long as expected.
+    def _mean_pace(self) -> float:
+        """The geometric mean of the paces of all kinds so far, and of 1, which is expected.
 
-        Kinds count equally: how long fits take depends on the table, and others do not follow them.
+        Kinds count equally: there are many fits, and how long they take depends on the table.
         """
         paces = [
             (_PRIOR + self._seconds[kind]) / (_PRIOR + cost) for kind, cost in self._cost.items()

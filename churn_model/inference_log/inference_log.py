@@ -28,7 +28,7 @@ from churn_model.inference_log.retention import Retention
 from churn_model.inference_log.score_queue import Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.inference_log.storage import check_writable, open_storage
-from churn_model.scoring import Scorer, Scores
+from churn_model.scoring import Score, Scorer, Scores
 from churn_model.validation.field_errors import FieldErrors
 
 _logger = logging.getLogger("churn_model.inference_log")
@@ -187,18 +187,23 @@ if hasattr(os, "register_at_fork"):
 
 
 class VersionLog:
-    """Records the scores of one version. Its methods only add to a queue; they never wait."""
+    """Records the scores of one version. Its methods only add to a queue."""
 
     def __init__(self, log: InferenceLog, version: LoggedVersion) -> None:
         self._log = log
         self._queue = log.queue
         self._version = version
-        self.single = log.queue.singles(version, self, log.attend_singles).add
-        """Records a customer who was scored alone; see ``Singles.add``."""
+        self._singles = log.queue.singles(version, self, log.attend_singles)
 
     def __deepcopy__(self, _: Any) -> VersionLog:
         """The same log: a copied model records its scores with those of the original."""
         return self
+
+    def single(
+        self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
+    ) -> None:
+        """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
+        self._singles.add(score, request_id, threshold)
 
     def table(
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None

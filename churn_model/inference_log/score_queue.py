@@ -34,7 +34,7 @@ Entry: TypeAlias = tuple["LoggedVersion", Scored]
 
 
 class ScoreQueue:
-    """A queue that several threads can add to; adding waits for nothing.
+    """A queue that several threads can add to; adding waits at most for the packing of a batch.
 
     Customers who are scored alone wait in the ``Singles`` of their version.
     """
@@ -81,11 +81,13 @@ class ScoreQueue:
         for known in list(self._singles):
             owner, alone, singles = known
             gone = owner() is None  # before its last customers are taken
-            own = singles.take(rows) if rows > 0 else []
+            if rows <= 0:
+                break
+            own = singles.take(rows)
             if own:
                 taken.extend((alone, scored) for scored in own)
                 rows -= sum(1 if isinstance(scored, Failed) else len(scored.when) for scored in own)
-            elif gone and not len(singles):
+            elif gone:
                 self._singles.remove(known)  # in place, because another thread may add to the list
         return taken, rows <= 0
 

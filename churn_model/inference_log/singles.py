@@ -19,15 +19,15 @@ from churn_model.scoring import Score, Scorer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_SINGLES = 100_000
-"""Customers of one version who were scored alone and wait."""
-
 _BATCH = 256
 """Customers whose scores are kept as objects until their numbers are packed together.
 
 Packing fewer takes longer, and so does packing many more: their objects no longer fit into the
 processor's cache, and each garbage collection of the server visits them.
 """
+
+_MOST_BATCHES = 400
+"""Batches of one version that wait. A caller who finds more does a part of the work."""
 
 _FIELDS = 4
 """What is kept of each customer: time, request id, threshold and score."""
@@ -40,7 +40,7 @@ class Failed(NamedTuple):
     error: Exception
 
 
-class Batch(NamedTuple):
+class _Batch(NamedTuple):
     """n customers whose numbers are packed.
 
     ``numbers`` (5, n): when each was scored (in seconds since 1970), probability, prediction,
@@ -64,13 +64,12 @@ _NUMBERS = 5
 class Singles:
     """Customers of one version who wait to be recorded. Several threads may add to them.
 
-    ``on_batch``: is called with whether too many wait, after the first customer and then after each
-    batch. Until it returns True, each customer is a batch.
+    ``on_batch``: is called after each batch, with whether too many of them wait; returns whether
+    threads collect them. Until they do, each customer is a batch, so that the first one starts
+    them.
     """
 
-    def __init__(
-        self, scorer: Scorer, with_values: bool, on_batch: Callable[[bool], bool] = lambda _: True
-    ) -> None:
+    def __init__(self, scorer: Scorer, with_values: bool, on_batch: Callable[[bool], bool]) -> None:
         self._scorer = scorer
         self._with_values = with_values
         self._names = [column.name for column in scorer.schema.identifiers]
@@ -83,7 +82,7 @@ class Singles:
         """Forget all customers, also in a forked process, where another thread had the lock."""
         self._waiting.clear()
         self._most_waiting = _FIELDS
-        self._packed: deque[Batch | Failed] = deque()
+        self._packed: deque[_Batch | Failed] = deque()
         self._packing = Lock()
 
     def add(
@@ -91,20 +90,20 @@ class Singles:
     ) -> None:
         """Add a customer. ``threshold``: what the caller asked for.
 
-        It raises nothing: a score that cannot be recorded is taken as ``Failed``.
+        For a score that cannot be recorded, nothing is raised: it is taken as ``Failed``.
         """
         waiting = self._waiting
         waiting += (time.time(), request_id, threshold, score)  # at once, whatever the threads
         if len(waiting) >= self._most_waiting:
             self._pack()
-            is_attended = self._on_batch(len(self._packed) > MOST_SINGLES // _BATCH)
+            is_attended = self._on_batch(len(self._packed) > _MOST_BATCHES)
             self._most_waiting = (_BATCH if is_attended else 1) * _FIELDS
 
     def take(self, most: int) -> list[TakenSingles | Failed]:
         """Remove the first customers, until there are so many."""
         self._pack()
         taken: list[TakenSingles | Failed] = []
-        batches: list[Batch] = []
+        batches: list[_Batch] = []
         while self._packed and most > 0:
             first = self._packed.popleft()
             if isinstance(first, Failed):
@@ -117,18 +116,13 @@ class Singles:
             taken.append(TakenSingles(self._scorer, batches))
         return taken
 
-    def __len__(self) -> int:
-        """The number of customers who wait, while nobody takes or adds them."""
-        packed = sum(1 if isinstance(b, Failed) else len(b.inputs) for b in list(self._packed))
-        return packed + len(self._waiting) // _FIELDS
-
     def _pack(self) -> None:
         with self._packing:
             waiting = self._waiting[:]
             self._packed.extend(self._batches(waiting))
             del self._waiting[: len(waiting)]
 
-    def _batches(self, waiting: list[Any]) -> list[Batch | Failed]:
+    def _batches(self, waiting: list[Any]) -> list[_Batch | Failed]:
         """Customers as one batch, or each alone if one of them cannot be recorded."""
         if not waiting:
             return []
@@ -140,14 +134,16 @@ class Singles:
         alone = (waiting[i : i + _FIELDS] for i in range(0, len(waiting), _FIELDS))
         return [batch for customer in alone for batch in self._batches(customer)]
 
-    def _batch(self, waiting: list[Any]) -> Batch:
+    def _batch(self, waiting: list[Any]) -> _Batch:
         when, request_ids, thresholds, scores = (waiting[i::_FIELDS] for i in range(_FIELDS))
         identifiers, predictions, probabilities, _, profits, values, inputs = zip(
             *scores, strict=True
         )
+        if set(map(len, inputs)) != {self._features}:  # numpy would ignore what is too much
+            raise ValueError("a score has another number of inputs than the model has features")
         n = len(scores)
         numbers = chain(when, probabilities, predictions, thresholds, profits)
-        return Batch(
+        return _Batch(
             _packed(numbers, _NUMBERS * n).reshape(_NUMBERS, n),
             _packed(chain.from_iterable(inputs), self._features * n).reshape(n, -1),
             request_ids,
@@ -159,7 +155,7 @@ class Singles:
 class TakenSingles:
     """Customers of one version, as they were taken from ``Singles``."""
 
-    def __init__(self, scorer: Scorer, batches: Sequence[Batch]) -> None:
+    def __init__(self, scorer: Scorer, batches: Sequence[_Batch]) -> None:
         self._scorer = scorer
         self._batches = batches
         self._numbers: Floats = np.concatenate([batch.numbers for batch in batches], axis=1)
@@ -208,6 +204,9 @@ class TakenSingles:
 
 
 def _packed(numbers: Iterable[Any], n: int) -> Floats:
-    """The numbers (n,), NaN for None. Raises TypeError or ValueError for anything else."""
+    """The first n numbers as floats (n,), NaN for None.
+
+    Raises an exception if there are fewer, or if one cannot be converted to a float.
+    """
     packed: Floats = np.fromiter(numbers, np.float64, n)
     return packed

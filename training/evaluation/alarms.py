@@ -31,7 +31,7 @@ WHOLE_MODEL_AUC = 0.98
 """A model that is significantly better than this on held-out customers raises an alarm."""
 
 _FEWEST = 30  # customers of an identifier
-_MOST_ROWS, _MOST_FITTED = 200_000, 20_000
+MOST_ROWS, _MOST_FITTED = 200_000, 20_000
 _DOMINATED_SKILL = 0.3  # of a model in which one feature may dominate suspiciously
 _DOMINANT_SHARE = 0.75  # of that skill, which is lost without the feature
 
@@ -48,7 +48,7 @@ def alarms(
     large tables, 200,000 rows are examined.
     """
     of_rows = customers_of_rows or CustomersOfRows.one_per_row(len(churned))
-    rows = _sample(of_rows, _MOST_ROWS)
+    rows = _sample(of_rows, MOST_ROWS)
     sample = _Sample(customers.iloc[rows], churned[rows], of_rows.take(rows), schema.features)
     found = list(_of_single_features(sample))
     named = {alarm.feature for alarm in found}

@@ -101,10 +101,32 @@ def test_a_cost_is_known_after_a_group_has_finished():
         ("compare",),
         Cost(100.0, ""),
         lambda: Cost(7.0, ""),
-        known_after="compare",
+        known_after=("compare",),
     )
     _, left = time_left(first, second)
     assert left.seconds() == pytest.approx(110.0)
     left.start(first)
     left.finish(first, 10.0)
     assert left.seconds() == pytest.approx(7.0)
+
+
+def test_a_cost_is_known_better_after_each_group():
+    groups = ("compare", "compare further")
+    compared = [Stage(group, print, a_task, cost=Cost(10.0, "fit")) for group in groups]
+    known = iter([Cost(7.0, ""), Cost(5.0, "")])
+    last = Stage("evaluate", print, a_task, groups, Cost(100.0, ""), lambda: next(known), groups)
+    _, left = time_left(*compared, last, jobs=1)
+    for stage, expected in zip(compared, (17.0, 5.0), strict=True):
+        left.start(stage)
+        left.finish(stage, 10.0)
+        assert left.seconds() == pytest.approx(expected)
+
+
+def test_a_kind_that_has_not_begun_is_expected_at_the_mean_pace_of_the_others():
+    fits = [Stage(f"fit: {i}", print, a_task, cost=Cost(100.0, "fit")) for i in range(9)]
+    baselines = Stage("baselines", print, a_task, cost=Cost(100.0, "baselines"))
+    _, left = time_left(*fits, baselines, jobs=1)
+    for stage in fits:
+        left.start(stage)
+        left.finish(stage, 400.0)
+    assert left.seconds() == pytest.approx(200.0, rel=0.01)
