@@ -12,7 +12,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -51,10 +51,10 @@ def read_csv(
             raise ApiError(400, "the CSV has no header")
         positions = find_columns(header, schema)
         columns: Sequence[pa.Array] | None = None
-        if _is_plain(body, max_rows):
-            rows = PlainRows(body, reader.line_num, len(header), list(positions.values()))
+        if _can_use_arrow(body, max_rows):
+            rows = body, reader.line_num, len(header), list(positions.values())
             numbers = [positions[name] for name in _numbers(schema, written) if name in positions]
-            columns = rows.read(numbers, written.missing) or rows.read()
+            columns = _read_with_arrow(*rows, numbers, written.missing) or _read_with_arrow(*rows)
         if columns is None:
             texts = _read_columns(reader, len(header), list(positions.values()), max_rows)
             columns = [pa.array(cells, pa.string()) for cells in texts]
@@ -73,7 +73,7 @@ def _lines(body: bytes) -> Iterator[str]:
         yield line
 
 
-def _is_plain(body: bytes, max_rows: int) -> bool:
+def _can_use_arrow(body: bytes, max_rows: int) -> bool:
     """Whether Arrow reads a body as Python does, because each line feed ends a row.
 
     False for more than a header and ``max_rows`` lines, which Arrow would read to the last one, and
@@ -100,53 +100,48 @@ def _numbers(schema: RecordSchema, written: TableDescriptor) -> list[str]:
     """The fields with cells that Arrow parses as this project does."""
     if written.csv.decimal != ".":
         return []
-    own = {*written.formats, *written.missing_in}
-    return [column.name for column in schema if column.kind in NUMERICAL and column.name not in own]
+    special = {*written.formats, *written.missing_in}
+    numerical = (column.name for column in schema if column.kind in NUMERICAL)
+    return [name for name in numerical if name not in special]
 
 
-class PlainRows(NamedTuple):
-    """The rows of a body for which ``_is_plain`` is true.
+def _read_with_arrow(
+    body: bytes,
+    header_lines: int,
+    width: int,
+    positions: Sequence[int],
+    numbers: Sequence[int] = (),
+    missing: Sequence[str] = (),
+) -> list[pa.Array] | None:
+    """The columns at these positions (n,) of a body that Arrow can read.
 
-    ``header_lines``: how many lines the header takes. ``width``: its columns. ``positions``: those
-    that are read.
+    ``header_lines``: how many lines the header takes, and ``width`` columns. ``numbers``: positions
+    of columns that are parsed as floats, with ``missing`` strings; the others are strings. Returns
+    None if a row has more or fewer cells than the header, if a cell is no number, and without rows.
     """
-
-    body: bytes
-    header_lines: int
-    width: int
-    positions: list[int]
-
-    def read(
-        self, numbers: Sequence[int] = (), missing: Sequence[str] = ()
-    ) -> list[pa.Array] | None:
-        """The columns (n,), as floats for the positions ``numbers`` and as strings for others.
-
-        ``missing``: strings that mean a missing number. None if a row has more or fewer cells than
-        the header, if a cell is no number, and without rows.
-        """
-        names = [str(position) for position in range(self.width)]
-        convert = pyarrow.csv.ConvertOptions(
-            include_columns=[names[position] for position in self.positions],
-            column_types=dict.fromkeys(names, pa.string())
-            | {names[position]: pa.float64() for position in numbers},
-            null_values=[text for text in missing if text == text.strip()],
-        )
-        parse = pyarrow.csv.ParseOptions(quote_char=False, double_quote=False)
-        read = pyarrow.csv.ReadOptions(
-            use_threads=False,
-            block_size=len(self.body) + 1,
-            skip_rows=self.header_lines,
-            column_names=names,
-            encoding="utf8",
-        )
-        try:
-            # unlike ``read_csv``, it starts no thread
-            with pyarrow.csv.open_csv(pa.BufferReader(self.body), read, parse, convert) as reader:
-                table = reader.read_all()
-        except pa.ArrowInvalid:
-            return None
-        batches = table.combine_chunks().to_batches()
-        return batches[0].columns if batches else None
+    names = [str(position) for position in range(width)]
+    convert = pyarrow.csv.ConvertOptions(
+        include_columns=[names[position] for position in positions],
+        column_types=dict.fromkeys(names, pa.string())
+        | {names[position]: pa.float64() for position in numbers},
+        null_values=[text for text in missing if text == text.strip()],
+    )
+    parse = pyarrow.csv.ParseOptions(quote_char=False, double_quote=False)
+    read = pyarrow.csv.ReadOptions(
+        use_threads=False,
+        block_size=len(body) + 1,
+        skip_rows=header_lines,
+        column_names=names,
+        encoding="utf8",
+    )
+    try:
+        # unlike ``read_csv``, it starts no thread for each call
+        with pyarrow.csv.open_csv(pa.BufferReader(body), read, parse, convert) as reader:
+            table = reader.read_all()
+    except pa.ArrowInvalid:
+        return None
+    batches = table.combine_chunks().to_batches()
+    return batches[0].columns if batches else None
 
 
 def _read_columns(

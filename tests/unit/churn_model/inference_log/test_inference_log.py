@@ -1,6 +1,7 @@
 """The inference log: what it records, and that its numbers add up whatever happens."""
 
 import os
+import signal
 import threading
 from datetime import date, datetime, timezone
 
@@ -368,14 +369,16 @@ def test_a_score_that_cannot_be_recorded_is_counted_as_dropped(tmp_path, scorer,
     assert len([r for r in caplog.records if "could not be added" in r.getMessage()]) == 1
 
 
-def test_only_the_broken_score_of_a_batch_is_dropped(tmp_path, scorer):
+@pytest.mark.parametrize("inputs", [["x"] * 4, [1.0] * 3, [1.0] * 5])
+def test_only_the_broken_score_of_a_batch_is_dropped(tmp_path, scorer, inputs):
     log = opened(tmp_path)
     version = log.version(scorer, "churn", "1")
     good = scorer.score_one(CUSTOMER)
-    for score in [good] * 130 + [good._replace(inputs=["x"] * 4)] + [good] * 269:
+    for score in [good] * 130 + [good._replace(inputs=inputs)] + [good] * 269:
         version.single(score)
     log.close()
     assert assert_adds_up(tmp_path) == {"scored": 400, "dropped": 1, "logged": 399}
+    assert table(tmp_path).churn_probability.nunique() == 1
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
@@ -452,3 +455,21 @@ def test_a_forked_process_writes_its_own_rows_and_not_its_parents(tmp_path, scor
     log.close()
     assert assert_adds_up(tmp_path) == {"scored": 2, "logged": 2}
     assert table(tmp_path).inference_id.is_unique
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_process_that_is_forked_while_customers_are_packed_records_its_own(tmp_path, scorer):
+    log = opened(tmp_path)
+    version = log.version(scorer, "churn", "1")
+    with version._singles._packing:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            version.single(scorer.score_one(CUSTOMER))
+            log.close()
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    log.close()
+    assert assert_adds_up(tmp_path) == {"scored": 1, "logged": 1}

@@ -90,3 +90,18 @@ def test_many_rows_of_small_tables_are_collected_at_once(version):
     taken, _ = queue.take(100_000)
     assert 8 <= len(taken) <= 10
     assert not queue.has_many_rows
+
+
+def test_no_more_customers_are_taken_than_are_asked_for_and_a_batch(version):
+    queue, owner, score = ScoreQueue(), Owner(), version.scorer.score_one(CUSTOMER)
+    is_late = []
+    singles = queue.singles(version, owner, lambda late: not is_late.append(late))
+    for _ in range(10_000):
+        singles.add(score)
+    taken, has_more = queue.take(1000)
+    assert has_more
+    assert 1000 <= sum(len(batch.when) for _, batch in taken) < 1256
+    assert not any(is_late)
+    for _ in range(110_000):
+        singles.add(score)
+    assert is_late[-1]

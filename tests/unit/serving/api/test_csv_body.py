@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.tables.arrow_table import check_arrow_texts
-from churn_model.tables.cell_format import CellFormat
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.number_texts import read_numbers
 from serving.api import csv_body
-from serving.api.csv_body import PlainRows
 
 NUMBER = Column("number", "number", required=False)
 PLAIN = TableDescriptor.plain(RecordSchema("one", (NUMBER,)))
@@ -24,9 +21,9 @@ MARKED = PLAIN.model_copy(update={"missing": ["", "?", "-1", " x", "0"]})
 
 def read(body, columns, positions, **options):
     """The columns at these positions, or None."""
-    if not csv_body._is_plain(body, 100):
+    if not csv_body._can_use_arrow(body, 100):
         return None
-    return PlainRows(body, 1, columns, positions).read(**options)
+    return csv_body._read_with_arrow(body, 1, columns, positions, **options)
 
 
 @settings(max_examples=500)
@@ -72,7 +69,6 @@ def test_arrow_parses_the_same_numbers_as_the_reader_of_strings_or_none(cells, d
     assert fast.valid.tolist() == slow.valid.tolist()
     assert list(fast.errors) == list(slow.errors)
     assert fast.values["number"].tobytes() == slow.values["number"].tobytes()
-    assert read_numbers(texts, CellFormat.of(NUMBER, descriptor)) is not None
 
 
 def test_the_usual_numbers_are_parsed_by_arrow():
@@ -123,3 +119,10 @@ def test_plain_tables_are_read_by_arrow():
     body = b"\xef\xbb\xbfa,b\r\n\r\nx,\xc3\xa4\r\n ,\r\n"
     columns = read(body, 2, [1, 0])
     assert [column.to_pylist() for column in columns] == [["\xe4", ""], ["x", " "]]
+
+
+def test_an_optional_number_need_not_be_a_column():
+    schema = RecordSchema("one", (Column("id", "identifier"), NUMBER))
+    checked = csv_body.read_csv(b"id\nC1\n", schema, 10)
+    assert checked.valid.tolist() == [True]
+    assert np.isnan(checked.values["number"]).all()

@@ -107,6 +107,10 @@ def test_rows_are_counted_as_they_are_read(post, end):
     assert post(csv(*[ROW] * 100, end=end + end))[0] == 200
 
 
+def test_blank_lines_before_the_header_change_nothing(post):
+    assert post(b"\n\r\n" + csv(ROW)) == post(csv(ROW))
+
+
 def test_a_csv_without_customers_has_no_predictions(post):
     for body in (csv(), HEADER, csv(end=b"\n\n")):
         assert post(body) == (200, {"predictions": []})
@@ -242,6 +246,13 @@ def test_columns_outside_the_schema_are_not_decoded():
     table = table_of(rows, note=["x" * 10_000] * rows, numbers=pa.array(np.zeros(rows)))
     body = write(table)
     assert read_parquet(body, CUSTOMER_SCHEMA, rows, MIB).n == rows
+
+
+def test_decoded_bytes_are_counted_over_all_batches():
+    rows = 40_000
+    table = table_of(rows, customer_id=["x" * 200] * rows)
+    assert_too_large(table, rows, 6 * MIB)
+    assert read_parquet(write(table), CUSTOMER_SCHEMA, rows, 16 * MIB).n == rows
 
 
 def test_a_column_that_is_too_large_by_the_footer_is_rejected():
