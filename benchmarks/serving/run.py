@@ -8,7 +8,7 @@ apt-get install wrk) and the extras train and serve. ``before.py`` compares it w
 --formats csv,parquet compares the servers that accept such bodies for ``/invocations``.
 
 With --data, --id and --target, the model is trained on that table, and this server is compared with
-the tutorial's app and MLflow's server only. --servers names those that take part; --rows and
+the tutorial's app and MLflow's server only. --servers names those to compare it with; --rows and
 --connections choose what is measured.
 
 Usage: python benchmarks/serving/run.py [--seconds S] [--rounds N] [--json FILE]
@@ -162,7 +162,9 @@ def main() -> None:
     parser.add_argument("--target", default="")
     parser.add_argument("--rows", default="1,1000", help="customers per request")
     parser.add_argument("--connections", default="1,16")
-    parser.add_argument("--servers", nargs="+", choices=NAMES, help="all by default")
+    parser.add_argument(
+        "--servers", nargs="+", choices=NAMES, help="besides this server; all by default"
+    )
     parser.add_argument("--formats", default="json", help="json, csv, parquet")
     options = parser.parse_args()
     cases = itertools.product(

@@ -86,6 +86,8 @@ def _mean_missing(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]
     if pd.api.types.is_bool_dtype(values.dtype):
         return None
     if pd.api.types.is_numeric_dtype(values.dtype) and written.missing_numbers:
+        if values.dtype.kind == "f":  # Arrow compares no floats of 16 bits
+            values = values.astype(np.float64)
         marks = _as_type_of(values, written.missing_numbers)
         return values.isin(marks).fillna(False).astype(bool)
     if values.dtype.kind == "M" and written.missing_dates:

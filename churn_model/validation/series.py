@@ -61,7 +61,7 @@ def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
         return series.array, "S"
     if isinstance(dtype, pd.ArrowDtype) and (dtype.kind == "M" or dtype.type is date):
         if getattr(dtype.pyarrow_dtype, "tz", None) is None:
-            return series.array.__arrow_array__().cast("timestamp[us]").to_numpy(), "M"
+            return series.array.__arrow_array__().to_numpy(zero_copy_only=False), "M"
         return series.array, "?"  # a datetime with a time zone is not a date
     if dtype.type is Decimal:  # Arrow decimals are treated as floats, also in integer columns
         return series.to_numpy(dtype=np.float64, na_value=np.nan), "f"
@@ -90,7 +90,7 @@ def _unpack_numbers(series: pd.Series[Any]) -> tuple[Any, str]:
 
 def _exceeds_float(series: pd.Series[Any]) -> bool:
     """Whether a column has integers that a float cannot represent exactly."""
-    return bool((series.abs() > LAST_EXACT_INTEGER).any())
+    return bool(((series > LAST_EXACT_INTEGER) | (series < -LAST_EXACT_INTEGER)).any())
 
 
 def _none_if_missing(values: Array) -> Array:

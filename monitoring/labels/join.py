@@ -95,11 +95,14 @@ def join(labels: Labels, blocks: Iterable[Block], key: bytes | None) -> Join:
 
 
 def _index(customers: npt.NDArray[np.object_], key: bytes | None) -> Mapping[str, pd.Index]:
-    """For each form of identifiers that can be read, the customers in that form."""
+    """For each form of identifiers that can be read, the customers in that form.
+
+    Customers with the same hash cannot be told apart, and are not found.
+    """
     index = {PLAIN: pd.Index(customers, dtype=object)}
     for form, hashes in hashed_forms(key).items():
-        hashed = hashes(pa.array(customers, pa.string())).texts()
-        index[form] = pd.Index(hashed.to_pylist(), dtype=object)
+        hashed = pd.Series(hashes(pa.array(customers, pa.string())).texts().to_pylist())
+        index[form] = pd.Index(hashed.mask(hashed.duplicated(keep=False), customers), dtype=object)
     return index
 
 

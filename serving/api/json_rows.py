@@ -16,13 +16,16 @@ _ENCODER = Encoder()
 
 
 def json_rows(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """The rows of columns (at least one, of n cells each) as a JSON list of n objects."""
+    """The rows of columns (at least one, of n cells each) as a JSON list of n objects.
+
+    NaN is written as null.
+    """
     return _ENCODER.encode(list(map(_row(tuple(columns)), *columns.values())))
 
 
 @lru_cache(maxsize=64)
 def _row(names: tuple[str, ...]) -> Callable[..., Any]:
-    """What makes a row of its cells."""
+    """Returns a class, or a function, that makes a row of its cells."""
     keys = {f"field_{i}": name for i, name in enumerate(names)}
     try:
         return defstruct("Row", keys, rename=keys, gc=False)

@@ -173,8 +173,10 @@ def _read_arrays(
 
 
 def _valid(name: str, array: pa.Array) -> pa.Array:
-    """The column, unless it has strings that are not valid UTF-8. Raises ApiError 400."""
-    if isinstance(array, pa.StringArray | pa.LargeStringArray):
+    """The column, if its values are valid. Raises ApiError 400, and ArrowInvalid for decimals."""
+    if pa.types.is_decimal(array.type):
+        array.validate(full=True)
+    elif isinstance(array, pa.StringArray | pa.LargeStringArray):
         try:
             array.validate(full=True)
         except pa.ArrowInvalid:

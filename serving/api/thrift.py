@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-Fields: TypeAlias = Mapping[int, Any]
+Fields: TypeAlias = Mapping[int, "Fields | None"]
 """Fields to read, by id: None for an integer; for a struct, and for a list of structs, the fields
 to read of it. All other fields are skipped, which takes half the time."""
 
@@ -22,7 +22,8 @@ class Damaged(ValueError):
 def read_struct(data: bytes, position: int, wanted: Fields) -> tuple[Struct, int]:
     """The struct at a position, and the position after it. Raises Damaged.
 
-    A repeated field is damage: other readers merge the two, so they would see another struct.
+    A wanted field that occurs twice is damage: other readers merge the two, so they would see
+    another struct.
     """
     try:
         return _struct(data, position, wanted)
@@ -105,6 +106,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _skip_struct(data: bytes, position: int) -> int:
+    """Integers and strings of few bytes are skipped without a call."""
     while True:
         head = data[position]
         position += 1
@@ -170,4 +172,4 @@ _SKIP: tuple[Callable[[bytes, int], int], ...] = (
     _skip_struct,
     *(_unknown,) * 3,
 )
-"""By type."""
+"""How to skip a value, by its type in the compact protocol."""

@@ -12,6 +12,7 @@ from churn_model.errors import MonitoringError
 from churn_model.inference_log import logged_version
 from churn_model.inference_log.identifiers import hashed_forms
 from monitoring.inputs.log_files import find_log
+from monitoring.labels import join
 from monitoring.labels.read import PredictionFiles, join_labels
 from monitoring.windows import Population
 from tests.unit.monitoring.labels.labels import matched, options, write_labels
@@ -126,6 +127,26 @@ def test_a_log_with_the_older_hash_joins_with_the_key(
     write_log(log, scorer, customers[:5], day("2026-03-01"), key=KEY)
     rows = [label(customers, "2026-03-05", row=row) for row in range(5)]
     assert len(matched(log, options(write_labels(tmp_path, rows)), key=KEY)[SERVE]) == 5
+
+
+def test_customers_with_the_same_hash_are_not_joined(tmp_path, log, scorer, customers, monkeypatch):
+    write_log(log, scorer, customers[:3], day("2026-03-01"), key=KEY)
+    rows = [label(customers, "2026-03-05", row=row) for row in range(3)]
+    own = join.hashed_forms
+
+    def colliding(key):
+        form, hashes = next(iter(own(key).items()))
+
+        def first_of_two(texts):
+            found = hashes(texts)
+            found.digests[1] = found.digests[0]
+            return found
+
+        return {form: first_of_two}
+
+    monkeypatch.setattr(join, "hashed_forms", colliding)
+    found = matched(log, options(write_labels(tmp_path, rows)), key=KEY)[SERVE]
+    assert found.probability.tolist() == probability(scorer, customers[2:3])
 
 
 def test_plain_and_hashed_files_join_together(tmp_path, log, scorer, customers):

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_model.errors import InvalidRecords
-from churn_model.schema import CUSTOMER_SCHEMA
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.schema.column import Column
+from churn_model.tables.descriptor import TableDescriptor
 from serving.api.csv_body import read_csv
 from serving.api.parquet_body import read_parquet
 from serving.api.parquet_pages import row_groups
@@ -372,3 +374,22 @@ def test_large_tables_of_both_kinds_agree():
     assert text.n == typed.n == 1500
     for name in typed.values:
         np.testing.assert_array_equal(text.values[name], typed.values[name])
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "rule"),
+    [
+        ("date", pa.array([1_767_225_600_000_000_001], pa.int64()).cast(pa.timestamp("ns")), True),
+        ("date", pa.array([1_767_225_600_000_000_000], pa.int64()).cast(pa.timestamp("ns")), False),
+        ("date", pa.array([1_493_192_683], pa.int32()).cast(pa.date32()), True),
+        ("integer", pa.array([None, -(2**63)], pa.int64()), False),
+        ("number", pa.array([None, -(2**63)], pa.int64()), False),
+        ("number", pa.array([np.float16(1.5), np.float16(-1)], pa.float16()), False),
+    ],
+    ids=str,
+)
+def test_values_at_the_ends_of_their_types_are_no_errors_of_the_server(kind, cells, rule):
+    schema = RecordSchema("one", (Column("x", kind, required=False),))
+    written = TableDescriptor.plain(schema).model_copy(update={"missing": ["", "-1"]})
+    checked = read_parquet(write(pa.table({"x": cells})), schema, 10, MIB, written)
+    assert checked.valid.all() != rule
