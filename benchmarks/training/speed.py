@@ -93,7 +93,7 @@ def _run(checkout: Path, folder: str, command: list[str]) -> tuple[dict[str, flo
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=_environment(checkout),
+        env=environment(checkout),
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
@@ -122,7 +122,8 @@ def _run(checkout: Path, folder: str, command: list[str]) -> tuple[dict[str, flo
     return done | _estimates(shown, ended), output
 
 
-def _environment(checkout: Path) -> dict[str, str]:
+def environment(checkout: Path) -> dict[str, str]:
+    """The environment in which a checkout's programs run."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     return kept | {"PYTHONPATH": str(checkout)}
 
