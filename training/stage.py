@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from training.parallel.workers import Task
@@ -33,8 +33,8 @@ class Stage:
     ``run``: what to do in the main process; it is given the result of ``task`` if there is one.
     ``task``: gives a task for a worker process, or None if it turns out to be needless.
     ``needs``: the groups of stages that must be finished before.
-    ``cost``: none for work that nothing waits for. ``known_cost``: the same, known better
-    after each of the groups ``known_after``.
+    ``cost``: none for work that nothing waits for. ``known_costs``: the same, known better
+    after each of these groups, in their order.
     """
 
     name: str
@@ -42,8 +42,7 @@ class Stage:
     task: Callable[[], Task[Any] | None] | None = None
     needs: tuple[str, ...] = ()
     cost: Cost = NO_COST
-    known_cost: Callable[[], Cost] | None = None
-    known_after: tuple[str, ...] = ()
+    known_costs: Mapping[str, Callable[[], Cost]] = field(default_factory=dict)
 
     @property
     def group(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -78,8 +79,11 @@ def _compare(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
                     if fold
                     else costs.first_fit(rows, settings)
                 ),
-                known_after=("compare",) if fold else (),
-                known_cost=partial(_candidate_cost, run, settings, costs.fit(rows, settings)),
+                known_costs=(
+                    {"compare": partial(_candidate_cost, run, settings, costs.fit(rows, settings))}
+                    if fold
+                    else {}
+                ),
             )
 
 
@@ -94,16 +98,26 @@ def _candidate_cost(run: TrainingRun, settings: FitSettings, cost: Cost) -> Cost
     return NO_COST if run.comparison.is_given_up(settings) else cost
 
 
-def _likely_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
-    """The mean over the settings that may turn out to be the best."""
+def _likely_cost(run: TrainingRun, costs: Costs, rows: int, *, is_compared: bool = False) -> Cost:
+    """The mean over the settings that may turn out to be the best.
+
+    ``is_compared``: in the first fold, so that some may be given up.
+    """
     bags = FitSettings(outer_bags=run.plan.bags).bags(len(run.table.churned))
-    compared = candidates(run.plan.interactions, bags)
-    seconds = sum(costs.fit(rows, settings).seconds for settings in compared) / len(compared)
-    return Cost(seconds, "fit of unknown settings")
+    likely = [
+        costs.fit(rows, replace(settings, outer_bags=bags)).seconds
+        for settings in candidates(run.plan.interactions, run.plan.bags)
+        if not (is_compared and run.comparison.is_given_up(settings))
+    ]
+    return Cost(sum(likely) / len(likely), "fit of unknown settings")
 
 
-def _best_cost(run: TrainingRun, costs: Costs, rows: int) -> Cost:
-    return costs.fit(rows, run.settings)
+def _known_fit_costs(run: TrainingRun, costs: Costs, rows: int) -> Mapping[str, Callable[[], Cost]]:
+    """The cost of a fit with the best settings, after each of the groups that compare them."""
+    return {
+        "compare": partial(_likely_cost, run, costs, rows, is_compared=True),
+        "compare further": lambda: costs.fit(rows, run.settings),
+    }
 
 
 def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
@@ -114,8 +128,7 @@ def _fit(run: TrainingRun, costs: Costs, threads: int) -> Stage:
         lambda: partial(fit_all, settings=run.settings, threads=threads),
         needs=_COMPARED,
         cost=_likely_cost(run, costs, rows),
-        known_after=_COMPARED,
-        known_cost=partial(_best_cost, run, costs, rows),
+        known_costs=_known_fit_costs(run, costs, rows),
     )
 
 
@@ -127,8 +140,7 @@ def _evaluate(run: TrainingRun, costs: Costs, threads: int) -> Iterator[Stage]:
             partial(_score_split, run, split, threads),
             needs=_COMPARED,
             cost=_likely_cost(run, costs, len(train)),
-            known_after=_COMPARED,
-            known_cost=partial(_best_cost, run, costs, len(train)),
+            known_costs=_known_fit_costs(run, costs, len(train)),
         )
 
 
@@ -180,8 +192,9 @@ def _draw_effects(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
         lambda: partial(draw_pairs_of, fitted=run.fitted),
         needs=("fit on all rows",),
         cost=costs.figures(FitSettings(interactions=run.plan.interactions).pairs(len(names))),
-        known_after=_COMPARED,
-        known_cost=lambda: costs.figures(run.settings.pairs(len(names))),
+        known_costs={
+            "compare further": lambda: costs.figures(run.settings.pairs(len(names))),
+        },
     )
 
 

@@ -33,7 +33,7 @@ class TimeLeft:
         self._waiting = list(stages)
         self._started: list[Stage] = []  # or given to the workers, which do one task after another
         self._begun: dict[Stage, float] = {}
-        self._costs: dict[tuple[Stage, int], Cost] = {}
+        self._costs: dict[tuple[Stage, str], Cost] = {}
         self._pace = _Pace()
 
     def start(self, stage: Stage) -> None:
@@ -75,12 +75,13 @@ class TimeLeft:
 
     def _cost(self, stage: Stage, unfinished: set[str]) -> Cost:
         """The cost, as far as it is known while these groups are unfinished."""
-        finished = sum(group not in unfinished for group in stage.known_after)
-        if stage.known_cost is None or not finished:
+        finished = [group for group in stage.known_costs if group not in unfinished]
+        if not finished:
             return stage.cost
-        if (stage, finished) not in self._costs:
-            self._costs[stage, finished] = stage.known_cost()
-        return self._costs[stage, finished]
+        last = stage, finished[-1]
+        if last not in self._costs:
+            self._costs[last] = stage.known_costs[finished[-1]]()
+        return self._costs[last]
 
 
 class _Pace:

@@ -94,15 +94,8 @@ def test_the_time_left_follows_the_pace_of_the_same_kind():
 
 def test_a_cost_is_known_after_a_group_has_finished():
     first = Stage("compare", print, a_task, cost=Cost(10.0, "fit"))
-    second = Stage(
-        "fit",
-        print,
-        a_task,
-        ("compare",),
-        Cost(100.0, ""),
-        lambda: Cost(7.0, ""),
-        known_after=("compare",),
-    )
+    known = {"compare": lambda: Cost(7.0, "")}
+    second = Stage("fit", print, a_task, ("compare",), Cost(100.0, ""), known)
     _, left = time_left(first, second)
     assert left.seconds() == pytest.approx(110.0)
     left.start(first)
@@ -113,8 +106,8 @@ def test_a_cost_is_known_after_a_group_has_finished():
 def test_a_cost_is_known_better_after_each_group():
     groups = ("compare", "compare further")
     compared = [Stage(group, print, a_task, cost=Cost(10.0, "fit")) for group in groups]
-    known = iter([Cost(7.0, ""), Cost(5.0, "")])
-    last = Stage("evaluate", print, a_task, groups, Cost(100.0, ""), lambda: next(known), groups)
+    known = {"compare": lambda: Cost(7.0, ""), "compare further": lambda: Cost(5.0, "")}
+    last = Stage("evaluate", print, a_task, groups, Cost(100.0, ""), known)
     _, left = time_left(*compared, last, jobs=1)
     for stage, expected in zip(compared, (17.0, 5.0), strict=True):
         left.start(stage)
