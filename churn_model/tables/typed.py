@@ -15,9 +15,11 @@ from churn_model.tables.descriptor import TableDescriptor
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """A column (n,) without dictionary, with strings of the type that all of pandas supports."""
+    """A column (n,) without dictionary, with strings and floats of types that can be compared."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_float16(array.type):
+        return array.cast(pa.float32())
     return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
 
 
@@ -86,8 +88,6 @@ def _mean_missing(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]
     if pd.api.types.is_bool_dtype(values.dtype):
         return None
     if pd.api.types.is_numeric_dtype(values.dtype) and written.missing_numbers:
-        if values.dtype.kind == "f":  # Arrow compares no floats of 16 bits
-            values = values.astype(np.float64)
         marks = _as_type_of(values, written.missing_numbers)
         return values.isin(marks).fillna(False).astype(bool)
     if values.dtype.kind == "M" and written.missing_dates:

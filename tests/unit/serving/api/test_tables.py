@@ -393,3 +393,24 @@ def test_values_at_the_ends_of_their_types_are_no_errors_of_the_server(kind, cel
     written = TableDescriptor.plain(schema).model_copy(update={"missing": ["", "-1"]})
     checked = read_parquet(write(pa.table({"x": cells})), schema, 10, MIB, written)
     assert checked.valid.all() != rule
+
+
+@pytest.mark.parametrize("type_", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_numbers_that_mean_missing_are_those_of_the_columns_type(type_):
+    schema = RecordSchema("one", (Column("x", "number", required=False),))
+    written = TableDescriptor.plain(schema).model_copy(update={"missing": ["", "-99.5", "0.5"]})
+    cells = pa.array([np.float16(each) for each in (-99.5, 1.5, 0.5)], pa.float16()).cast(type_)
+    for column in (cells, pa.concat_arrays([cells, pa.nulls(1, type_)])):
+        checked = read_parquet(write(pa.table({"x": column})), schema, 10, MIB, written)
+        assert np.isnan(checked.values["x"]).tolist()[:3] == [True, False, True]
+
+
+@pytest.mark.parametrize("type_", [pa.float32(), pa.float64()], ids=str)
+def test_a_rounded_number_that_means_missing_is_found(type_):
+    schema = RecordSchema("one", (Column("x", "number", required=False),))
+    written = TableDescriptor.plain(schema).model_copy(update={"missing": ["", "-999.99"]})
+    body = write(pa.table({"x": pa.array([-999.99, 1.5], type_)}))
+    assert np.isnan(read_parquet(body, schema, 10, MIB, written).values["x"]).tolist() == [
+        True,
+        False,
+    ]
