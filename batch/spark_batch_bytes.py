@@ -1,8 +1,8 @@
-"""Batches that Spark fills without measuring them.
+"""Batches that Spark fills without computing their size.
 
-Spark ends a batch for Python at a number of rows or of bytes. To know the bytes it measures the
-batch before each row, which takes longer than scoring. If no row is longer than its share of the
-bytes, the number of rows is limit enough.
+Spark ends a batch for Python at a number of rows or of bytes. To know the bytes, it computes the
+size of the batch before each row, which takes longer than scoring. If no row is longer than its
+share of the bytes, the limit on rows suffices.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _SHORT_TEXT = 32
 def long_rows(spark: SparkSession, rows: DataFrame) -> Any:
     """A condition for the rows that are longer than their share of a batch's bytes.
 
-    None if Spark has to measure, because ordinary rows may be long, as JSON lines are, or if it
-    does not measure anyway.
+    None if Spark has to compute sizes, because ordinary rows may be long, as JSON lines are, or if
+    it has no limit on bytes or rows.
     """
     limit = _limit(spark)
     if limit is None:
@@ -75,7 +75,7 @@ def _limit(spark: SparkSession) -> int | None:
 
 @contextmanager
 def unmeasured_batches(spark: SparkSession) -> Iterator[None]:
-    """Let Spark fill batches without measuring them."""
+    """Let Spark fill batches without computing their size."""
     before = spark.conf.get(_BYTES)
     spark.conf.set(_BYTES, _UNLIMITED)
     try:

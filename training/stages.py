@@ -69,21 +69,15 @@ def _compare(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
     for fold in range(FOLDS):
         rows = len(run.work.compared[fold][0])
         for settings in candidates(run.plan.interactions, run.plan.bags):
+            cost = costs.fit(rows, settings)
+            known = partial(_candidate_cost, run, settings, cost)
             yield Stage(
                 f"compare{' further' if fold else ''}: {settings.name}",
                 partial(run.comparison.add, settings, fold),
                 partial(_candidate, run, settings, fold),
                 needs=("compare",) if fold else (),
-                cost=(
-                    costs.fit(rows, settings).times(_OFTEN_GIVEN_UP)
-                    if fold
-                    else costs.first_fit(rows, settings)
-                ),
-                known_costs=(
-                    {"compare": partial(_candidate_cost, run, settings, costs.fit(rows, settings))}
-                    if fold
-                    else {}
-                ),
+                cost=cost.times(_OFTEN_GIVEN_UP) if fold else costs.first_fit(rows, settings),
+                known_costs={"compare": known} if fold else {},
             )
 
 
@@ -101,7 +95,7 @@ def _candidate_cost(run: TrainingRun, settings: FitSettings, cost: Cost) -> Cost
 def _likely_cost(run: TrainingRun, costs: Costs, rows: int, *, is_compared: bool = False) -> Cost:
     """The mean over the settings that may turn out to be the best.
 
-    ``is_compared``: in the first fold, so that some may be given up.
+    ``is_compared``: whether they are compared in the first fold, after which some are given up.
     """
     bags = FitSettings(outer_bags=run.plan.bags).bags(len(run.table.churned))
     likely = [

@@ -97,9 +97,9 @@ class _Pace:
             self._seconds[cost.kind] += seconds
 
     def expected(self, cost: Cost) -> float:
-        """As the stages of its kind so far, and before there are enough of them, as the others.
+        """The cost, times the pace of its kind so far and the mean pace, weighted.
 
-        It is the weighted mean of both paces, the others with the weight of ``_PRIOR`` seconds.
+        The mean pace has the weight of ``_PRIOR`` seconds of work.
         """
         known = _PRIOR * self._mean_pace() + self._seconds[cost.kind]
         return cost.seconds * known / (_PRIOR + self._cost[cost.kind])

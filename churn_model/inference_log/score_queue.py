@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from churn_model.inference_log.logged_version import LoggedVersion
 
 _MANY_ROWS = 8000
-"""Rows of tables that are collected before the next ones no longer fit into the processor's cache
-together with them."""
+"""As soon as so many rows of tables wait, they are collected, while the processor's cache has
+them."""
 
 _MOST_CALLS = 1000
 """Calls that wait. A caller who finds more does a part of the work."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,13 +46,13 @@ class _Batch(NamedTuple):
     ``numbers`` (5, n): when each was scored (in seconds since 1970), probability, prediction,
     threshold that the caller asked for, and expected profit; NaN for none. ``inputs``
     (n, features): as the lookup takes them, NaN for a missing one. ``request_ids`` (n,).
-    ``identifiers``: for each, (n,). ``values``: n times the features as sent, if they are recorded.
+    ``identifiers``: by name, (n,). ``values``: n times the features as sent, if they are recorded.
     """
 
     numbers: Floats
     inputs: Floats
     request_ids: Sequence[bytes | str | None]
-    identifiers: Sequence[Sequence[Any]]
+    identifiers: Mapping[str, Sequence[Any]]
     values: Sequence[Sequence[Any]]
 
 
@@ -145,9 +145,9 @@ class Singles:
         numbers = chain(when, probabilities, predictions, thresholds, profits)
         return _Batch(
             _packed(numbers, _NUMBERS * n).reshape(_NUMBERS, n),
-            _packed(chain.from_iterable(inputs), self._features * n).reshape(n, -1),
+            _packed(chain.from_iterable(inputs), self._features * n).reshape(n, self._features),
             request_ids,
-            [[own[name] for own in identifiers] for name in self._names],
+            {name: [own[name] for own in identifiers] for name in self._names},
             values if self._with_values else (),
         )
 
@@ -189,11 +189,10 @@ class TakenSingles:
         )
 
     def _identifiers(self) -> dict[str, pa.Array]:
-        names = [column.name for column in self._scorer.schema.identifiers]
-        columns = zip(*(batch.identifiers for batch in self._batches), strict=True)
+        batches = self._batches
         return {
-            name: as_texts(list(chain.from_iterable(parts)))
-            for name, parts in zip(names, columns, strict=True)
+            name: as_texts([cell for batch in batches for cell in batch.identifiers[name]])
+            for name in batches[0].identifiers
         }
 
     def _input(self, name: str, cells: Floats) -> npt.NDArray[Any]:

@@ -40,7 +40,7 @@ def check_arrow_texts(
 ) -> Checked:
     """As ``check_table``, the columns (field -> n cells) of a table of strings.
 
-    A column of floats has numbers that the reader of the strings has parsed.
+    Columns of floats are allowed too: numbers that the CSV reader has parsed.
     """
     return _check(columns, schema, descriptor, lambda array, _: array.type != pa.float64())
 
@@ -117,14 +117,13 @@ def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
         return _repeated(column, values, codes)
     if column.kind == "identifier" and _has_strings(array):
         return _identifiers(array.to_pylist())
-    if column.kind in NUMERICAL and (
-        array.type == pa.float64() or (array.type == pa.int64() and not array.null_count)
-    ):
-        numbers = array.to_numpy(zero_copy_only=False)
-        if array.type == pa.float64():
-            return read_numerical(column, without_missing(numbers, written))
-        if not (written.missing_numbers and np.isin(numbers, written.missing_numbers).any()):
-            return read_numerical(column, numbers)
+    if column.kind in NUMERICAL and array.type == pa.float64():
+        floats = array.to_numpy(zero_copy_only=False)
+        return read_numerical(column, without_missing(floats, written))
+    if column.kind in NUMERICAL and array.type == pa.int64() and not array.null_count:
+        integers = array.to_numpy()
+        if not (written.missing_numbers and np.isin(integers, written.missing_numbers).any()):
+            return read_numerical(column, integers)
     if column.kind == "boolean" and array.type == pa.bool_():
         return read_numerical(column, array.cast(pa.float64()).to_numpy(zero_copy_only=False))
     return read_series(column, as_written(to_series(array), written))
@@ -145,7 +144,8 @@ def _identifiers(values: list[str | None]) -> Cells:
 def _listed(column: Column, array: pa.Array, written: CellFormat) -> Cells | None:
     """A category's cells (n,) if each of the strings is one of its levels.
 
-    None for all other columns, and if a level may not be a cell of its own.
+    None for other kinds of columns, for strings that are no levels, and if a level would be read in
+    another way, because it has blanks around it or means a missing value.
     """
     if column.kind != "category" or not written.missing.isdisjoint(column.levels):
         return None

@@ -168,13 +168,10 @@ def parse_identifiers(
 
 def _are_identifiers(texts: Sequence[str | None], written: CellFormat) -> bool:
     """Whether all strings (n,) are identifiers as they are."""
-    try:
-        present: Any = texts
-        return written.missing.isdisjoint(map(str.strip, present)) and _REPLACED not in "".join(
-            present
-        )
-    except TypeError:  # one is None
+    present = [text for text in texts if text is not None]
+    if len(present) < len(texts):
         return False
+    return written.missing.isdisjoint(map(str.strip, present)) and _REPLACED not in "".join(present)
 
 
 def _parse_cell(column: Column, cell: Any, written: CellFormat) -> Any:

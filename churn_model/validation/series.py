@@ -44,6 +44,10 @@ def read_numerical(column: Column, numbers: Array) -> Cells:
     return ARRAY_READERS[column.kind][1](column, numbers)
 
 
+_TOO_LARGE = 2.0**63
+"""The smallest float above the integers of 64 bits."""
+
+
 def _unpack(series: pd.Series[Any]) -> tuple[Any, str]:
     """A column's values and their storage: numpy's ``dtype.kind``, "S" for strings, "?" for others.
 
@@ -120,7 +124,7 @@ def _integer_array(column: Column, values: Array) -> Cells:
     with np.errstate(invalid="ignore"):
         finite = np.isfinite(cells.values)
         cells.reject(finite & (np.floor(cells.values) != cells.values), FRACTION)
-        cells.reject((cells.values < INT64_MIN) | (cells.values >= -float(INT64_MIN)), RANGE)
+        cells.reject((cells.values < INT64_MIN) | (cells.values >= _TOO_LARGE), RANGE)
     return cells
 
 
@@ -129,7 +133,7 @@ def _are_integers(values: Array) -> bool:
     return bool(
         (np.floor(values) == values).all()
         and values.min(initial=0.0) >= INT64_MIN
-        and values.max(initial=0.0) < -float(INT64_MIN)
+        and values.max(initial=0.0) < _TOO_LARGE
     )
 
 

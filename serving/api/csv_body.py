@@ -124,6 +124,7 @@ def _read_with_arrow(
         include_columns=[names[position] for position in positions],
         column_types=dict.fromkeys(names, pa.string())
         | {names[position]: pa.float64() for position in numbers},
+        # cells are trimmed before they are compared, so none equals a string with blanks around it
         null_values=[text for text in missing if text == text.strip()],
     )
     parse = pyarrow.csv.ParseOptions(quote_char=False, double_quote=False)

@@ -25,7 +25,7 @@ def json_rows(columns: Mapping[str, Sequence[Any]]) -> bytes:
 
 @lru_cache(maxsize=64)
 def _row(names: tuple[str, ...]) -> Callable[..., Any]:
-    """Returns a class, or a function, that makes a row of its cells."""
+    """Returns a class, or a function, that makes a row from its cells."""
     keys = {f"field_{i}": name for i, name in enumerate(names)}
     try:
         return defstruct("Row", keys, rename=keys, gc=False)

@@ -43,17 +43,17 @@ def read_parquet(
     _check_footer(body)
     try:
         file = pyarrow.parquet.ParquetFile(pa.BufferReader(body))
-        types = file.schema_arrow
+        found = file.schema_arrow
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the body is not a Parquet file") from None
-    positions = find_columns(types.names, schema)
-    columns = {field: types.names[position] for field, position in positions.items()}
+    positions = find_columns(found.names, schema)
+    columns = {field: found.names[position] for field, position in positions.items()}
     for field, name in columns.items():
-        _check_type(field, types.field(name).type, schema)
+        _check_type(field, found.field(name).type, schema)
     try:
         _check_sizes(body, file, list(columns.values()), max_rows, max_bytes)
-        kinds = {name: types.field(name).type for name in columns.values()}
-        arrays = _read_arrays(body, file.metadata, kinds, max_rows, max_bytes)
+        types = {name: found.field(name).type for name in columns.values()}
+        arrays = _read_arrays(body, file.metadata, types, max_rows, max_bytes)
     except (pa.ArrowException, OSError, ValueError):
         raise ApiError(400, "the Parquet file is damaged") from None
     cells = dict(zip(columns, arrays, strict=True))
@@ -144,7 +144,7 @@ def _read_arrays(
     occur once there and in every row of the column.
     """
     columns = list(types)
-    selected = columns if len(columns) < metadata.num_columns else None  # finding all takes time
+    selected = columns if len(columns) < metadata.num_columns else None  # faster than all names
     texts = [name for name, found in types.items() if _is_text(found)]
     reader = pyarrow.parquet.ParquetFile(
         pa.BufferReader(body), metadata=metadata, read_dictionary=texts
@@ -158,13 +158,13 @@ def _read_arrays(
         encoded = [batch.column(name) for name in columns]
         dictionaries = [a.dictionary for a in encoded if isinstance(a, pa.DictionaryArray)]
         # usually not even the longest strings would be too large in every row
-        most = batch.nbytes + batch.num_rows * sum(each.nbytes for each in dictionaries)
+        at_most = batch.nbytes + batch.num_rows * sum(each.nbytes for each in dictionaries)
         left = max_bytes - size
-        if most > left and sum(map(_decoded_size, encoded)) > left:
+        if at_most > left and sum(map(_decoded_size, encoded)) > left:
             raise _too_large(max_bytes)
         arrays = [plain(array) for array in encoded]
         size += sum(array.nbytes for array in arrays)
-        batches.append([_valid(*column) for column in zip(columns, arrays, strict=True)])
+        batches.append([_valid(name, array) for name, array in zip(columns, arrays, strict=True)])
     if not batches:
         return [plain(pa.array([], found)) for found in types.values()]
     if len(batches) == 1:
