@@ -1,11 +1,13 @@
 """Measures what an inference log costs: throughput, CPU time and bytes per logged row.
 
-Servers with and without a log run side by side, with one worker each on core 0; wrk (Debian:
-apt-get install wrk) runs on core 1 and posts different customers to /predict/single. The servers
-take turns in each round. CPU time per request is less affected by other programs on the machine
-than throughput.
+Servers with and without a log run side by side, with one worker each on core 0, API keys and rate
+limits; wrk (Debian: apt-get install wrk) runs on core 1 and posts different customers to
+/predict/single. The servers take turns in each round. They are started several times, because the
+throughput of two processes of the same server differs by several percent; the standard error is
+that of the mean over the starts.
 
-Usage: python benchmarks/monitoring/log_overhead.py [--seconds S] [--rounds N] [--connections N]
+Usage: python benchmarks/monitoring/log_overhead.py [--starts N] [--seconds S] [--rounds N]
+    [--connections N]
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import json
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,24 +26,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pyarrow.parquet as pq
 import requests
 
 from churn_model.schema import CUSTOMER_SCHEMA
 from pyfunc import registry
 from pyfunc.logging import log_model
+from serving.http.api_keys import make
 from training.data.table import simulated_table
 from training.fitting.fit import fit
 
 CUSTOMERS = 1000
 WITHOUT = "no log"
 LEVELS = ("counts", "scores", "values")
+LIMITS = ["--rate-limit", "100000000/minute", "--rate-limit-rows", "100000000000/minute"]
 _CLOCK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Server:
-    """A running server, and what was measured of it in each round."""
+    """A running server, and what was measured of it in each round since its start."""
 
     name: str
     port: int
@@ -71,15 +75,15 @@ def register_model(folder: Path) -> tuple[str, list[dict]]:
     return uri, frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
-def start(name: str, port: int, folder: Path, uri: str) -> Server:
+def start(name: str, port: int, folder: Path, environment: dict[str, str]) -> Server:
     """A server with this level of logging on core 0, ready to reply."""
-    command = [sys.executable, "-m", "serving", "-p", str(port)]
+    command = [sys.executable, "-m", "serving", "-p", str(port), *LIMITS]
     if name != WITHOUT:
         command += ["--inference-log", str(folder / name), "--inference-log-level", name]
         command += ["--inference-log-key", str(folder / "key")]
     process = subprocess.Popen(
         ["taskset", "-c", "0", *command],
-        env=os.environ | {"MLFLOW_TRACKING_URI": uri},
+        env=os.environ | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -93,12 +97,13 @@ def start(name: str, port: int, folder: Path, uri: str) -> Server:
     raise SystemExit(f"the server for {name!r} did not start")
 
 
-def write_script(folder: Path, customers: list[dict]) -> Path:
+def write_script(folder: Path, customers: list[dict], key: str) -> Path:
     """A script for wrk that posts the customers in turn."""
     bodies = ",\n".join(f"[==[{json.dumps(customer)}]==]" for customer in customers)
     script = folder / "request.lua"
     script.write_text(
         "wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\n"
+        f"wrk.headers['X-API-Key'] = '{key}'\n"
         f"local bodies = {{{bodies}}}\nlocal i = 0\n"
         "request = function()\n  i = i % #bodies + 1\n"
         "  return wrk.format(nil, nil, nil, bodies[i])\nend\n"
@@ -136,45 +141,50 @@ def bytes_per_row(folder: Path) -> tuple[float, float]:
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=6, help="times that the servers are started")
     parser.add_argument("--seconds", type=int, default=4, help="duration of one run of wrk")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds after each start")
     parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         uri, customers = register_model(folder)
-        script = write_script(folder, customers)
-        servers = []
-        for port, level in enumerate((WITHOUT, *LEVELS), 8211):
-            server = start(level, port, folder, uri)
-            stack.callback(server.process.wait)
-            stack.callback(os.killpg, server.process.pid, signal.SIGTERM)
-            servers.append(server)
-        for _ in range(options.rounds):
-            for server in servers:
-                measure(server, script, options.connections, options.seconds)
-        stack.close()  # which writes what is left
-        show(servers, folder, options.connections)
+        key, stored = make()
+        environment = {"MLFLOW_TRACKING_URI": uri, "CHURN_SERVING_KEYS": f"bench={stored.hash}"}
+        script = write_script(folder, customers, key)
+        started = []
+        for _ in range(options.starts):
+            with ExitStack() as stack:
+                servers = []
+                for port, level in enumerate((WITHOUT, *LEVELS), 8211):
+                    server = start(level, port, folder, environment)
+                    stack.callback(server.process.wait)
+                    stack.callback(os.killpg, server.process.pid, signal.SIGTERM)
+                    servers.append(server)
+                for i in range(options.rounds):
+                    for server in servers[i:] + servers[:i]:
+                        measure(server, script, options.connections, options.seconds)
+            started.append(servers)
+        print(f"/predict/single, {options.connections} connections, one worker")
+        show(started, folder)
 
 
-def show(servers: list[Server], folder: Path, connections: int) -> None:
-    """Print medians over the rounds; throughput is compared within each round."""
-    plain = servers[0]
-    print(f"/predict/single, {connections} connections, one worker")
+def show(started: list[list[Server]], folder: Path) -> None:
+    """Print means over the starts; servers are compared with those of the same start."""
     print(
         "| log | requests/s | of no log | CPU us per request | more CPU us | bytes per row "
         "| bytes of counts per row |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for server in servers:
-        share = statistics.median(a / b for a, b in zip(server.rates, plain.rates, strict=True))
-        more = statistics.median(
-            a - b for a, b in zip(server.microseconds, plain.microseconds, strict=True)
-        )
-        sizes = (0.0, 0.0) if server is plain else bytes_per_row(folder / server.name)
+    rates = np.array([[np.mean(server.rates) for server in servers] for servers in started])
+    costs = np.array([[np.mean(server.microseconds) for server in servers] for servers in started])
+    shares, more = rates / rates[:, :1], costs - costs[:, :1]
+    errors = np.std(shares, axis=0, ddof=1) / np.sqrt(len(started))
+    for i, name in enumerate((WITHOUT, *LEVELS)):
+        sizes = bytes_per_row(folder / name) if i else (0.0, 0.0)
         print(
-            f"| {server.name} | {statistics.median(server.rates):,.0f} | {share:.1%} | "
-            f"{statistics.median(server.microseconds):.1f} | {more:.1f} | {sizes[0]:.1f} | "
+            f"| {name} | {rates[:, i].mean():,.0f} | {shares[:, i].mean():.3f} ± {errors[i]:.3f} | "
+            f"{costs[:, i].mean():.1f} | {more[:, i].mean():.1f} | {sizes[0]:.1f} | "
             f"{sizes[1]:.2f} |"
         )
 

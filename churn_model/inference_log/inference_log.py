@@ -28,7 +28,7 @@ from churn_model.inference_log.retention import Retention
 from churn_model.inference_log.score_queue import Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredCall
 from churn_model.inference_log.storage import check_writable, open_storage
-from churn_model.scoring import Score, Scorer, Scores
+from churn_model.scoring import Scorer, Scores
 from churn_model.validation.field_errors import FieldErrors
 
 _logger = logging.getLogger("churn_model.inference_log")
@@ -194,16 +194,11 @@ class VersionLog:
         self._queue = log.queue
         self._version = version
         self._singles = log.queue.singles(version, self, log.attend_singles)
+        self.single = self._singles.add
 
     def __deepcopy__(self, _: Any) -> VersionLog:
         """The same log: a copied model records its scores with those of the original."""
         return self
-
-    def single(
-        self, score: Score, request_id: bytes | str | None = None, threshold: float | None = None
-    ) -> None:
-        """Record a customer who was scored alone. ``threshold``: what the caller asked for."""
-        self._singles.add(score, request_id, threshold)
 
     def table(
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,18 +20,19 @@ from churn_model.scoring import Score, Scorer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH = 256
-"""Customers whose scores are kept as objects until their numbers are packed together.
+_BATCH = 1024
+"""Customers whose numbers are kept as objects until they are packed together.
 
-Packing fewer takes longer, and so does packing many more: their objects no longer fit into the
-processor's cache, and each garbage collection of the server visits them.
+Packing fewer takes longer; many more no longer fit into the processor's cache.
 """
 
-_MOST_BATCHES = 400
+_MOST_BATCHES = 100
 """Batches of one version that wait. A caller who finds more does a part of the work."""
 
-_FIELDS = 4
-"""What is kept of each customer: time, request id, threshold and score."""
+_NUMBERS = 5
+_WHEN, _PROBABILITY, _PREDICTION, _THRESHOLD, _PROFIT = range(_NUMBERS)
+_REQUEST_ID, _IDENTIFIERS, _VALUES = range(-3, 0)
+"""Positions in what is kept of a customer: numbers, inputs, and three more objects."""
 
 
 class Failed(NamedTuple):
@@ -43,22 +45,16 @@ class Failed(NamedTuple):
 class _Batch(NamedTuple):
     """n customers whose numbers are packed.
 
-    ``numbers`` (5, n): when each was scored (in seconds since 1970), probability, prediction,
-    threshold that the caller asked for, and expected profit; NaN for none. ``inputs``
-    (n, features): as the lookup takes them, NaN for a missing one. ``request_ids`` (n,).
-    ``identifiers``: by name, (n,). ``values``: n times the features as sent, if they are recorded.
+    ``numbers`` (5 + features, n): when each was scored (in seconds since 1970), probability,
+    prediction, threshold that the caller asked for, expected profit, and the inputs as the lookup
+    takes them; NaN for none. ``request_ids`` (n,). ``identifiers``: for each, (n,). ``values``: n
+    times the features as sent, if they are recorded.
     """
 
     numbers: Floats
-    inputs: Floats
     request_ids: Sequence[bytes | str | None]
-    identifiers: Mapping[str, Sequence[Any]]
+    identifiers: Sequence[Sequence[Any]]
     values: Sequence[Sequence[Any]]
-
-
-_WHEN, _PROBABILITY, _PREDICTION, _THRESHOLD, _PROFIT = range(5)
-_NUMBERS = 5
-"""Positions in the numbers of a batch, and how many there are."""
 
 
 class Singles:
@@ -73,7 +69,8 @@ class Singles:
         self._scorer = scorer
         self._with_values = with_values
         self._names = [column.name for column in scorer.schema.identifiers]
-        self._features = len(scorer.lookup.features)
+        self._identifiers = itemgetter(*self._names) if self._names else _no_identifiers
+        self._width = _NUMBERS + len(scorer.lookup.features) - _REQUEST_ID
         self._on_batch = on_batch
         self._waiting: list[Any] = []
         self.clear()
@@ -81,7 +78,7 @@ class Singles:
     def clear(self) -> None:
         """Forget all customers, also in a forked process, where another thread had the lock."""
         self._waiting.clear()
-        self._most_waiting = _FIELDS
+        self._most_waiting = self._width
         self._packed: deque[_Batch | Failed] = deque()
         self._packing = Lock()
 
@@ -92,12 +89,31 @@ class Singles:
 
         For a score that cannot be recorded, nothing is raised: it is taken as ``Failed``.
         """
+        try:
+            identifiers, prediction, probability, _, profit, values, inputs = score
+            customer = [
+                time.time(),
+                probability,
+                prediction,
+                threshold,
+                profit,
+                *inputs,
+                request_id,
+                self._identifiers(identifiers),
+                values if self._with_values else None,
+            ]
+            if len(customer) != self._width:
+                raise ValueError("a score has another number of inputs than the model has features")
+        except Exception as failure:  # the caller has the score
+            self._packed.append(Failed(time.time(), failure))
+            self._on_batch(False)
+            return
         waiting = self._waiting
-        waiting += (time.time(), request_id, threshold, score)  # at once, whatever the threads
+        waiting += customer  # at once, whatever other threads do
         if len(waiting) >= self._most_waiting:
             self._pack()
             is_attended = self._on_batch(len(self._packed) > _MOST_BATCHES)
-            self._most_waiting = (_BATCH if is_attended else 1) * _FIELDS
+            self._most_waiting = (_BATCH if is_attended else 1) * self._width
 
     def take(self, most: int) -> list[TakenSingles | Failed]:
         """Remove the first customers, until there are so many."""
@@ -111,9 +127,9 @@ class Singles:
                 most -= 1
             else:
                 batches.append(first)
-                most -= len(first.inputs)
+                most -= len(first.request_ids)
         if batches:
-            taken.append(TakenSingles(self._scorer, batches))
+            taken.append(TakenSingles(self._scorer, self._names, batches))
         return taken
 
     def _pack(self) -> None:
@@ -126,37 +142,31 @@ class Singles:
         """Customers as one batch, or each alone if one of them cannot be recorded."""
         if not waiting:
             return []
+        width = self._width
         try:
-            return [self._batch(waiting)]
+            return [self._batch([waiting[i::width] for i in range(width)])]
         except Exception as failure:  # the callers have their scores
-            if len(waiting) == _FIELDS:
-                return [Failed(waiting[0], failure)]
-        alone = (waiting[i : i + _FIELDS] for i in range(0, len(waiting), _FIELDS))
+            if len(waiting) == width:
+                return [Failed(waiting[_WHEN], failure)]
+        alone = (waiting[i : i + width] for i in range(0, len(waiting), width))
         return [batch for customer in alone for batch in self._batches(customer)]
 
-    def _batch(self, waiting: list[Any]) -> _Batch:
-        when, request_ids, thresholds, scores = (waiting[i::_FIELDS] for i in range(_FIELDS))
-        identifiers, predictions, probabilities, _, profits, values, inputs = zip(
-            *scores, strict=True
-        )
-        if set(map(len, inputs)) != {self._features}:  # numpy would ignore what is too much
-            raise ValueError("a score has another number of inputs than the model has features")
-        n = len(scores)
-        numbers = chain(when, probabilities, predictions, thresholds, profits)
+    def _batch(self, columns: list[list[Any]]) -> _Batch:
+        identifiers = columns[_IDENTIFIERS]
         return _Batch(
-            _packed(numbers, _NUMBERS * n).reshape(_NUMBERS, n),
-            _packed(chain.from_iterable(inputs), self._features * n).reshape(n, self._features),
-            request_ids,
-            {name: [own[name] for own in identifiers] for name in self._names},
-            values if self._with_values else (),
+            np.array([_packed(column) for column in columns[:_REQUEST_ID]]),
+            columns[_REQUEST_ID],
+            [identifiers] if len(self._names) == 1 else list(zip(*identifiers, strict=True)),
+            columns[_VALUES] if self._with_values else (),
         )
 
 
 class TakenSingles:
-    """Customers of one version, as they were taken from ``Singles``."""
+    """n customers of one version, as they were taken from ``Singles``."""
 
-    def __init__(self, scorer: Scorer, batches: Sequence[_Batch]) -> None:
+    def __init__(self, scorer: Scorer, names: Sequence[str], batches: Sequence[_Batch]) -> None:
         self._scorer = scorer
+        self._names = names
         self._batches = batches
         self._numbers: Floats = np.concatenate([batch.numbers for batch in batches], axis=1)
 
@@ -170,29 +180,29 @@ class TakenSingles:
         """The customers as columns."""
         import pyarrow as pa
 
-        names = self._scorer.lookup.features
-        inputs = np.concatenate([batch.inputs for batch in self._batches])
+        features = self._scorer.lookup.features
+        inputs = zip(features, self._numbers[_NUMBERS:], strict=True)
         values = list(chain.from_iterable(batch.values for batch in self._batches))
         request_ids = list(chain.from_iterable(batch.request_ids for batch in self._batches))
         has_profit = self._scorer.scorecard.campaign is not None
         return ScoredRows(
             self.when,
             pa.array(request_ids, pa.string()),
-            np.zeros(len(inputs), dtype=np.int64),
+            np.zeros(len(request_ids), dtype=np.int64),
             self._identifiers(),
             self._numbers[_PROBABILITY],
             self._numbers[_PREDICTION].astype(np.int64),
             self._numbers[_THRESHOLD],
             self._numbers[_PROFIT] if has_profit else None,
-            {name: self._input(name, inputs[:, i]) for i, name in enumerate(names)},
-            dict(zip(names, zip(*values, strict=True), strict=True)) if values else {},
+            {name: self._input(name, cells) for name, cells in inputs},
+            dict(zip(features, zip(*values, strict=True), strict=True)) if values else {},
         )
 
     def _identifiers(self) -> dict[str, pa.Array]:
-        batches = self._batches
+        columns = zip(*(batch.identifiers for batch in self._batches), strict=True)
         return {
-            name: as_texts([cell for batch in batches for cell in batch.identifiers[name]])
-            for name in batches[0].identifiers
+            name: as_texts(list(chain.from_iterable(parts)))
+            for name, parts in zip(self._names, columns, strict=True)
         }
 
     def _input(self, name: str, cells: Floats) -> npt.NDArray[Any]:
@@ -202,10 +212,17 @@ class TakenSingles:
         return np.where(np.isnan(cells), -1.0, cells).astype(np.int64)
 
 
-def _packed(numbers: Iterable[Any], n: int) -> Floats:
-    """The first n numbers as floats (n,), NaN for None.
+def _packed(column: list[Any]) -> Floats:
+    """A column (n,) as floats, NaN for None.
 
-    Raises an exception if there are fewer, or if one cannot be converted to a float.
+    Raises an exception if a cell cannot be converted to a float.
     """
-    packed: Floats = np.fromiter(numbers, np.float64, n)
+    if column[0] is None and column.count(None) == len(column):  # as most thresholds
+        return np.full(len(column), np.nan)
+    packed: Floats = np.fromiter(column, np.float64, len(column))
     return packed
+
+
+def _no_identifiers(_: Mapping[str, Any]) -> tuple[()]:
+    """The identifiers of a model without any."""
+    return ()

@@ -15,7 +15,7 @@ from churn_model.inference_log.identifiers import hash_identifier
 from churn_model.inference_log.inference_log import InferenceLog
 from churn_model.inference_log.options import LogOptions
 from churn_model.profile.cell_counts import count_customers
-from churn_model.schema import RecordSchema
+from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
 from churn_model.schema.column import Column
 from churn_model.scoring import Scorer
 from churn_model.scoring.scorecard import Feature, Scorecard, Term
@@ -370,16 +370,44 @@ def test_a_score_that_cannot_be_recorded_is_counted_as_dropped(tmp_path, scorer,
     assert len([r for r in caplog.records if "could not be added" in r.getMessage()]) == 1
 
 
-@pytest.mark.parametrize("inputs", [["x"] * 4, [1.0] * 3, [1.0] * 5])
-def test_only_the_broken_score_of_a_batch_is_dropped(tmp_path, scorer, inputs):
+@pytest.mark.parametrize(
+    "broken",
+    [{"inputs": ["x"] * 4}, {"inputs": [1.0] * 3}, {"inputs": [1.0] * 5}, {"identifiers": {}}],
+)
+def test_only_the_broken_score_of_a_batch_is_dropped(tmp_path, scorer, broken):
     log = opened(tmp_path)
     version = log.version(scorer, "churn", "1")
     good = scorer.score_one(CUSTOMER)
-    for score in [good] * 130 + [good._replace(inputs=inputs)] + [good] * 269:
+    for score in [good] * 130 + [good._replace(**broken)] + [good] * 1269:
         version.single(score)
     log.close()
-    assert assert_adds_up(tmp_path) == {"scored": 400, "dropped": 1, "logged": 399}
+    assert assert_adds_up(tmp_path) == {"scored": 1400, "dropped": 1, "logged": 1399}
     assert table(tmp_path).churn_probability.nunique() == 1
+
+
+def test_a_broken_score_is_collected_although_no_other_follows(tmp_path, scorer):
+    log = opened(tmp_path)
+    broken = scorer.score_one(CUSTOMER)._replace(inputs=[])
+    log.version(scorer, "churn", "1").single(broken)
+    assert log.is_started
+    log.close()
+    assert assert_adds_up(tmp_path) == {"scored": 1, "dropped": 1}
+
+
+@pytest.mark.parametrize("identifiers", [[], ["customer_id", "site"]])
+def test_a_record_may_have_no_identifier_or_several(tmp_path, scorecard, identifiers):
+    columns = [Column(name, "identifier") for name in identifiers]
+    scorer = Scorer(scorecard, RecordSchema("Record", (*columns, *CUSTOMER_SCHEMA.features)))
+    log = opened(tmp_path, key=None)
+    version = log.version(scorer, "churn", "1")
+    for record in customers(3):
+        version.single(scorer.score_one(record | {"site": "S"}))
+    version.table(scorer.score([record | {"site": "S"} for record in customers(3)]))
+    log.close()
+    rows = table(tmp_path)
+    for name, cells in {"customer_id": ["C-0", "C-1", "C-2"], "site": ["S"] * 3}.items():
+        assert list(rows.get(name, ())) == (cells * 2 if name in identifiers else [])
+    assert len(rows) == 6
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
