@@ -409,7 +409,7 @@ def test_a_missing_column_is_named_and_the_columns_are_listed(engine, tmp_path, 
     assert command(engine, capsys, tmp_path / "t.parquet", tmp_path / "out", *flags)[0] == 0
 
 
-def test_catalog_tables_are_scored_into_catalog_tables(spark, source, tmp_path, capsys):
+def test_catalog_tables_are_scored_into_catalog_tables(spark, registry, source, tmp_path, capsys):
     spark.sql("DROP TABLE IF EXISTS people")
     spark.read.parquet(str(source)).write.saveAsTable("people")
     flags = ["--format", "table"]
