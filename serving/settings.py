@@ -98,7 +98,12 @@ class Settings(BaseSettings):
 
     # --- scoring ----------------------------------------------------------------------------------
 
-    threads: int = Field(2, gt=0, description="Threads per worker that score large requests")
+    threads: int = Field(
+        1,
+        gt=0,
+        description="Threads per worker that score requests of more than 4 MiB; one more scores "
+        "the others",
+    )
     inline_bytes: int = Field(
         131_072,
         ge=0,

@@ -1,11 +1,11 @@
 import asyncio
 import threading
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 
 from serving.http.errors import ApiError
-from serving.http.executor import Capacity, ScoringExecutor
+from serving.http.executor import LARGE, Capacity, ScoringExecutor
 
 
 def executor(capacity=4, threads=1, inline_bytes=10, seconds=0.05):
@@ -18,6 +18,35 @@ def test_small_work_runs_on_the_event_loop_and_large_work_in_a_thread():
 
     assert asyncio.run(threads_of(10)) is threading.main_thread()
     assert asyncio.run(threads_of(11)).name.startswith("scoring")
+
+
+def test_large_work_runs_at_the_same_time_and_other_work_one_after_the_other():
+    pool = executor(threads=2, seconds=5)
+    both_large, ended = threading.Barrier(3), threading.Event()
+    running, most = [], []
+
+    def large():
+        both_large.wait(5)
+        return ended.wait(5)
+
+    def other():
+        running.append(1)
+        most.append(len(running))
+        sleep(0.01)
+        running.pop()
+
+    async def run():
+        large_work = [
+            asyncio.create_task(pool.run(perf_counter(), LARGE + 1, large)) for _ in range(2)
+        ]
+        await asyncio.to_thread(both_large.wait, 5)
+        await asyncio.gather(*(pool.run(perf_counter(), LARGE, other) for _ in range(5)))
+        ended.set()
+        return await asyncio.gather(*large_work)
+
+    assert asyncio.run(run()) == [True, True]
+    assert most == [1] * 5
+    pool.close()
 
 
 def test_exceptions_of_the_work_are_passed_on():
@@ -63,7 +92,7 @@ def test_work_that_has_not_begun_when_its_request_ends_is_dropped():
         return taken
 
     assert asyncio.run(run()) == 1
-    pool.pool.shutdown()
+    pool._thread.shutdown()
     assert begun == []
 
 
