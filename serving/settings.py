@@ -101,8 +101,8 @@ class Settings(BaseSettings):
     threads: int = Field(
         1,
         gt=0,
-        description="Threads per worker that score requests of more than 4 MiB; one more scores "
-        "the others",
+        description="Threads per worker that score requests of more than 4 MiB (CSV and Parquet: "
+        "1 MiB); one more scores the others",
     )
     inline_bytes: int = Field(
         131_072,

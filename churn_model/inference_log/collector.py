@@ -66,7 +66,7 @@ class Collector:
         self._draining = Lock()
         self._pending = Pending()
         self._number = 0
-        self._is_failing = False
+        self._reported: set[tuple[Any, type[Exception]]] = set()
 
     def help(self) -> None:
         """Do a part of the work, if no other thread is at it."""
@@ -132,12 +132,12 @@ class Collector:
         """Count rows (n,) as dropped that an error in this program keeps from being collected."""
         try:
             yield
-        except Exception:
-            if not self._is_failing:
+        except Exception as error:
+            kind = (version.key, type(error))
+            if kind not in self._reported:
                 _logger.exception("scored rows could not be added to the inference log")
-            self._is_failing = True
+            self._reported.add(kind)
         else:
-            self._is_failing = False
             return
         dropped = len(when) if version.has_rows else 0
         self._on_drop(dropped)

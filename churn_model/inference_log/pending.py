@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MINUTE, HOUR = 60, 3600
-_MOST_MINUTES = 240
-"""Minutes whose counts may wait; beyond, they are added up by hour, so that they stay small."""
+_MOST_COUNTS = 240
+"""Counts (one per minute and version) that may wait; beyond, they are added up by hour."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Pending:
         if known is not None:
             known.add(added)
             return
-        if len(self.counts) >= _MOST_MINUTES:
+        if len(self.counts) >= _MOST_COUNTS:
             self.counts = _by_hour(self.counts)
         self.counts[minute, version] = added
 

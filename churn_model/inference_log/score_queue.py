@@ -41,12 +41,13 @@ class ScoreQueue:
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
-        self._rows = 0  # of tables, since the last ones were taken
+        self._rows = 0  # of tables; an estimate, because several threads change it
         self._singles: list[tuple[weakref.ref[object], LoggedVersion, Singles]] = []
 
     def clear(self) -> None:
         """Remove everything."""
         self._entries.clear()
+        self._rows = 0
         for _, _, singles in self._singles:
             singles.clear()
 
@@ -73,11 +74,16 @@ class ScoreQueue:
         Only one thread may call it.
         """
         taken: list[Entry] = []
-        self._rows = 0
         while self._entries and rows > 0:
             version, scored = self._entries.popleft()
             taken.append((version, scored))
-            rows -= len(scored.scores.valid) if isinstance(scored, ScoredCall) else 1
+            if isinstance(scored, ScoredCall):
+                rows -= len(scored.scores.valid)
+                self._rows -= len(scored.scores.valid)
+            else:
+                rows -= 1
+        if not self._entries:
+            self._rows = 0
         for known in list(self._singles):
             owner, alone, singles = known
             gone = owner() is None  # before its last customers are taken

@@ -31,7 +31,8 @@ _MOST_BATCHES = 100
 
 _NUMBERS = 5
 _WHEN, _PROBABILITY, _PREDICTION, _THRESHOLD, _PROFIT = range(_NUMBERS)
-_REQUEST_ID, _IDENTIFIERS, _VALUES = range(-3, 0)
+_OTHERS = 3
+_REQUEST_ID, _IDENTIFIERS, _VALUES = range(-_OTHERS, 0)
 """Positions in what is kept of a customer: numbers, inputs, and three more objects."""
 
 
@@ -70,7 +71,7 @@ class Singles:
         self._with_values = with_values
         self._names = [column.name for column in scorer.schema.identifiers]
         self._identifiers = itemgetter(*self._names) if self._names else _no_identifiers
-        self._width = _NUMBERS + len(scorer.lookup.features) - _REQUEST_ID
+        self._width = _NUMBERS + len(scorer.lookup.features) + _OTHERS
         self._on_batch = on_batch
         self._waiting: list[Any] = []
         self.clear()
@@ -78,7 +79,7 @@ class Singles:
     def clear(self) -> None:
         """Forget all customers, also in a forked process, where another thread had the lock."""
         self._waiting.clear()
-        self._most_waiting = self._width
+        self._cells_per_batch = self._width
         self._packed: deque[_Batch | Failed] = deque()
         self._packing = Lock()
 
@@ -110,13 +111,16 @@ class Singles:
             return
         waiting = self._waiting
         waiting += customer  # at once, whatever other threads do
-        if len(waiting) >= self._most_waiting:
+        if len(waiting) >= self._cells_per_batch:
             self._pack()
             is_attended = self._on_batch(len(self._packed) > _MOST_BATCHES)
-            self._most_waiting = (_BATCH if is_attended else 1) * self._width
+            self._cells_per_batch = (_BATCH if is_attended else 1) * self._width
 
     def take(self, most: int) -> list[TakenSingles | Failed]:
-        """Remove the first customers, until there are so many."""
+        """Remove the first batches, until they have at least so many customers.
+
+        Customers who could not be recorded come first, each alone, and then all others together.
+        """
         self._pack()
         taken: list[TakenSingles | Failed] = []
         batches: list[_Batch] = []

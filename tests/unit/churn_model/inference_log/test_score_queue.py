@@ -87,8 +87,15 @@ def test_many_rows_of_small_tables_are_collected_at_once(version):
     queue, scores = ScoreQueue(), version.scorer.score([CUSTOMER] * 1000)
     while not queue.has_many_rows:
         queue.add(version, ScoredCall(1e9, None, None, scores))
+    for _ in range(5):
+        queue.add(version, ScoredCall(1e9, None, None, scores))
+    queue.take(2000)
+    assert queue.has_many_rows
     taken, _ = queue.take(100_000)
-    assert 8 <= len(taken) <= 10
+    assert 11 <= len(taken) <= 13
+    assert not queue.has_many_rows
+    queue.add(version, ScoredCall(1e9, None, None, version.scorer.score([CUSTOMER] * 9000)))
+    queue.clear()
     assert not queue.has_many_rows
 
 

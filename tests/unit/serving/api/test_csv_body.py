@@ -44,6 +44,30 @@ def test_arrow_reads_the_same_cells_as_python_or_none(parts):
     assert [column.to_pylist() for column in fast] == [list(column) for column in slow]
 
 
+@settings(max_examples=500)
+@given(
+    st.lists(
+        st.tuples(*[st.sampled_from(["a", "1", " ", "", "x y", "\v", "\u2028", "\xe4"])] * 3),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.none() | st.tuples(st.integers(0, 60), st.sampled_from([*"a ,", "\n", "\r", "\t", "\0"])),
+)
+def test_arrow_reads_the_same_rows_as_python_or_none(rows, end, ends_at_the_end, inserted):
+    body = "a,b,c" + end + end.join(map(",".join, rows)) + end * ends_at_the_end
+    if inserted is not None:
+        body = body[: 6 + inserted[0]] + inserted[1] + body[6 + inserted[0] :]
+    fast = read(body.encode(), 3, [0, 2])
+    if fast is None:
+        return
+    reader = csv.reader(csv_body._lines(body.encode()), strict=True)
+    next(reader)
+    slow = csv_body._read_columns(reader, 3, [0, 2], 100)
+    assert [column.to_pylist() for column in fast] == [list(column) for column in slow]
+
+
 CELLS = [
     *("", " ", "NA", " NA", "?", "x", " x", "1", "-1", " 1", "1 ", "\t1", "\v1", "\xa01", "+1"),
     *("1.0", ".5", "5.", "-0", "-0.0", "-1.0", "1e5", "1E5", "1e999", "-1e999", "1e-999", "1_0"),
@@ -54,10 +78,12 @@ CELLS = [
 
 @settings(max_examples=1000)
 @given(
-    st.lists(st.sampled_from(CELLS) | st.floats().map(str) | st.text("-+.0189eEnaif ", max_size=8)),
+    st.lists(st.sampled_from(["", "NA", "1", "-1.0", "1e5", ".5"]) | st.floats().map(str)),
+    st.lists(st.sampled_from(CELLS) | st.text("-+.0189eEnaif ", max_size=8), max_size=1),
     st.sampled_from([PLAIN, MARKED]),
 )
-def test_arrow_parses_the_same_numbers_as_the_reader_of_strings_or_none(cells, descriptor):
+def test_arrow_parses_the_same_numbers_as_the_reader_of_strings_or_none(usual, awkward, descriptor):
+    cells = usual + awkward
     body = "\n".join(["id,number", *(f"C,{cell}" for cell in cells)]).encode()
     found = read(body, 2, [0, 1], numbers=[1], missing=descriptor.missing)
     if found is None:
