@@ -40,10 +40,12 @@ _SHORT_TEXT = 32
 def long_rows(spark: SparkSession, rows: DataFrame) -> Any:
     """A condition for the rows that are longer than their share of a batch's bytes.
 
+    ``rows``: the names of its columns have no dots.
+
     None if Spark has to compute sizes, because ordinary rows may be long, as JSON lines are, or if
     it has no limit on bytes or rows.
     """
-    limit = _limit(spark)
+    limit = _bytes_per_row(spark)
     if limit is None:
         return None
     texts, left = [], limit
@@ -61,7 +63,7 @@ def long_rows(spark: SparkSession, rows: DataFrame) -> Any:
     return reduce(add, texts, F.lit(0).cast("long")) > left
 
 
-def _limit(spark: SparkSession) -> int | None:
+def _bytes_per_row(spark: SparkSession) -> int | None:
     """The bytes of a batch for each of its rows; None without a limit of either."""
     try:
         text = spark.conf.get(_BYTES)

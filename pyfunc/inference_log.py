@@ -120,7 +120,7 @@ def _write_before_termination(log: InferenceLog) -> None:
 
     def handle(number: int, frame: Any) -> None:
         if callable(before):  # which may end the process at any moment, or never
-            log.hurry()
+            log.write_continuously()
             before(number, frame)
             return
         # in a thread, because this one may have been interrupted while it had a lock of the log

@@ -26,7 +26,8 @@ from training.tasks import (
 from training.training_run import TrainingRun
 
 _FEATURES = 5  # whose figures one task draws
-_OFTEN_GIVEN_UP = 0.6  # of the candidates' costs after the first fold
+_CURVES = 5  # figures of the evaluation
+_COMPARED_FURTHER = 0.6  # share of the settings, by cost, that are not given up after one fold
 _COMPARED = ("compare", "compare further")
 """The groups of stages after which the best settings are known."""
 
@@ -76,7 +77,7 @@ def _compare(run: TrainingRun, costs: Costs) -> Iterator[Stage]:
                 partial(run.comparison.add, settings, fold),
                 partial(_candidate, run, settings, fold),
                 needs=("compare",) if fold else (),
-                cost=cost.times(_OFTEN_GIVEN_UP) if fold else costs.first_fit(rows, settings),
+                cost=cost.times(_COMPARED_FURTHER) if fold else costs.first_fit(rows, settings),
                 known_costs={"compare": known} if fold else {},
             )
 
@@ -236,5 +237,5 @@ def _draw_evaluation(run: TrainingRun, costs: Costs) -> Stage:
         run.evaluation_figures.update,
         lambda: without_shared(partial(draw_evaluation, run.evaluation, run.decision.economics)),
         needs=("summarise",),
-        cost=costs.figures(_FEATURES),
+        cost=costs.figures(_CURVES),
     )

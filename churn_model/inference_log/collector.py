@@ -68,11 +68,11 @@ class Collector:
         self._number = 0
         self._reported: set[tuple[Any, type[Exception]]] = set()
 
-    def help(self) -> None:
+    def collect_some(self) -> None:
         """Do a part of the work, if no other thread is at it."""
         if self._draining.acquire(blocking=False):
             try:
-                self._drain(_CHUNK)
+                self._collect_step()
             finally:
                 self._draining.release()
 
@@ -83,21 +83,21 @@ class Collector:
         rows, and under load there are always a few more.
         """
         with self._draining:
-            while self._drain(_CHUNK):
+            while self._collect_step():
                 time.sleep(_PAUSE)
 
     def take(self) -> Pending:
         """Everything since the last call."""
         with self._draining:
-            while self._drain(_CHUNK):
+            while self._collect_step():
                 pass
             taken, self._pending = self._pending, Pending()
             self.bytes_elsewhere = taken.bytes
         return taken
 
-    def _drain(self, rows: int) -> bool:
-        """Collect about so many rows of the queue; returns whether there may be more."""
-        entries, has_more = self.queue.take(rows)
+    def _collect_step(self) -> bool:
+        """Collect about _CHUNK rows of the queue; returns whether there may be more."""
+        entries, has_more = self.queue.take(_CHUNK)
         for (version, kind), group in groupby(entries, _version_and_kind):
             for scored in _tables_together(kind, [own for _, own in group]):
                 if isinstance(scored, Rejected):

@@ -91,7 +91,7 @@ def _siphash(texts: npt.ArrayLike, key: bytes) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=16)
 def _siphash_key(key: bytes) -> str:
-    """16 characters of ASCII, which pandas wants: 112 bits of a key of any length."""
+    """16 characters of ASCII, which pandas wants: 112 bits of a key of up to 32 bytes."""
     derived = hashlib.blake2s(b"churn inference log identifiers", key=key, digest_size=16).digest()
     return bytes(byte & 127 for byte in derived).decode("ascii")
 

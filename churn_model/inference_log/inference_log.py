@@ -34,7 +34,7 @@ from churn_model.validation.field_errors import FieldErrors
 _logger = logging.getLogger("churn_model.inference_log")
 
 _DRAIN_SECONDS = 0.5
-_HURRIED_SECONDS = 0.02
+_CONTINUOUS_SECONDS = 0.02
 _AT_STOP_SECONDS = 5.0
 """How long a stop tries to write what waits."""
 
@@ -82,7 +82,7 @@ class InferenceLog:
         self._retention = Retention(self.options, self._storage)
         self._starting = threading.Lock()
         self._stopping = threading.Event()
-        self._hurried = threading.Event()
+        self._continuous = threading.Event()
         self._woken = threading.Event()
         self._waiting = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -97,15 +97,15 @@ class InferenceLog:
         options = self.options if source is None else replace(self.options, source=source)
         return VersionLog(self, LoggedVersion(options, scorer, name, version))
 
-    def attend(self, is_late: bool = False) -> None:
+    def wake_collector(self, is_behind: bool = False) -> None:
         """Start or wake the threads; do a part of their work if they are late.
 
         They are not started at once, because a process may fork before it scores.
         """
         if self.is_started:
             self._waiting.set()
-            if is_late:
-                self._collector.help()
+            if is_behind:
+                self._collector.collect_some()
             return
         with self._starting:
             if self._threads or self._stopping.is_set():
@@ -121,10 +121,10 @@ class InferenceLog:
         # processes of multiprocessing that were forked end without running atexit's functions
         multiprocessing.util.Finalize(self, _close, (weakref.ref(self),), exitpriority=10)
 
-    def attend_singles(self, is_late: bool) -> bool:
-        """As ``attend``, but wake nothing if that is not needed; returns whether threads run."""
-        if is_late or not self.is_started:
-            self.attend(is_late)
+    def wake_for_singles(self, is_behind: bool) -> bool:
+        """Wake the collector if that is needed; returns whether it runs."""
+        if is_behind or not self.is_started:
+            self.wake_collector(is_behind)
         return self.is_started
 
     def _collect(self) -> None:
@@ -141,15 +141,15 @@ class InferenceLog:
             self._retention.apply_if_due()
 
     def _sleep(self, seconds: float, woken: threading.Event) -> None:
-        """Wait, but no longer than until there is a hurry or the log is closed."""
-        if self._hurried.is_set():
-            self._stopping.wait(_HURRIED_SECONDS)
+        """Wait, but no longer than until it is written continuously or the log is closed."""
+        if self._continuous.is_set():
+            self._stopping.wait(_CONTINUOUS_SECONDS)
         else:
             woken.wait(seconds)
 
-    def hurry(self) -> None:
+    def write_continuously(self) -> None:
         """Write at once and all the time from now on, because the process may end at any moment."""
-        self._hurried.set()
+        self._continuous.set()
         self._woken.set()
         self._waiting.set()
 
@@ -193,7 +193,7 @@ class VersionLog:
         self._log = log
         self._queue = log.queue
         self._version = version
-        self._singles = log.queue.singles(version, self, log.attend_singles)
+        self._singles = log.queue.singles(version, self, log.wake_for_singles)
         self.single = self._singles.add
 
     def __deepcopy__(self, _: Any) -> VersionLog:
@@ -204,9 +204,7 @@ class VersionLog:
         self, scores: Scores, request_id: bytes | str | None = None, threshold: float | None = None
     ) -> None:
         """Record the customers of a table, and which were rejected."""
-        self._queue.add(self._version, ScoredCall(time.time(), request_id, threshold, scores))
-        if self._needs_attention():
-            self._log.attend(self._queue.is_long)
+        self._add(ScoredCall(time.time(), request_id, threshold, scores))
 
     def rejected(self, error: InvalidRecords) -> None:
         """Record a call that failed because customers are invalid."""
@@ -215,10 +213,11 @@ class VersionLog:
             rows = errors.row_count()
         else:
             rows = len({own.row for own in errors})
-        self._queue.add(self._version, Rejected(time.time(), rows, error.counts))
-        if self._needs_attention():
-            self._log.attend(self._queue.is_long)
+        self._add(Rejected(time.time(), rows, error.counts))
 
-    def _needs_attention(self) -> bool:
+    def _add(self, scored: ScoredCall | Rejected) -> None:
         queue = self._queue
-        return queue.has_many_rows or queue.is_long or not self._log.is_started
+        queue.add(self._version, scored)
+        is_behind = queue.is_behind
+        if is_behind or queue.has_many_rows or not self._log.is_started:
+            self._log.wake_collector(is_behind)

@@ -103,6 +103,6 @@ class ScoreQueue:
         return self._rows > _MANY_ROWS
 
     @property
-    def is_long(self) -> bool:
+    def is_behind(self) -> bool:
         """Whether customers are added faster than they are collected."""
         return len(self._entries) > _MOST_CALLS

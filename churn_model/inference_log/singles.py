@@ -113,8 +113,8 @@ class Singles:
         waiting += customer  # at once, whatever other threads do
         if len(waiting) >= self._cells_per_batch:
             self._pack()
-            is_attended = self._on_batch(len(self._packed) > _MOST_BATCHES)
-            self._cells_per_batch = (_BATCH if is_attended else 1) * self._width
+            is_collected = self._on_batch(len(self._packed) > _MOST_BATCHES)
+            self._cells_per_batch = (_BATCH if is_collected else 1) * self._width
 
     def take(self, most: int) -> list[TakenSingles | Failed]:
         """Remove the first batches, until they have at least so many customers.

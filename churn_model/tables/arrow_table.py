@@ -38,7 +38,7 @@ from churn_model.validation.series import read_numerical, read_series
 def check_arrow_texts(
     columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
 ) -> Checked:
-    """As ``check_table``, the columns (field -> n cells) of a table of strings.
+    """Check the columns (field -> n cells) of a table of strings as ``check_table`` does.
 
     Columns of floats are allowed too: numbers that the CSV reader has parsed.
     """
@@ -48,7 +48,7 @@ def check_arrow_texts(
 def check_arrow(
     columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
 ) -> Checked:
-    """As ``check_table``, the plain columns (field -> n cells) of a table with types.
+    """Check the plain columns (field -> n cells) of a table with types as ``check_table`` does.
 
     Strings in a column with a format of its own are parsed as text.
     """

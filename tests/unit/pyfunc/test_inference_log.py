@@ -167,4 +167,4 @@ def test_sigterm_still_reaches_the_server_and_hurries_the_log(artifacts, folder,
         signal.signal(signal.SIGTERM, before)
     (log,) = inference_log._logs.values()
     assert received == [signal.SIGTERM]
-    assert log._hurried.is_set()
+    assert log._continuous.is_set()

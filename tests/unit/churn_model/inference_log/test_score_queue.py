@@ -101,14 +101,14 @@ def test_many_rows_of_small_tables_are_collected_at_once(version):
 
 def test_no_more_customers_are_taken_than_are_asked_for_and_a_batch(version):
     queue, owner, score = ScoreQueue(), Owner(), version.scorer.score_one(CUSTOMER)
-    is_late = []
-    singles = queue.singles(version, owner, lambda late: not is_late.append(late))
+    is_behind = []
+    singles = queue.singles(version, owner, lambda late: not is_behind.append(late))
     for _ in range(10_000):
         singles.add(score)
     taken, has_more = queue.take(1000)
     assert has_more
     assert 1000 <= sum(len(batch.when) for _, batch in taken) < 1000 + 1024
-    assert not any(is_late)
+    assert not any(is_behind)
     for _ in range(110_000):
         singles.add(score)
-    assert is_late[-1]
+    assert is_behind[-1]
