@@ -93,7 +93,7 @@ class ScoringRequests:
 
         ``may_explain``: whether it may ask for reasons, which take longer.
         """
-        work = _work(body, may_explain, self._executor.inline_bytes)
+        work = _work(body, may_explain)
         run = partial(self._executor.run, scope["context"].started, work)
         return await self._score(scope, served, run, read, write)
 
@@ -181,17 +181,13 @@ def require_json(context: RequestContext) -> None:
         )
 
 
-def _work(body: bytes, may_explain: bool, inline_bytes: int) -> int:
-    """The work of a body, as the bytes of a body of ordinary customers.
+def _work(body: bytes, may_explain: bool) -> int:
+    """An upper bound for the work of a body, as the bytes of a body of ordinary customers.
 
-    Reasons multiply the work. If the body could be scored on the event loop, it is an upper bound:
-    an empty object or list is as much work as a complete customer, and a value in a list of values
-    (of a body with columns) may be a customer. In longer bodies they are not counted, because that
-    takes too long.
+    An empty object or list is as much work as a complete customer, a value in a list of values
+    (of a body with columns) may be a customer, and reasons multiply the work.
     """
-    work = len(body)
-    if work <= inline_bytes:
-        work = max(work, count_brackets(body) * _SMALL_CUSTOMER, count_commas(body) * _SMALL_VALUE)
+    work = max(len(body), count_brackets(body) * _SMALL_CUSTOMER, count_commas(body) * _SMALL_VALUE)
     return work * _REASONS if may_explain else work
 
 

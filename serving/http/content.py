@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from email.message import Message
 
 import numpy as np
+import numpy.typing as npt
 
 from serving.http.errors import ApiError, too_large
 from serving.http.request_context import RequestContext
@@ -49,20 +51,29 @@ def is_gzip(context: RequestContext) -> bool:
 _SMALL = 4096
 """Bytes up to which ``bytes.count`` is faster than numpy."""
 
+_PART = 2**17
+"""Bytes that numpy counts at once; larger parts take up to five times longer per byte."""
+
 
 def count_brackets(body: bytes) -> int:
     """How many ``{`` and ``[`` a body has, also in texts: at least its JSON objects and lists."""
     if len(body) <= _SMALL:
         return body.count(b"{") + body.count(b"[")
-    as_braces = np.frombuffer(body, np.uint8) | np.uint8(ord("{") - ord("["))
-    return int(np.count_nonzero(as_braces == ord("{")))
+    as_brace = np.uint8(ord("{") - ord("["))
+    return sum(int(np.count_nonzero((part | as_brace) == ord("{"))) for part in _parts(body))
 
 
 def count_commas(body: bytes) -> int:
     """How many commas a body has, also in texts: about as many as its values in JSON."""
     if len(body) <= _SMALL:
         return body.count(b",")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(",")))
+    return sum(int(np.count_nonzero(part == ord(","))) for part in _parts(body))
+
+
+def _parts(body: bytes) -> Iterator[npt.NDArray[np.uint8]]:
+    """The bytes of a body in parts, whose copies stay in the processor's cache."""
+    whole = np.frombuffer(body, np.uint8)
+    return (whole[i : i + _PART] for i in range(0, len(whole), _PART))
 
 
 _MAGIC = b"\x1f\x8b\x08"

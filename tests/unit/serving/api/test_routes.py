@@ -16,6 +16,7 @@ from churn_model.scoring import Scorer
 from pyfunc import loaded_version
 from serving.api import replies
 from serving.http.api_keys import make
+from serving.http.executor import LARGE
 from serving.settings import Settings
 from tests.customers import CUSTOMER
 
@@ -98,6 +99,28 @@ def test_many_customers_with_few_values_are_scored_in_a_thread(application, monk
     assert app.post(path, body).status == 200
     assert threads
     assert threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize("fields", [{}, {"age": 42}])
+def test_very_many_customers_with_few_fields_do_not_keep_ordinary_requests_waiting(
+    application, monkeypatch, fields
+):
+    threads = []
+    for name in ("score", "score_columns"):
+        method = getattr(Scorer, name)
+        noted = lambda *a, method=method, **k: [  # noqa: E731
+            threads.append(threading.current_thread().name),
+            method(*a, **k),
+        ][1]
+        monkeypatch.setattr(Scorer, name, noted)
+    app = application()
+    for record, n in ((fields, 70_000), (CUSTOMER, 2_000)):
+        body = {"dataframe_records": [record] * n, "params": {"on_invalid": "report"}}
+        assert Settings().inline_bytes < len(json.dumps(body)) < LARGE
+        assert app.post("/invocations", body).status == 200
+    large, *_, ordinary = threads
+    assert large.startswith("scoring large")
+    assert not ordinary.startswith("scoring large")
 
 
 @pytest.mark.parametrize("value", ["1e999", "Infinity", '"\\ud800"', "[1,]", "01"])
