@@ -90,7 +90,8 @@ def find_log(folder: str) -> LogFiles:
     if not rows and not counts:
         raise InferenceLogError(
             f"{folder}: contains no inference log{_because(notes)}; name the folder that "
-            "--inference-log of churn serve, or CHURN_INFERENCE_LOG, writes to"
+            "--inference-log of churn serve, or CHURN_INFERENCE_LOG, writes to. Files are written "
+            "some seconds after customers were scored (--inference-log-flush)"
         )
     return LogFiles(folder, filesystem, tuple(rows), tuple(counts), tuple(notes))
 

@@ -51,8 +51,8 @@ def continue_schema(
     earlier: EarlierModel,
     table: pd.DataFrame,
     options: CellOptions,
-) -> tuple[dict[str, InferredColumn], str]:
-    """Continue the earlier schema with what was inferred from a table; also says what changed.
+) -> tuple[dict[str, InferredColumn], list[str]]:
+    """Continue the earlier schema with what was inferred from a table; also says what it widened.
 
     Kinds, levels, bounds and optional fields stay where the table is compatible. Columns that the
     earlier model lacks are optional, so that its records are still accepted.
@@ -72,13 +72,15 @@ def continue_schema(
             continued[name] = _continued(found, before[name], table[name], options.of(name))
             changes = ", ".join(_changes(continued[name].column or before[name], before[name]))
             widened += [f"{name} ({changes})"] if changes else []
-    new = [n for n, each in continued.items() if each.column is not None and n not in before]
-    gone = [n for n in before if n not in continued or continued[n].column is None]
-    return continued, _summary(earlier.name, widened, new, gone)
+    return continued, widened
 
 
-def _summary(name: str, widened: list[str], new: list[str], gone: list[str]) -> str:
-    parts = [f"inherited from {name}"]
+def describe_continuation(earlier: EarlierModel, widened: list[str], names: list[str]) -> str:
+    """What continues an earlier model, as text. ``names``: of the columns of the new schema."""
+    before = [column.name for column in earlier.schema]
+    new = [name for name in names if name not in before]
+    gone = [name for name in before if name not in names]
+    parts = [f"inherited from {earlier.name}"]
     for what, names in (("widened", widened), ("new", new), ("left out", gone)):
         if names:
             parts.append(f"{what}: {', '.join(names)}")

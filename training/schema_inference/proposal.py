@@ -26,7 +26,11 @@ from training.schema_inference.identifiers import (
     repeated_identifier,
 )
 from training.schema_inference.inferred_column import InferredColumn
-from training.schema_inference.inheritance import EarlierModel, continue_schema
+from training.schema_inference.inheritance import (
+    EarlierModel,
+    continue_schema,
+    describe_continuation,
+)
 from training.schema_inference.kinds import infer_column
 from training.schema_inference.named_columns import NamedColumns
 from training.schema_inference.remarks import remarks
@@ -101,8 +105,9 @@ def propose(
     named = replace(named, identifier=named.identifier or found)
     rows = _labelled(raw, target, named)
     inferred, inherited = _infer_columns(rows, target.column, csv, named), ""
+    widened: list[str] = []
     if earlier is not None:
-        inferred, inherited = continue_schema(inferred, earlier, rows.known, named.cells)
+        inferred, widened = continue_schema(inferred, earlier, rows.known, named.cells)
     columns = [each.column for each in inferred.values() if each.column is not None]
     left_out = {source: each.reason for source, each in inferred.items() if each.column is None}
     _require_feature(name, columns, left_out)
@@ -112,6 +117,8 @@ def propose(
     left_out |= {name: f"is likely a leak: {text}" for name, text in leaking.items()}
     columns = [column for column in columns if column.name not in leaking]
     _require_feature(name, columns, left_out)
+    if earlier is not None:
+        inherited = describe_continuation(earlier, widened, [column.name for column in columns])
     return Proposal(
         RecordSchema("Customer", tuple(columns)),
         _with_fields(dataset, [column.name for column in columns]),

@@ -107,6 +107,14 @@ def test_a_kind_that_the_table_contradicts_is_inferred_again():
     assert "widened: x (integer is now number)" in found.inherited
 
 
+def test_a_column_that_leaks_is_left_out_and_not_new():
+    churned = base()["Exited"].to_numpy() == "1"
+    found, columns = continued(earlier(), Reason=np.where(churned, "price", ""))
+    assert "Reason" not in columns
+    assert "leak" in found.left_out["Reason"]
+    assert found.inherited == "inherited from version 3; new: Price. --schema infer starts afresh"
+
+
 def test_new_columns_are_optional_and_columns_that_are_gone_are_named():
     model = earlier(Column("x", "number"))
     found, columns = continued(model, y=drawn(["1", "2"]), z=drawn(["a", "b"]))
