@@ -23,7 +23,7 @@ from churn_model.dates import parse_date, to_day
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import INT64_MAX, INT64_MIN, Column, Kind
 from churn_model.validation import Checked, check_cells
-from churn_model.validation.cells import Cells
+from churn_model.validation.cells import Cells, identifier_cells
 
 _Read: TypeAlias = Callable[[Sequence[Any]], Cells]
 
@@ -154,14 +154,6 @@ def _dates(values: Sequence[str | None]) -> Cells:
     return _numbers([days[text] for text in values])
 
 
-def _identifiers(values: Sequence[str | None]) -> Cells:
-    if None not in values:
-        return Cells(values)
-    identifiers = np.array(values, dtype=object)
-    missing = np.fromiter((value is None for value in values), np.bool_, len(values))
-    return Cells(identifiers, missing)
-
-
 def _mask(missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
     return missing if missing.any() else None
 
@@ -172,6 +164,6 @@ _READERS: dict[Kind, Callable[[Column], _Read]] = {
     "boolean": lambda _: _booleans,
     "date": lambda _: _dates,
     "category": lambda column: partial(_categories, column, _Codes(column.levels)),
-    "identifier": lambda _: _identifiers,
+    "identifier": lambda _: identifier_cells,
 }
 """By kind: makes the function that turns a column's values (n,) into typed cells."""

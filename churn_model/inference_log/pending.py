@@ -43,7 +43,7 @@ class Pending:
             known.add(added)
             return
         if len(self.counts) >= _MOST_COUNTS:
-            self.counts = _by_hour(self.counts)
+            self.counts = _added_up_by_hour(self.counts)
         self.counts[minute, version] = added
 
     def add_rows(self, version: LoggedVersion, when: Floats, table: pa.Table) -> None:
@@ -56,7 +56,7 @@ class Pending:
             self.tables.setdefault((hour, version), []).append(part)
 
 
-def _by_hour(
+def _added_up_by_hour(
     counts: dict[tuple[int, LoggedVersion], VersionCounts],
 ) -> dict[tuple[int, LoggedVersion], VersionCounts]:
     added: dict[tuple[int, LoggedVersion], VersionCounts] = {}

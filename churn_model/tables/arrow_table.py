@@ -29,7 +29,7 @@ from churn_model.tables.texts import (
 )
 from churn_model.tables.typed import as_written, to_series
 from churn_model.validation import Checked, check_cells
-from churn_model.validation.cells import Cells, Problem, absent
+from churn_model.validation.cells import Cells, Problem, absent, identifier_cells
 from churn_model.validation.field_errors import ErrorGroup
 from churn_model.validation.objects import read_objects
 from churn_model.validation.series import read_numerical, read_series
@@ -93,7 +93,7 @@ def _read_texts(column: Column, array: pa.Array, written: CellFormat) -> tuple[C
         return read_series(column, values), rows
     if column.kind == "identifier":
         identifiers, rows = parse_identifiers(array.to_pylist(), written)
-        return _identifiers(identifiers), rows
+        return identifier_cells(identifiers), rows
     listed = _listed(column, array, written)
     if listed is not None:
         return listed, _NO_ROWS
@@ -116,7 +116,7 @@ def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
         ]
         return _repeated(column, values, codes)
     if column.kind == "identifier" and _has_strings(array):
-        return _identifiers(array.to_pylist())
+        return identifier_cells(array.to_pylist())  # valid Unicode, as Arrow contained them
     if column.kind in NUMERICAL and array.type == pa.float64():
         floats = array.to_numpy(zero_copy_only=False)
         return read_numerical(column, without_missing(floats, written))
@@ -131,14 +131,6 @@ def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
 
 def _has_strings(array: pa.Array) -> bool:
     return array.type in (pa.string(), pa.large_string())
-
-
-def _identifiers(values: list[str | None]) -> Cells:
-    """Identifiers (n,) that are valid Unicode, because an Arrow array contained them."""
-    if None not in values:
-        return Cells(values)
-    missing = np.fromiter((value is None for value in values), np.bool_, len(values))
-    return Cells(np.array(values, dtype=object), missing)
 
 
 def _listed(column: Column, array: pa.Array, written: CellFormat) -> Cells | None:

@@ -6,6 +6,7 @@ unlisted category level has the code after the last one. Dates are day numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,14 @@ class Cells:
             invalid = invalid & ~self.missing
         if invalid.any():
             self.problems.append(Problem(np.flatnonzero(invalid), rule))
+
+
+def identifier_cells(values: Sequence[str | None]) -> Cells:
+    """Identifiers (n,) that are valid Unicode, None for a missing one."""
+    if None not in values:
+        return Cells(values)
+    missing = np.fromiter((value is None for value in values), np.bool_, len(values))
+    return Cells(np.array(values, dtype=object), missing)
 
 
 def absent(column: Column, n: int) -> Cells:
