@@ -8,7 +8,7 @@ from pyfunc import spark_session
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
     """An environment without any options for Java, and a folder of Spark's configuration."""
-    for name in (*spark_session._WITH_JAVA_OPTIONS, "PYSPARK_SUBMIT_ARGS"):
+    for name in spark_session._WITH_JAVA_OPTIONS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
     return monkeypatch
@@ -20,10 +20,28 @@ def test_options_in_an_environment_variable_are_found(environment):
     assert spark_session._has_java_options()
 
 
-@pytest.mark.parametrize("kind", ["extraJavaOptions", "defaultJavaOptions"])
-def test_options_in_the_configuration_of_spark_are_found(environment, tmp_path, kind):
-    defaults = tmp_path / "spark-defaults.conf"
-    defaults.write_text("spark.driver.memory 2g\n")
+@pytest.mark.parametrize(
+    ("name", "without", "line"),
+    [
+        (
+            "spark-defaults.conf",
+            "spark.driver.memory 2g",
+            "spark.driver.extraJavaOptions -XX:+UseG1GC",
+        ),
+        (
+            "spark-defaults.conf",
+            "spark.driver.memory 2g",
+            "spark.driver.defaultJavaOptions -XX:+UseG1GC",
+        ),
+        ("spark-env.sh", "export SPARK_LOCAL_IP=::1", "export SPARK_SUBMIT_OPTS=-XX:+UseG1GC"),
+        ("java-opts", "", "-XX:+UseG1GC"),
+    ],
+)
+def test_options_in_the_configuration_of_spark_are_found(
+    environment, tmp_path, name, without, line
+):
+    file = tmp_path / name
+    file.write_text(f"{without}\n")
     assert not spark_session._has_java_options()
-    defaults.write_text(f"spark.driver.{kind} -XX:+UseG1GC\n")
+    file.write_text(f"{line}\n")
     assert spark_session._has_java_options()
