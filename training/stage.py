@@ -33,8 +33,8 @@ class Stage:
     ``run``: what to do in the main process; it is given the result of ``task`` if there is one.
     ``task``: gives a task for a worker process, or None if it turns out to be needless.
     ``needs``: the groups of stages that must be finished before.
-    ``cost``: none for work that nothing waits for. ``known_costs``: better
-    estimates, by the group of stages after which each is known, in their order.
+    ``cost``: none for work that nothing waits for. ``known_costs``: better estimates,
+    by the group of stages after which each is known, in the order of the groups.
     """
 
     name: str

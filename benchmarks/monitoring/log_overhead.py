@@ -141,7 +141,7 @@ def bytes_per_row(folder: Path) -> tuple[float, float]:
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--starts", type=int, default=6, help="times that the servers are started")
+    parser.add_argument("--starts", type=int, default=6, help="of the servers, two or more")
     parser.add_argument("--seconds", type=int, default=4, help="duration of one run of wrk")
     parser.add_argument("--rounds", type=int, default=3, help="rounds after each start")
     parser.add_argument("--connections", type=int, default=16)

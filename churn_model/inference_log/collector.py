@@ -66,7 +66,7 @@ class Collector:
         self._draining = Lock()
         self._pending = Pending()
         self._number = 0
-        self._reported: set[tuple[Any, type[Exception]]] = set()
+        self._reported: set[tuple[Any, type[Exception]]] = set()  # by version and kind of error
 
     def collect_some(self) -> None:
         """Do a part of the work, if no other thread is at it."""
@@ -135,8 +135,8 @@ class Collector:
         except Exception as error:
             kind = (version.key, type(error))
             if kind not in self._reported:
+                self._reported.add(kind)
                 _logger.exception("scored rows could not be added to the inference log")
-            self._reported.add(kind)
         else:
             return
         dropped = len(when) if version.has_rows else 0

@@ -98,7 +98,7 @@ class InferenceLog:
         return VersionLog(self, LoggedVersion(options, scorer, name, version))
 
     def wake_collector(self, is_behind: bool = False) -> None:
-        """Start or wake the threads; do a part of their work if they are late.
+        """Start or wake the threads. If they are behind, collect a part of what waits.
 
         They are not started at once, because a process may fork before it scores.
         """
@@ -141,7 +141,7 @@ class InferenceLog:
             self._retention.apply_if_due()
 
     def _sleep(self, seconds: float, woken: threading.Event) -> None:
-        """Wait, but no longer than until it is written continuously or the log is closed."""
+        """Wait until ``woken`` is set or the time is over; only briefly if writing continuously."""
         if self._continuous.is_set():
             self._stopping.wait(_CONTINUOUS_SECONDS)
         else:
@@ -195,6 +195,7 @@ class VersionLog:
         self._version = version
         self._singles = log.queue.singles(version, self, log.wake_for_singles)
         self.single = self._singles.add
+        """Records a customer who was scored alone; see ``Singles.add``."""
 
     def __deepcopy__(self, _: Any) -> VersionLog:
         """The same log: a copied model records its scores with those of the original."""

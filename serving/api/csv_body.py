@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -52,9 +53,13 @@ def read_csv(
         positions = find_columns(header, schema)
         columns: Sequence[pa.Array] | None = None
         if _can_use_arrow(body, max_rows):
-            rows = body, reader.line_num, len(header), list(positions.values())
+            read = partial(
+                _read_with_arrow, body, reader.line_num, len(header), list(positions.values())
+            )
             numbers = [positions[name] for name in _numbers(schema, written) if name in positions]
-            columns = _read_with_arrow(*rows, numbers, written.missing) or _read_with_arrow(*rows)
+            columns = read(numbers, written.missing)
+            if columns is None and numbers:  # perhaps a cell is no number; then all are strings
+                columns = read()
         if columns is None:
             texts = _read_columns(reader, len(header), list(positions.values()), max_rows)
             columns = [pa.array(cells, pa.string()) for cells in texts]

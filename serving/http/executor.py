@@ -14,7 +14,7 @@ from serving.http.errors import ApiError, unavailable
 T = TypeVar("T")
 
 LARGE = 4 * 2**20
-"""Work beyond this is large, in bytes of a body of ordinary customers: about 30 ms."""
+"""Work beyond this is large, in bytes of a body of ordinary customers. It takes about 30 ms."""
 
 
 class Capacity:
@@ -52,16 +52,16 @@ class Capacity:
 class ScoringExecutor:
     """Runs the CPU work of requests, directly if the body is small and in a thread if not.
 
-    Work that is not large is done one after the other in one thread: several threads would take
+    Ordinary work is done one after the other in one thread: several threads would take
     turns within a request, and each would find the processor's cache filled by the others. Large
-    work has ``threads`` of its own, so that the rest does not wait for it.
+    work has ``threads`` of its own, so that ordinary work does not wait for it.
     """
 
     def __init__(self, capacity: Capacity, threads: int, inline_bytes: int, seconds: float) -> None:
         self.capacity = capacity
         self.inline_bytes = inline_bytes
         self.seconds = seconds
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        self._ordinary = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._large = ThreadPoolExecutor(threads, thread_name_prefix="scoring large")
 
     async def run(
@@ -88,7 +88,7 @@ class ScoringExecutor:
         """
         await in_task()
         remaining = self.remaining(started)
-        pool = self._large if work > LARGE else self._thread
+        pool = self._large if work > LARGE else self._ordinary
         job = pool.submit(function, *arguments)
         future = asyncio.wrap_future(job)
         try:
@@ -117,5 +117,5 @@ class ScoringExecutor:
 
     def close(self) -> None:
         """Shut down the threads."""
-        for pool in (self._thread, self._large):
+        for pool in (self._ordinary, self._large):
             pool.shutdown(wait=False, cancel_futures=True)

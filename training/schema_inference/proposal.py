@@ -104,7 +104,7 @@ def propose(
     found = "" if named.identifier else _repeated_identifier(raw, target.column, named)
     named = replace(named, identifier=named.identifier or found)
     rows = _labelled(raw, target, named)
-    inferred, inherited = _infer_columns(rows, target.column, csv, named), ""
+    inferred = _infer_columns(rows, target.column, csv, named)
     widened: list[str] = []
     if earlier is not None:
         inferred, widened = continue_schema(inferred, earlier, rows.known, named.cells)
@@ -117,11 +117,10 @@ def propose(
     left_out |= {name: f"is likely a leak: {text}" for name, text in leaking.items()}
     columns = [column for column in columns if column.name not in leaking]
     _require_feature(name, columns, left_out)
-    if earlier is not None:
-        inherited = describe_continuation(earlier, widened, [column.name for column in columns])
+    names = [column.name for column in columns]
     return Proposal(
         RecordSchema("Customer", tuple(columns)),
-        _with_fields(dataset, [column.name for column in columns]),
+        _with_fields(dataset, names),
         left_out,
         [
             *([describe_identifier(raw[found])] if found else []),
@@ -129,7 +128,7 @@ def propose(
             *remarks(raw, columns, sample.frame, named.identifier),
         ],
         describe_target(raw, target),
-        inherited,
+        "" if earlier is None else describe_continuation(earlier, widened, names),
     )
 
 

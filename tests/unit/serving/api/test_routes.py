@@ -106,13 +106,16 @@ def test_very_many_customers_with_few_fields_do_not_keep_ordinary_requests_waiti
     application, monkeypatch, fields
 ):
     threads = []
+
+    def noting(method):
+        def noted(*arguments, **options):
+            threads.append(threading.current_thread().name)
+            return method(*arguments, **options)
+
+        return noted
+
     for name in ("score", "score_columns"):
-        method = getattr(Scorer, name)
-        noted = lambda *a, method=method, **k: [  # noqa: E731
-            threads.append(threading.current_thread().name),
-            method(*a, **k),
-        ][1]
-        monkeypatch.setattr(Scorer, name, noted)
+        monkeypatch.setattr(Scorer, name, noting(getattr(Scorer, name)))
     app = application()
     for record, n in ((fields, 70_000), (CUSTOMER, 2_000)):
         body = {"dataframe_records": [record] * n, "params": {"on_invalid": "report"}}

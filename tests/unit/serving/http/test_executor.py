@@ -20,7 +20,7 @@ def test_small_work_runs_on_the_event_loop_and_large_work_in_a_thread():
     assert asyncio.run(threads_of(11)).name.startswith("scoring")
 
 
-def test_large_work_runs_at_the_same_time_and_other_work_one_after_the_other():
+def test_large_work_runs_at_the_same_time_and_ordinary_work_one_after_the_other():
     pool = executor(threads=2, seconds=5)
     both_large, ended = threading.Barrier(3), threading.Event()
     running, most = [], []
@@ -29,7 +29,7 @@ def test_large_work_runs_at_the_same_time_and_other_work_one_after_the_other():
         both_large.wait(5)
         return ended.wait(5)
 
-    def other():
+    def ordinary():
         running.append(1)
         most.append(len(running))
         sleep(0.01)
@@ -40,7 +40,7 @@ def test_large_work_runs_at_the_same_time_and_other_work_one_after_the_other():
             asyncio.create_task(pool.run(perf_counter(), LARGE + 1, large)) for _ in range(2)
         ]
         await asyncio.to_thread(both_large.wait, 5)
-        await asyncio.gather(*(pool.run(perf_counter(), LARGE, other) for _ in range(5)))
+        await asyncio.gather(*(pool.run(perf_counter(), LARGE, ordinary) for _ in range(5)))
         ended.set()
         return await asyncio.gather(*large_work)
 
@@ -92,7 +92,7 @@ def test_work_that_has_not_begun_when_its_request_ends_is_dropped():
         return taken
 
     assert asyncio.run(run()) == 1
-    pool._thread.shutdown()
+    pool._ordinary.shutdown()
     assert begun == []
 
 
