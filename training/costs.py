@@ -2,7 +2,9 @@
 
 In seconds of one core. ``training.time_left`` corrects them by the time that the work has taken.
 The constants were fitted to runs on simulated tables of 2,000 to 1,000,000 rows and 5 to 56
-features. ``benchmarks/training/run.py`` measures how good the estimates are.
+features, so that the largest relative error of the time left is small on machines of different
+speeds.
+``benchmarks/training/run.py`` measures how good the estimates are.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from training.stage import Cost
 _ROUNDS = 700  # of boosting, beyond those that the settings require
 _PAIR_ROUNDS = 130  # the same for pairs
 _FEW_ROWS = 13_000  # with more, boosting takes more rounds
-_START = 0.8  # seconds more for the first fits, while workers start and MLflow is imported
+_START = 0.6  # seconds more for the first fits, while workers start and MLflow is imported
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Costs:
         updates *= max(1.0, rows / _FEW_ROWS) ** 0.18
         if pairs:  # the strongest of all possible ones are looked for
             updates += 2.0 * self.features**2
-        seconds = 0.02 + settings.bags(rows) * updates * (1.9e-5 + 2.1e-9 * rows)
+        seconds = 0.02 + settings.bags(rows) * updates * (1.45e-5 + 1.6e-9 * rows)
         return Cost(seconds, f"fit {settings.name}")
 
     def first_fit(self, rows: int, settings: FitSettings) -> Cost:
@@ -44,7 +46,7 @@ class Costs:
 
     def baselines(self, rows: int) -> Cost:
         """Both baselines, fitted on this many rows."""
-        return Cost(0.12 + (6.5e-6 + 9.5e-7 * self.features) * rows, "baselines")
+        return Cost(0.1 + (5.5e-6 + 8e-7 * self.features) * rows, "baselines")
 
     def alarms(self, rows: int) -> Cost:
         """The search for signs of leakage."""
@@ -56,16 +58,16 @@ class Costs:
 
     def figures(self, number: int) -> Cost:
         """Drawing this number of figures."""
-        return Cost(0.3 * number, "figures")
+        return Cost(0.2 * number, "figures")
 
     def describe(self, rows: int) -> Cost:
         """Slices, profile and what else describes the fitted scorecard."""
-        return Cost(0.1 + (0.03 + 4.3e-7 * rows) * self.features, "describe")
+        return Cost(0.1 + (0.033 + 4.7e-7 * rows) * self.features, "describe")
 
     def log(self, rows: int) -> Cost:
         """Logging everything except the model to MLflow."""
-        return Cost(0.3 + 3e-6 * rows, "log")
+        return Cost(0.25 + 2.4e-6 * rows, "log")
 
     def register(self) -> Cost:
         """Registering the model, with the end of the process."""
-        return Cost(1.6, "register")
+        return Cost(1.5, "register")

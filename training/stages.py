@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from statistics import harmonic_mean
 from typing import Any
 
 from training.costs import Costs
@@ -96,6 +97,7 @@ def _candidate_cost(run: TrainingRun, settings: FitSettings, cost: Cost) -> Cost
 def _likely_cost(run: TrainingRun, costs: Costs, rows: int, *, is_compared: bool = False) -> Cost:
     """The mean over the settings that may turn out to be the best.
 
+    It is the harmonic mean, whose largest relative error is smaller than that of the others.
     ``is_compared``: whether they are compared in the first fold, after which some are given up.
     """
     bags = FitSettings(outer_bags=run.plan.bags).bags(len(run.table.churned))
@@ -104,7 +106,7 @@ def _likely_cost(run: TrainingRun, costs: Costs, rows: int, *, is_compared: bool
         for settings in candidates(run.plan.interactions, run.plan.bags)
         if not (is_compared and run.comparison.is_given_up(settings))
     ]
-    return Cost(sum(likely) / len(likely), "fit of unknown settings")
+    return Cost(harmonic_mean(likely), "fit of unknown settings")
 
 
 def _known_fit_costs(run: TrainingRun, costs: Costs, rows: int) -> Mapping[str, Callable[[], Cost]]:

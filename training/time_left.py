@@ -16,7 +16,7 @@ from itertools import count
 from training.stage import Cost, Stage
 
 _PRIOR = 1.0  # seconds of work for which the expectation is believed
-_OVERDUE = 0.1  # of the time that a stage has taken, if that is longer than expected
+_OVERDUE = 0.05  # of the time that a stage has taken, if that is longer than expected
 
 
 class TimeLeft:

@@ -85,7 +85,8 @@ def _run(checkout: Path, folder: str, command: list[str]) -> tuple[dict[str, flo
 
     Its standard error is a terminal, so that it shows its progress; ``worst_estimate`` is the
     largest relative error of the time left that was shown after the first tenth of that time, and
-    before the last. Memory that processes share counts for each of them.
+    before the last, without the half second that rounding explains. Memory that processes share
+    counts for each of them.
     """
     begun = time.perf_counter()
     terminal, theirs = pty.openpty()
@@ -145,7 +146,7 @@ def _estimates(shown: list[tuple[float, float]], ended: float) -> dict[str, floa
     first = shown[0][0]
     whole = ended - first
     errors = [
-        abs(left / (ended - at) - 1)
+        max(0.0, abs(left - (ended - at)) - 0.5) / (ended - at)
         for at, left in shown
         if 0.1 * whole <= at - first <= 0.9 * whole
     ]
