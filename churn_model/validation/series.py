@@ -189,6 +189,9 @@ def _arrow_category(column: Column, series: pd.Series[Any]) -> Cells:
     strings: Any = series.array
     cells: Any = strings.__arrow_array__()
     codes = pc.index_in(cells, value_set=pa.array(column.levels, cells.type))
+    if not codes.null_count:  # every cell is a level
+        texts = strings if column.allows_unlisted else None
+        return Cells(codes.to_numpy().astype(np.intp), texts=texts)
     return _category_cells(
         column,
         codes.fill_null(-1).to_numpy().astype(np.intp),
