@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from churn_model.scoring import EXPECTED_PROFIT, Scorer
 from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows
 from churn_model.tables.reading.row_checker import LINE, RowChecker
-from churn_model.tables.reading.utf8 import as_text
+from churn_model.tables.utf8 import as_text
 
 _REASONS = pa.list_(
     pa.struct([("feature", pa.string()), ("value", pa.string()), ("effect", pa.float64())])

@@ -28,6 +28,7 @@ from churn_model.tables.texts import (
     with_errors,
 )
 from churn_model.tables.typed import as_written, to_series
+from churn_model.tables.utf8 import plain_strings
 from churn_model.validation import Checked, check_cells
 from churn_model.validation.cells import Cells, Problem, absent, identifier_cells
 from churn_model.validation.field_errors import ErrorGroup
@@ -38,33 +39,45 @@ from churn_model.validation.series import read_numerical, read_series
 def check_arrow_texts(
     columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
 ) -> Checked:
-    """Check the columns (field -> n cells) of a table of strings as ``check_table`` does.
+    """Check the columns (field -> n cells) of a table of strings as ``check_texts`` does.
 
     Columns of floats are allowed too: numbers that the CSV reader has parsed.
     """
-    return _check(columns, schema, descriptor, lambda array, _: array.type != pa.float64())
+
+    def is_text(field: str) -> bool:
+        return bool(columns[field].type != pa.float64())
+
+    return check_arrow_columns(columns, schema, descriptor, is_text)
 
 
 def check_arrow(
     columns: Mapping[str, pa.Array], schema: RecordSchema, descriptor: TableDescriptor
 ) -> Checked:
-    """Check the plain columns (field -> n cells) of a table with types as ``check_table`` does.
+    """Check the plain columns (field -> n cells) of a table with types as ``check_texts`` does.
 
     Strings in a column with a format of its own are parsed as text.
     """
-
-    def is_text(array: pa.Array, written: CellFormat) -> bool:
-        return written.is_formatted and _has_strings(array)
-
-    return _check(columns, schema, descriptor, is_text)
+    return check_arrow_columns(columns, schema, descriptor, lambda _: False)
 
 
-def _check(
+def listed_identifiers(_: Column, array: pa.Array) -> Cells:
+    """Identifiers (n,) as a list of Python strings, as replies repeat them."""
+    return identifier_cells(array.to_pylist())  # valid Unicode, as Arrow contained them
+
+
+def check_arrow_columns(
     columns: Mapping[str, pa.Array],
     schema: RecordSchema,
     descriptor: TableDescriptor,
-    is_text: Callable[[pa.Array, CellFormat], bool],
+    is_text: Callable[[str], bool],
+    identifiers: Callable[[Column, pa.Array], Cells] = listed_identifiers,
 ) -> Checked:
+    """Check the columns (field -> n cells), those of text and those with types.
+
+    ``is_text``: whether the cells of a field are parsed as text also if the column has no format
+    of its own. ``identifiers``: reads strings that are not parsed. In columns of categories,
+    strings need not be valid UTF-8.
+    """
     n = len(next(iter(columns.values())))
     unparsed: list[ErrorGroup] = []
 
@@ -72,7 +85,10 @@ def _check(
         if column.name not in columns:
             return absent(column, n)
         array, written = columns[column.name], CellFormat.of(column, descriptor)
-        if not is_text(array, written):
+        is_formatted = written.is_formatted and _has_strings(array)
+        if not (is_formatted or is_text(column.name)):
+            if column.kind == "identifier" and _has_strings(array):
+                return identifiers(column, array)
             return _read_typed(column, array, written)
         cells, rows = _read_texts(column, array, written)
         unparsed.extend(parsing_errors(column, written, rows))
@@ -97,7 +113,7 @@ def _read_texts(column: Column, array: pa.Array, written: CellFormat) -> tuple[C
     listed = _listed(column, array, written)
     if listed is not None:
         return listed, _NO_ROWS
-    codes, distinct = _encode(array)
+    codes, distinct = _encode(plain_strings(array))
     values, unparsed = parse_distinct(column, distinct, written)
     return _repeated(column, values, codes), np.flatnonzero(unparsed[codes])
 
@@ -108,15 +124,13 @@ def _read_typed(column: Column, array: pa.Array, written: CellFormat) -> Cells:
         listed = _listed(column, array, written)
         if listed is not None:
             return listed
-        codes, distinct = _encode(array)
+        codes, distinct = _encode(plain_strings(array))
         trimmed = pc.utf8_trim_whitespace(pa.array(distinct, pa.string())).to_pylist()
         values = [
             None if mark in written.missing else text
             for text, mark in zip(distinct, trimmed, strict=True)
         ]
         return _repeated(column, values, codes)
-    if column.kind == "identifier" and _has_strings(array):
-        return identifier_cells(array.to_pylist())  # valid Unicode, as Arrow contained them
     if column.kind in NUMERICAL and array.type == pa.float64():
         floats = array.to_numpy(zero_copy_only=False)
         return read_numerical(column, without_missing(floats, written))
@@ -134,7 +148,7 @@ def _has_strings(array: pa.Array) -> bool:
 
 
 def _listed(column: Column, array: pa.Array, written: CellFormat) -> Cells | None:
-    """A category's cells (n,) if each of the strings is one of its levels.
+    """A category's cells (n,) if each of the strings is one of its levels or null.
 
     None for other kinds of columns, for strings that are no levels, and if a level would be read in
     another way, because it has blanks around it or means a missing value.
@@ -144,11 +158,17 @@ def _listed(column: Column, array: pa.Array, written: CellFormat) -> Cells | Non
     if any(level != level.strip() for level in column.levels):
         return None
     found = pc.index_in(array, pa.array(column.levels, array.type))
+    missing = None
     if found.null_count:
-        return None
+        if found.null_count > array.null_count:
+            return None
+        missing = array.is_null().to_numpy(zero_copy_only=False)
+        found = found.fill_null(-1)
     codes = found.to_numpy().astype(np.intp)
-    texts = np.array(column.levels, dtype=object).take(codes) if column.allows_unlisted else None
-    return Cells(codes, texts=texts)
+    texts = None
+    if column.allows_unlisted:
+        texts = np.array([*column.levels, None], dtype=object).take(codes, mode="wrap")
+    return Cells(codes, missing, texts=texts)
 
 
 def _encode(array: pa.Array) -> tuple[Array, list[Any]]:

@@ -38,26 +38,15 @@ def check_texts(
     descriptor: TableDescriptor,
     typed: Mapping[str, pd.Series[Any]] | None = None,
 ) -> tuple[Checked, pd.DataFrame]:
-    """``check_table``, and the parsed table."""
-    columns, unparsed = _parse_table(cells, schema, descriptor, typed or {})
-    index = next(iter({**cells, **(typed or {})}.values())).index
-    return _check(columns, unparsed, schema, len(index)), pd.DataFrame(columns, index=index)
-
-
-def check_table(
-    cells: Mapping[str, pd.Series[Any]],
-    schema: RecordSchema,
-    descriptor: TableDescriptor,
-    typed: Mapping[str, pd.Series[Any]] | None = None,
-) -> Checked:
     """Parse and check a table's columns (field -> n cells), of which there is at least one.
 
     A column that is numerical already (n,) is checked only, and so are all columns of ``typed``;
-    values that mean missing are missing in all of them.
+    values that mean missing are missing in all of them. Returns the parsed table too.
     """
     columns, unparsed = _parse_table(cells, schema, descriptor, typed or {})
-    n = len(next(iter({**cells, **(typed or {})}.values())))
-    return _check(columns, unparsed, schema, n)
+    index = next(iter({**cells, **(typed or {})}.values())).index
+    checked = with_errors(check_series(columns, len(index), schema), unparsed, schema)
+    return checked, pd.DataFrame(columns, index=index)
 
 
 def _parse_table(
@@ -79,15 +68,6 @@ def _parse_table(
             columns[column.name], rows = parse_column(column, cells[column.name], written)
             unparsed += parsing_errors(column, written, rows)
     return columns, unparsed
-
-
-def _check(
-    columns: Mapping[str, pd.Series[Any]],
-    unparsed: list[ErrorGroup],
-    schema: RecordSchema,
-    n: int,
-) -> Checked:
-    return with_errors(check_series(columns, n, schema), unparsed, schema)
 
 
 def with_errors(checked: Checked, unparsed: list[ErrorGroup], schema: RecordSchema) -> Checked:

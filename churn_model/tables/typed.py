@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from churn_model.schema import RecordSchema
 from churn_model.tables.cell_format import CellFormat
-from churn_model.tables.descriptor import TableDescriptor
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -29,22 +27,6 @@ def to_series(array: pa.Array) -> pd.Series[Any]:
     if not array.null_count and array.type in (pa.int64(), pa.float64()):
         return pd.Series(array.to_numpy(), copy=False)
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])), copy=False)
-
-
-def formatted_texts(
-    columns: Mapping[str, pd.Series[Any]], schema: RecordSchema, descriptor: TableDescriptor
-) -> dict[str, pd.Series[Any]]:
-    """The columns (field -> n cells) of strings that the descriptor gives a format of its own.
-
-    They are parsed as text; all other columns are of the types that they have.
-    """
-    return {
-        column.name: columns[column.name].astype(pd.StringDtype("pyarrow"))
-        for column in schema
-        if column.name in columns
-        and pd.api.types.is_string_dtype(columns[column.name].dtype)
-        and CellFormat.of(column, descriptor).is_formatted
-    }
 
 
 def as_written(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]:
@@ -90,10 +72,17 @@ def _mean_missing(values: pd.Series[Any], written: CellFormat) -> pd.Series[Any]
     if pd.api.types.is_numeric_dtype(values.dtype) and written.missing_numbers:
         marks = _as_type_of(values, written.missing_numbers)
         return values.isin(marks).fillna(False).astype(bool)
-    if values.dtype.kind == "M" and written.missing_dates:
+    if values.dtype.kind == "M" and written.missing_dates and not _has_time_zone(values.dtype):
         days = [pd.Timestamp(day) for day in written.missing_dates if day.year >= _FIRST_YEAR]
         return values.isin(days).fillna(False).astype(bool)
     return None
+
+
+def _has_time_zone(dtype: Any) -> bool:
+    """Whether a type of timestamps, of pandas or of Arrow, has a time zone: they are no dates."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return getattr(dtype.pyarrow_dtype, "tz", None) is not None
+    return isinstance(dtype, pd.DatetimeTZDtype)
 
 
 def _as_type_of(values: pd.Series[Any], numbers: Sequence[float]) -> Any:

@@ -19,8 +19,8 @@ from churn_model.dates import day_numbers
 from churn_model.errors import MonitoringError
 from churn_model.suggestions import did_you_mean
 from churn_model.tables.reading.row_checker import CORRUPT, LINE, parse_line
-from churn_model.tables.reading.utf8 import as_text
 from churn_model.tables.typed import plain
+from churn_model.tables.utf8 import as_text
 
 DayNumbers = npt.NDArray[np.int64]
 

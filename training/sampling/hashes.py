@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churn_model.tables.reading.row_checker import CORRUPT
-from churn_model.tables.reading.utf8 import plain_strings
+from churn_model.tables.utf8 import plain_strings
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 

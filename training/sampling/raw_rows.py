@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churn_model.tables.reading.row_checker import CORRUPT
-from churn_model.tables.reading.utf8 import plain_strings
+from churn_model.tables.utf8 import plain_strings
 
 _INDEX = re.compile(r"__index_level_\d+__")
 """A column in which pandas stores the index of a DataFrame."""

@@ -9,23 +9,22 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import orjson
-import pandas as pd
 import pyarrow as pa
 
 from churn_model.errors import TableError
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.suggestions import did_you_mean
-from churn_model.tables.cell_format import NUMERICAL, CellFormat
+from churn_model.tables.arrow_table import check_arrow_columns
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.number_texts import read_numbers
 from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows, checked_rows
-from churn_model.tables.reading.utf8 import as_text, plain_strings, undecoded_rows
-from churn_model.tables.texts import check_table
-from churn_model.tables.typed import formatted_texts, to_series
+from churn_model.tables.typed import plain, to_series
+from churn_model.tables.utf8 import as_text, plain_strings, undecoded_rows
 from churn_model.validation import Checked, check_records
+from churn_model.validation.cells import Cells
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.rules import Rule
+from churn_model.validation.series import read_series
 
 Form = Literal["typed", "text", "lines"]
 """How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
@@ -130,19 +129,18 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
-        arrays = {field: plain_strings(batch.column(name)) for field, name in names.items()}
-        typed: dict[str, pd.Series[Any]] = {}
-        if self.form == "typed":
-            fields = [field for field, name in names.items() if name not in self.folders]
-            typed = {field: to_series(arrays[field]) for field in fields}
-        cells = {
-            column.name: self._cells(column, arrays[column.name])
+        arrays = {
+            column.name: self._array(column, names[column.name], batch)
             for column in self.schema
-            if column.name in arrays and column.name not in typed
+            if column.name in names
         }
-        texts = formatted_texts(typed, self.schema, self.descriptor)
-        typed = {field: values for field, values in typed.items() if field not in texts}
-        checked = check_table({**cells, **texts}, self.schema, self.descriptor, typed)
+        checked = check_arrow_columns(
+            arrays,
+            self.schema,
+            self.descriptor,
+            lambda field: self._is_text(names[field]),
+            _identifiers_of_series,
+        )
         checked = self._reject_undecoded(checked, batch, names)
         if CORRUPT in batch.schema.names and self.form == "text":
             uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
@@ -165,14 +163,15 @@ class RowChecker:
             checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
         return checked
 
-    def _cells(self, column: Column, array: pa.Array) -> pd.Series[Any]:
-        """A column of strings: as numbers if Arrow can parse all of them, otherwise unchanged."""
-        texts = as_text(array)
-        if column.kind in NUMERICAL:
-            numbers = read_numbers(texts, CellFormat.of(column, self.descriptor))
-            if numbers is not None:
-                return pd.Series(numbers)
-        return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
+    def _is_text(self, name: str) -> bool:
+        """Whether the cells of a column are parsed as text."""
+        return self.form == "text" or name in self.folders
+
+    def _array(self, column: Column, name: str, batch: pa.RecordBatch) -> pa.Array:
+        """A column (n,), with U+FFFD for invalid UTF-8 except in strings of a category."""
+        array = batch.column(name)
+        array = plain(array) if column.kind == "category" else plain_strings(array)
+        return as_text(array) if self._is_text(name) else array
 
     def _check_lines(self, lines: Sequence[str | bytes | None]) -> CheckedRows:
         records: list[Any] = []
@@ -212,6 +211,11 @@ class RowChecker:
             for name, values in checked.identifiers.items()
         }
         return checked_rows(checked, identifiers, self.schema)
+
+
+def _identifiers_of_series(column: Column, array: pa.Array) -> Cells:
+    """Identifiers (n,) that stay with Arrow, because results repeat the columns."""
+    return read_series(column, to_series(array))
 
 
 def _is_one_name(names: Sequence[str]) -> bool:

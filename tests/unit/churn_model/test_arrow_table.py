@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from churn_model.schema import RecordSchema
 from churn_model.schema.column import Column
 from churn_model.tables.arrow_table import check_arrow, check_arrow_texts
+from churn_model.tables.cell_format import CellFormat
 from churn_model.tables.descriptor import TableDescriptor
-from churn_model.tables.texts import check_table
-from churn_model.tables.typed import formatted_texts, to_series
+from churn_model.tables.texts import check_texts
+from churn_model.tables.typed import to_series
 
 COLUMNS = (
     Column("id", "identifier", required=False),
@@ -54,6 +55,7 @@ TYPED = [
     (pa.bool_(), st.booleans()),
     (pa.date32(), st.sampled_from([date(2026, 1, 31), date(1900, 1, 1)])),
     (pa.timestamp("us"), st.sampled_from([datetime(2026, 1, 31), datetime(2026, 1, 31, 1)])),
+    (pa.timestamp("us", tz="UTC"), st.just(datetime(2026, 1, 31))),
     (pa.string(), TEXTS),
     (pa.large_string(), TEXTS),
     (pa.null(), st.none()),
@@ -112,7 +114,8 @@ def test_texts_are_parsed_as_pandas_columns(table, descriptor):
         name: pd.Series(pd.array(array, dtype=pd.StringDtype("pyarrow")))
         for name, array in table.items()
     }
-    same(check_arrow_texts(table, SCHEMA, descriptor), check_table(columns, SCHEMA, descriptor))
+    expected, _ = check_texts(columns, SCHEMA, descriptor)
+    same(check_arrow_texts(table, SCHEMA, descriptor), expected)
 
 
 LARGE = pa.array([2**53 + 1, None, -1, 3])
@@ -125,9 +128,16 @@ LARGE = pa.array([2**53 + 1, None, -1, 3])
 @example({"number": LARGE}, DESCRIPTORS[1])
 def test_typed_columns_are_checked_as_pandas_columns(table, descriptor):
     columns = {name: to_series(array) for name, array in table.items()}
-    texts = formatted_texts(columns, SCHEMA, descriptor)
+    texts = {
+        column.name: columns[column.name].astype(pd.StringDtype("pyarrow"))
+        for column in COLUMNS
+        if column.name in columns
+        and table[column.name].type in (pa.string(), pa.large_string())
+        and CellFormat.of(column, descriptor).is_formatted
+    }
     typed = {name: series for name, series in columns.items() if name not in texts}
-    same(check_arrow(table, SCHEMA, descriptor), check_table(texts, SCHEMA, descriptor, typed))
+    expected, _ = check_texts(texts, SCHEMA, descriptor, typed)
+    same(check_arrow(table, SCHEMA, descriptor), expected)
 
 
 def test_a_large_integer_beside_a_missing_one_is_valid():

@@ -6,6 +6,7 @@ import pytest
 
 from churn_model.errors import TableError
 from churn_model.schema import CUSTOMER_SCHEMA, RecordSchema
+from churn_model.schema.column import Column
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.reading.row_checker import LINE, RowChecker
 from tests.unit.churn_model.test_schema import Rich
@@ -135,6 +136,29 @@ def test_an_identifier_of_a_typed_column_that_is_not_valid_utf8_is_rejected(cust
     checked_rows = checker("typed")(batch)
     assert checked_rows.rules.to_pylist() == ["customer_id:string_unicode"] * 2 + [None]
     assert identifiers(checked_rows) == ["c"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("form", ["typed", "text"])
+def test_a_level_that_is_not_valid_utf8_is_an_unlisted_one(form, kind):
+    binary = pa.binary() if kind == pa.string() else pa.large_binary()
+    cells = pa.array(["é".encode(), None, b"\xc3"], binary).view(kind)
+    columns = (
+        Column("closed", "category", required=False, levels=("é",)),
+        Column("open", "category", required=False, levels=("é",), allows_unlisted=True),
+    )
+    schema = RecordSchema("Customer", columns)
+    check = checker(form, TableDescriptor.plain(schema), schema)
+    batch = pa.RecordBatch.from_pydict({"closed": cells, "open": cells})
+    checked_rows = check(batch)
+    assert checked_rows.rules.to_pylist() == [None, None, "closed:literal_error"]
+    for name in ("closed", "open"):
+        assert checked_rows.checked.values[name][:2].tolist() == [0, -1]
+    assert checked_rows.checked.values["open"][2] == 1
+    assert list(checked_rows.checked.texts["open"])[2] == "\ufffd"
+    valid = check(batch.slice(0, 2)).checked
+    assert valid.valid.all()
+    assert list(valid.texts["open"]) == ["é", None]
 
 
 def test_large_integers_are_not_changed(customer):
