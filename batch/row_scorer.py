@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_model.errors import TableError
 from churn_model.scoring import EXPECTED_PROFIT, Scorer
 from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows
 from churn_model.tables.reading.row_checker import LINE, RowChecker
@@ -40,16 +41,25 @@ class RowScorer:
 
     def scored(self, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
         """The valid rows of a checked batch: identifiers, scores and partition columns."""
-        valid = checked_rows.checked.valid
-        scores = self.scorer.score_columns(
-            checked_rows.checked, threshold=self.threshold, explain=self.explain, as_of=self.as_of
-        )
         columns: dict[str, Any] = {
             column.name: checked_rows.only_valid(checked_rows.identifiers[column.name])
             for column in self.scorer.schema.identifiers
         }
-        columns["churn_prediction"] = pa.array(scores.prediction[valid])
-        columns["churn_probability"] = pa.array(scores.probability[valid])
+        columns |= self._scores(checked_rows)
+        for name in self.partition_by:
+            columns[name] = checked_rows.only_valid(batch.column(name))
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _scores(self, checked_rows: CheckedRows) -> dict[str, pa.Array]:
+        """The scores of the valid rows."""
+        valid = checked_rows.checked.valid
+        scores = self.scorer.score_columns(
+            checked_rows.checked, threshold=self.threshold, explain=self.explain, as_of=self.as_of
+        )
+        columns = {
+            "churn_prediction": pa.array(scores.prediction[valid]),
+            "churn_probability": pa.array(scores.probability[valid]),
+        }
         if scores.expected_profit is not None:
             # a missing revenue gives NaN, which becomes null
             columns[EXPECTED_PROFIT] = pa.array(scores.expected_profit[valid], from_pandas=True)
@@ -57,9 +67,27 @@ class RowScorer:
             rows = np.flatnonzero(valid).tolist()
             reasons = [_with_text_values(scores.reasons[row]) for row in rows]
             columns["reasons"] = pa.array(reasons, _REASONS)
-        for name in self.partition_by:
-            columns[name] = checked_rows.only_valid(batch.column(name))
-        return pa.RecordBatch.from_pydict(columns)
+        return columns
+
+    def reported(self, customers: pa.StructArray) -> pa.StructArray:
+        """The scores (n,) of customers with the schema's fields, and the errors of invalid ones.
+
+        All other results of an invalid customer are null. Raises TableError for an array that is
+        not of structs, or without a required field.
+        """
+        if not isinstance(customers, pa.StructArray):  # a tuple of several columns, for example
+            raise TableError(f"{self.checker.source}: give one struct, such as struct(*)")
+        fields = customers.flatten()  # null where the struct is
+        batch = pa.RecordBatch.from_arrays(fields, names=[field.name for field in customers.type])
+        checked_rows = self.checker(batch)
+        scored = self._scores(checked_rows)
+        if checked_rows.checked.errors:
+            invalid = ~checked_rows.checked.valid
+            position = np.cumsum(~invalid) - 1
+            rows = pa.array(position, mask=invalid)
+            scored = {name: column.take(rows) for name, column in scored.items()}
+        columns = {**scored, ERROR: checked_rows.error}
+        return pa.StructArray.from_arrays([*columns.values()], names=[*columns])
 
     def rejected(self, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
         """The invalid rows of a checked batch, unchanged, and why each was rejected."""

@@ -74,7 +74,7 @@ def session(master: str | None) -> SparkSession:
     spark.conf.set("spark.sql.caseSensitive", "true")
     spark.conf.set("spark.sql.legacy.javaCharsets", "true")  # CSV in cp1252, for example
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-    _send_code(spark)
+    send_code(spark)
     return spark
 
 
@@ -150,7 +150,7 @@ def _has_java_options() -> bool:
     return False
 
 
-def _send_code(spark: SparkSession) -> None:
+def send_code(spark: SparkSession) -> None:
     """Send this project's code to the executors; they must have its dependencies already."""
     if str(spark.sparkContext.master).startswith("local"):
         return  # the executors are threads of this machine

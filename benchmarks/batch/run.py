@@ -2,7 +2,8 @@
 
 - ``churn score`` on Spark and with ``--engine local``, without and with the start of the process,
   with its CPU time and the peak memory of Python;
-- the model's UDF, and a pandas UDF of the same types that does nothing (``udf.py``);
+- the functions for Spark of this project and of MLflow, and a pandas UDF of the same types that
+  does nothing (``udf.py``);
 - what a job of a billion rows would take, from the rows per second and core.
 
 Each round runs every command once, so that a busy machine slows all of them. The table has
@@ -27,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from customers import generate, schema_of
-from udf import MODEL, NOTHING
+from udf import NOTHING
 
 HERE = Path(__file__).parent
 BILLION = 1_000_000_000
@@ -187,19 +188,20 @@ def _print_commands(runs: list[Run]) -> None:
 
 
 def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: dict) -> None:
-    """The model's UDF as a share of the other's rate, and the command as a share of the UDF's."""
+    """The model's UDFs as shares of the other's rate, and the command as a share of theirs."""
     if not udf:
         return
     print("\n| UDF | fields | rows/s | of one that does nothing | command, of the UDF's rate |")
     print("|" + " --- |" * 5)
     commands = {run.side: run.rate for run in runs}
     for name, sides in udf.items():
-        ratio = statistics.median(
-            nothing / model for model, nothing in zip(sides[MODEL], sides[NOTHING], strict=True)
-        )
-        rate = options.rows / statistics.median(sides[MODEL])
-        share = commands.get(f"spark, {name}", float("nan")) / rate
-        print(f"| {name} | {fields} | {rate:,.0f} | {ratio:.2f} | {share:.2f} |")
+        for side in [own for own in sides if own != NOTHING]:
+            ratio = statistics.median(
+                nothing / model for model, nothing in zip(sides[side], sides[NOTHING], strict=True)
+            )
+            rate = options.rows / statistics.median(sides[side])
+            share = commands.get(f"spark, {name}", float("nan")) / rate
+            print(f"| {side}, {name} | {fields} | {rate:,.0f} | {ratio:.2f} | {share:.2f} |")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The model's Spark UDF beside a pandas UDF of the same types that does nothing.
+"""The model's functions for Spark beside a pandas UDF of the same types that does nothing.
 
-The two read the same table and take turns in one session; their results are not written. Prints
+They read the same table and take turns in one session; their results are not written. Prints
 the seconds of each turn as JSON. MLFLOW_TRACKING_URI names the registry of the model.
 
 Usage: python benchmarks/batch/udf.py TABLE FIELDS [--rounds N] [--master URL]
@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import mlflow
 import numpy as np
@@ -23,7 +24,7 @@ from pyfunc.environment import quiet_mlflow
 from pyfunc.spark_session import session
 from pyfunc.spark_types import result_type
 
-MODEL, NOTHING = "the model", "nothing"
+OWN, MODEL, NOTHING = "scoring_udf", "MLflow's UDF", "nothing"
 
 
 def udfs(table: str, fields: int, master: str, rounds: int) -> dict[str, list[float]]:
@@ -50,6 +51,10 @@ def udfs(table: str, fields: int, master: str, rounds: int) -> dict[str, list[fl
         return time.perf_counter() - began
 
     sides = {MODEL: model, NOTHING: nothing}
+    if find_spec("batch.udf") is not None:  # not in earlier checkouts
+        from batch.udf import scoring_udf
+
+        sides = {OWN: scoring_udf(), **sides}
     turns = [{name: consume(udf) for name, udf in sides.items()} for _ in range(rounds + 1)]
     return {name: [turn[name] for turn in turns[1:]] for name in sides}
 

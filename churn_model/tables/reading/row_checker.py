@@ -129,8 +129,9 @@ class RowChecker:
         if self.form == "lines":
             return self._check_lines(batch.column(LINE).to_pylist())
         names = self.columns(batch.schema.names)
+        plain_columns = {field: plain(batch.column(name)) for field, name in names.items()}
         arrays = {
-            column.name: self._array(column, names[column.name], batch)
+            column.name: self._array(column, names[column.name], plain_columns[column.name])
             for column in self.schema
             if column.name in names
         }
@@ -141,7 +142,7 @@ class RowChecker:
             lambda field: self._is_text(names[field]),
             _identifiers_of_series,
         )
-        checked = self._reject_undecoded(checked, batch, names)
+        checked = self._reject_undecoded(checked, plain_columns, arrays)
         if CORRUPT in batch.schema.names and self.form == "text":
             uneven = batch.column(CORRUPT).is_valid().to_numpy(zero_copy_only=False)
             checked = _reject_rows(checked, np.flatnonzero(uneven), _UNEVEN)
@@ -153,12 +154,15 @@ class RowChecker:
         return checked_rows(checked, identifiers, self.schema)
 
     def _reject_undecoded(
-        self, checked: Checked, batch: pa.RecordBatch, names: Mapping[str, str]
+        self, checked: Checked, columns: Mapping[str, pa.Array], arrays: Mapping[str, pa.Array]
     ) -> Checked:
-        """Reject the rows whose identifier is not valid UTF-8: two of them could look equal."""
+        """Reject the rows whose identifier is not valid UTF-8: two of them could look equal.
+
+        ``columns``: as in the batch. ``arrays``: decoded, the same object if nothing had to be.
+        """
         for column in self.schema.identifiers:
-            array = batch.column(names[column.name]) if column.name in names else pa.nulls(0)
-            rows = undecoded_rows(array)
+            found = columns.get(column.name)
+            rows = [] if found is arrays.get(column.name) else undecoded_rows(found)
             rejected = np.array(rows, dtype=np.intp)
             checked = _reject_rows(checked, rejected, _NOT_UNICODE, column.name)
         return checked
@@ -167,10 +171,10 @@ class RowChecker:
         """Whether the cells of a column are parsed as text."""
         return self.form == "text" or name in self.folders
 
-    def _array(self, column: Column, name: str, batch: pa.RecordBatch) -> pa.Array:
+    def _array(self, column: Column, name: str, array: pa.Array) -> pa.Array:
         """A column (n,), with U+FFFD for invalid UTF-8 except in strings of a category."""
-        array = batch.column(name)
-        array = plain(array) if column.kind == "category" else plain_strings(array)
+        if column.kind != "category":
+            array = plain_strings(array)
         return as_text(array) if self._is_text(name) else array
 
     def _check_lines(self, lines: Sequence[str | bytes | None]) -> CheckedRows:

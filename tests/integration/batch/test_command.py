@@ -10,20 +10,16 @@ import sys
 import time
 from pathlib import Path
 
-import mlflow
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet
 import pytest
-from pyspark.sql import functions as F  # noqa: N812
 
 from batch import writing
 from batch.partitions import folder_name
 from batch.spark_tables import OutputTables
 from churn_model.errors import BatchError
 from pyfunc import registry as models
-from pyfunc.signature import signature
-from pyfunc.spark_types import result_type
 from tests.integration.batch.conftest import command, rows
 from tests.integration.conftest import ROOT, assert_one_line, clean_environment, run
 from training.data.simulator import simulate
@@ -526,46 +522,3 @@ def test_a_killed_run_leaves_no_output_and_the_next_run_cleans_up(
     total = FILES * ROWS_PER_FILE[engine]
     assert (code, summary["rows"], summary["scored"]) == (0, total, total)
     assert not list(tmp_path.glob("out.partial*"))
-
-
-def test_the_udf_scores_a_valid_table_by_itself(spark, registry, customers):
-    schema = models.load().unwrap_python_model().scorer.schema
-    names = [column.name for column in schema]
-    table = spark.createDataFrame(
-        customers.drop(columns="region")
-        .astype(object)
-        .where(customers.drop(columns="region").notna(), None),
-        signature(schema).inputs.as_spark_schema(),
-    )
-    expected = models.load().predict(customers, {"explain": True, "threshold": 0.3})
-    udf = mlflow.pyfunc.spark_udf(
-        spark,
-        "models:/churn@champion",
-        result_type=result_type(schema, explain=True),
-        params={"explain": True, "threshold": 0.3},
-    )
-    for arguments in (names, [F.struct(*names)]):
-        scores = table.select(udf(*arguments).alias("s")).select("s.*").collect()
-        assert [row["churn_probability"] for row in scores] == pytest.approx(
-            expected["churn_probability"].tolist(), abs=1e-12
-        )
-        assert [row["churn_prediction"] for row in scores] == expected["churn_prediction"].tolist()
-        assert [len(row["reasons"]) for row in scores] == expected["reasons"].map(len).tolist()
-
-
-def test_the_udf_reports_invalid_rows_without_moving_them(spark, registry):
-    schema = models.load().unwrap_python_model().scorer.schema
-    udf = mlflow.pyfunc.spark_udf(
-        spark,
-        "models:/churn@champion",
-        result_type=result_type(schema, on_invalid="report"),
-        params={"on_invalid": "report"},
-    )
-    ages = [(f"c{i}", age, 12, 70.5, None) for i, age in enumerate((42, 300, 43))]
-    table = spark.createDataFrame(ages, signature(schema).inputs.as_spark_schema()).coalesce(1)
-    scores = table.select(udf(*(c.name for c in schema)).alias("s")).select("s.*")
-    # MLflow writes a missing string as "None" if other strings of the batch are not missing
-    reported = scores.withColumn("error", F.nullif("error", F.lit("None"))).collect()
-    assert [row["error"] for row in reported] == [None, "age: must be at most 120", None]
-    assert [row["churn_probability"] is None for row in reported] == [False, True, False]
-    assert [row["churn_prediction"] is None for row in reported] == [False, True, False]

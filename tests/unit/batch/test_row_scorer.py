@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from batch.row_scorer import RowScorer
+from churn_model.errors import TableError
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.reading.row_checker import RowChecker
 from training.data.simulator import simulate
@@ -50,6 +51,41 @@ def test_a_batch_without_valid_rows_has_the_columns_of_any_other(scorer, rows):
     for others in (rows.slice(1, 1), rows.slice(0, 0)):
         none, _ = split(scores, others)
         assert (none.num_rows, none.schema) == (0, some.schema)
+
+
+def test_a_report_keeps_all_rows_in_their_order(campaign_scorer, rows):
+    scores = row_scorer(campaign_scorer, explain=True)
+    report = scores.reported(rows.to_struct_array()).to_pylist()
+    scored = [{**row} for row in split(scores, rows)[0].drop_columns("customer_id").to_pylist()]
+    none = dict.fromkeys(scored[0])
+    error = "monthly_charges: must be at least 0"
+    assert report == [
+        scored[0] | {"error": None},
+        none | {"error": error},
+        scored[1] | {"error": None},
+    ]
+    valid = scores.reported(rows.take([0, 2]).to_struct_array()).to_pylist()
+    assert valid == [report[0], report[2]]
+    assert scores.reported(rows.slice(1, 1).to_struct_array()).to_pylist() == [report[1]]
+    assert scores.reported(rows.slice(0, 0).to_struct_array()).to_pylist() == []
+
+
+def test_a_missing_struct_is_an_invalid_row(scorer, rows):
+    structs = rows.to_struct_array()
+    mask = pa.array([False, False, True])
+    nulled = pa.StructArray.from_arrays(structs.flatten(), names=rows.schema.names, mask=mask)
+    report = row_scorer(scorer).reported(nulled).to_pylist()
+    assert report[2]["churn_probability"] is None
+    assert report[2]["error"].startswith("customer_id: is required")
+
+
+def test_only_one_struct_can_be_scored(scorer, rows):
+    scores = row_scorer(scorer)
+    for columns in (rows["age"], (rows["age"], rows["tenure"])):
+        with pytest.raises(TableError, match=r"give one struct, such as struct\(\*\)"):
+            scores.reported(columns)
+    with pytest.raises(TableError, match="has no column 'age' for the required field 'age'"):
+        scores.reported(rows.drop_columns("age").to_struct_array())
 
 
 def test_a_pickled_copy_scores_the_same(campaign_scorer, rows):

@@ -1,0 +1,75 @@
+"""The model as a function of Spark's columns, which reports invalid rows instead of failing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timezone
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the usual name
+
+from batch.row_scorer import RowScorer
+from churn_model.errors import BatchError
+from churn_model.tables.reading.row_checker import RowChecker
+from pyfunc.environment import quiet_mlflow
+from pyfunc.loaded_version import read_version
+from pyfunc.spark_session import send_code
+from pyfunc.spark_types import result_type
+
+_SOURCE = "the argument of the function"
+"""What errors call the input."""
+
+
+def scoring_udf(
+    model_uri: str = "models:/churn@champion",
+    *,
+    threshold: float | None = None,
+    explain: bool = False,
+    as_of: date | None = None,
+) -> Any:
+    """A function of one struct with the model's fields, such as ``F.struct("*")``.
+
+    It returns a struct: churn_prediction, churn_probability, [expected_profit], [reasons] and
+    error. For an invalid row all but ``error`` are null. Other fields of the struct are ignored,
+    and fields that are optional may be absent. ``threshold`` (0..1): the probability from which
+    ``churn_prediction`` is 1, by default as the model decides. ``explain``: adds the reasons.
+    ``as_of``: the day on which the ages of dates are computed, by default today in UTC.
+
+    An alias is looked up once, here, so that one version scores all rows. Raises BatchError without
+    an active Spark session or with PySpark before 4.1, RegistryError, ScorecardError, SchemaError,
+    and InvalidParameter for a threshold.
+    """
+    spark = SparkSession.getActiveSession()
+    if spark is None:
+        raise BatchError("there is no active Spark session: start one before you make the function")
+    if not hasattr(F, "arrow_udf"):
+        raise BatchError(
+            "a function of Arrow columns needs PySpark 4.1 or later; mlflow.pyfunc.spark_udf works "
+            "with earlier ones"
+        )
+    quiet_mlflow()
+    version = read_version(model_uri)
+    scorer = version.scorer
+    scorer.score([], threshold=threshold)  # raises InvalidParameter now, and not in a task
+    rows = RowScorer(
+        RowChecker(scorer.schema, version.table(), "typed", _SOURCE, is_mapped=False),
+        scorer,
+        as_of or datetime.now(timezone.utc).date(),
+        explain=explain,
+        threshold=threshold,
+    )
+    send_code(spark)
+
+    # nothing here may name a function of this module, which executors without MLflow cannot import
+    def score(structs: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        yield from map(rows.reported, structs)
+
+    types = result_type(
+        scorer.schema,
+        explain=explain,
+        identifiers=False,
+        campaign=scorer.scorecard.campaign is not None,
+    )
+    return F.arrow_udf(score, f"{types}, error string")
