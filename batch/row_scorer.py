@@ -1,10 +1,11 @@
-"""Scores batches of rows: what both engines do with the rows that they read.
+"""Scores batches of rows: what both engines do with the rows that they read, and ``udf.py``.
 
 Spark sends a ``RowScorer`` to its executors, so neither MLflow nor Spark is imported here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -69,25 +70,40 @@ class RowScorer:
             columns["reasons"] = pa.array(reasons, _REASONS)
         return columns
 
-    def reported(self, customers: pa.StructArray) -> pa.StructArray:
-        """The scores (n,) of customers with the schema's fields, and the errors of invalid ones.
+    def reported(self, customers: pa.StructArray, *, any_case: bool = False) -> pa.StructArray:
+        """The scores (n,) of customers, and the errors of invalid ones.
 
-        All other results of an invalid customer are null. Raises TableError for an array that is
-        not of structs, or without a required field.
+        All other results of an invalid customer are null, and so they are of a null struct.
+        ``any_case``: whether the names of fields may differ from the schema's in case. Raises
+        TableError for an array that is not of structs, or without a required field.
         """
         if not isinstance(customers, pa.StructArray):  # a tuple of several columns, for example
             raise TableError(f"{self.checker.source}: give one struct, such as struct(*)")
-        fields = customers.flatten()  # null where the struct is
-        batch = pa.RecordBatch.from_arrays(fields, names=[field.name for field in customers.type])
-        checked_rows = self.checker(batch)
-        scored = self._scores(checked_rows)
-        if checked_rows.checked.errors:
-            invalid = ~checked_rows.checked.valid
-            position = np.cumsum(~invalid) - 1
-            rows = pa.array(position, mask=invalid)
+        # only these, because others may have types and names that cannot be read
+        positions = self._positions([field.name for field in customers.type], any_case)
+        fields = {name: customers.field(position) for name, position in positions.items()}
+        checked_rows = self.checker(pa.RecordBatch.from_pydict(fields))
+        scored, error = self._scores(checked_rows), checked_rows.error
+        if checked_rows.checked.errors or customers.null_count:
+            valid = checked_rows.checked.valid
+            known = customers.is_valid().to_numpy(zero_copy_only=False)
+            rows = pa.array(np.cumsum(valid) - 1, mask=~(valid & known))
             scored = {name: column.take(rows) for name, column in scored.items()}
-        columns = {**scored, ERROR: checked_rows.error}
+            error = pc.if_else(pa.array(known), error, "the customer is missing")
+        columns = {**scored, ERROR: error}
         return pa.StructArray.from_arrays([*columns.values()], names=[*columns])
+
+    def _positions(self, names: Sequence[str], any_case: bool) -> dict[str, int]:
+        """The positions of the schema's fields in structs with fields of these names."""
+        positions = {name: i for i, name in enumerate(names) if name not in (ERROR, RULES)}
+        if any_case:
+            by_lower_case = {name.lower(): i for name, i in positions.items()}
+            for column in self.checker.schema:
+                same = by_lower_case.get(column.name.lower())
+                if same is not None:
+                    positions.setdefault(column.name, same)
+        columns = self.checker.columns([*positions])
+        return {field: positions[name] for field, name in columns.items()}
 
     def rejected(self, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
         """The invalid rows of a checked batch, unchanged, and why each was rejected."""

@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -62,6 +62,10 @@ _FILES_WITH_JAVA_OPTIONS = {
     "java-opts": ("-",),
 }
 """Files of Spark's configuration in which users do so, and the texts that show it."""
+
+
+_with_code: set[str] = set()
+"""The Spark applications to which the code was sent."""
 
 
 def session(master: str | None) -> SparkSession:
@@ -152,8 +156,21 @@ def _has_java_options() -> bool:
 
 def send_code(spark: SparkSession) -> None:
     """Send this project's code to the executors; they must have its dependencies already."""
-    if str(spark.sparkContext.master).startswith("local"):
+    context = spark.sparkContext
+    if str(context.master).startswith("local"):
         return  # the executors are threads of this machine
+    if context.applicationId not in _with_code:
+        context.addPyFile(_code())
+        _with_code.add(context.applicationId)
+
+
+@cache
+def _code() -> str:
+    """An archive of this project's packages.
+
+    It is made once: ``addPyFile`` also lets this process import from it, so that afterwards the
+    packages may be found there.
+    """
     folder = tempfile.mkdtemp()  # stays until exit: executors fetch the file when they start
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     root = Path(folder, "churn_model_code")
@@ -162,4 +179,4 @@ def send_code(spark: SparkSession) -> None:
         if found is not None and found.origin is not None:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(Path(found.origin).parent, root / name, ignore=ignored)
-    spark.sparkContext.addPyFile(shutil.make_archive(str(root), "zip", root))
+    return shutil.make_archive(str(root), "zip", root)

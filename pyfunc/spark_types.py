@@ -1,4 +1,4 @@
-"""The ``result_type`` that ``mlflow.pyfunc.spark_udf`` needs for the model's predictions."""
+"""The types of the model's predictions in Spark, which ``mlflow.pyfunc.spark_udf`` needs too."""
 
 from __future__ import annotations
 

@@ -77,7 +77,8 @@ class RowChecker:
         """The source's columns of the schema's fields: field -> column.
 
         Blanks and a byte-order mark around the names are ignored. Raises TableError for a required
-        field without a column, for a duplicate column, and for the columns of rejected rows.
+        field without a column, if no field has one, for a duplicate column, and for the columns of
+        rejected rows.
         """
         if self.form == "lines":
             return {}
@@ -101,6 +102,11 @@ class RowChecker:
                 columns[column.name] = matches[0]
             elif column.required:
                 raise self._missing_column(column, wanted, names)
+        if not columns:  # although all fields are optional
+            raise TableError(
+                f"{self.source}: has no column of the model. {self._advice(names)}; the "
+                f"columns are {', '.join(map(repr, names[:50]))}"
+            )
         return columns
 
     def _check_reserved(self, names: Sequence[str]) -> None:

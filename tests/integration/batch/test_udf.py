@@ -61,6 +61,19 @@ def test_typed_tables_are_scored_and_rejected_like_the_pyfunc(spark, registry, t
             assert [row[name] for row in scored] == expected[name].tolist()
 
 
+def test_names_are_compared_as_in_the_session(spark, table):
+    upper = table.select([F.col(name).alias(name.upper()) for name in table.columns])
+    spark.conf.set("spark.sql.caseSensitive", "false")
+    try:
+        score = scoring_udf()
+    finally:
+        spark.conf.set("spark.sql.caseSensitive", "true")
+    assert [
+        rows.select(score(F.struct("*")).alias("churn")).select("churn.*").collect()
+        for rows in (table, upper)
+    ] == [table.select(scoring_udf()(F.struct("*")).alias("churn")).select("churn.*").collect()] * 2
+
+
 def test_sql_can_use_it(spark, table):
     spark.udf.register("churn_score", scoring_udf())
     table.createOrReplaceTempView("customers_to_score")
@@ -97,13 +110,17 @@ def pa_structs():
 def test_mistakes_are_found_when_the_function_is_made(spark, registry):
     with pytest.raises(InvalidParameter, match="threshold must be a number from 0 to 1"):
         scoring_udf(threshold=2)
+    with pytest.raises(InvalidParameter, match="as_of must be a date"):
+        scoring_udf(as_of="soon")
     with pytest.raises(RegistryError):
         scoring_udf("models:/churn@nobody")
 
 
 def test_it_needs_a_session_and_arrow_functions(spark, registry, monkeypatch):
     monkeypatch.setattr(SparkSession, "getActiveSession", classmethod(lambda cls: None))
-    with pytest.raises(BatchError, match="there is no active Spark session"):
+    assert scoring_udf(), "the default session, as in another thread"
+    monkeypatch.setattr(SparkSession, "_instantiatedSession", None)
+    with pytest.raises(BatchError, match="there is no Spark session"):
         scoring_udf()
     monkeypatch.undo()
     monkeypatch.delattr(F, "arrow_udf")

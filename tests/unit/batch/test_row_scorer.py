@@ -1,6 +1,7 @@
 """What both engines do with the rows that they read."""
 
 import pickle
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -8,6 +9,8 @@ import pytest
 
 from batch.row_scorer import RowScorer
 from churn_model.errors import TableError
+from churn_model.schema import RecordSchema
+from churn_model.schema.column import Column
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.reading.row_checker import RowChecker
 from training.data.simulator import simulate
@@ -75,8 +78,38 @@ def test_a_missing_struct_is_an_invalid_row(scorer, rows):
     mask = pa.array([False, False, True])
     nulled = pa.StructArray.from_arrays(structs.flatten(), names=rows.schema.names, mask=mask)
     report = row_scorer(scorer).reported(nulled).to_pylist()
-    assert report[2]["churn_probability"] is None
-    assert report[2]["error"].startswith("customer_id: is required")
+    scores = row_scorer(scorer).reported(structs).to_pylist()
+    missing = {
+        "churn_prediction": None,
+        "churn_probability": None,
+        "error": "the customer is missing",
+    }
+    assert report == [*scores[:2], missing]
+
+
+def test_a_report_ignores_other_fields_of_any_name_and_type(scorer, rows):
+    expected = row_scorer(scorer).reported(rows.to_struct_array())
+    intervals = pa.nulls(3, pa.month_day_nano_interval())
+    more = rows.append_column("error", pa.array(["x"] * 3)).append_column("interval", intervals)
+    assert row_scorer(scorer).reported(more.to_struct_array()) == expected
+
+
+def test_a_report_can_ignore_the_case_of_names(scorer, rows):
+    scores = row_scorer(scorer)
+    expected = scores.reported(rows.to_struct_array())
+    other = rows.rename_columns([name.title() for name in rows.schema.names]).to_struct_array()
+    assert scores.reported(other, any_case=True) == expected
+    with pytest.raises(TableError, match="has no column 'customer_id'"):
+        scores.reported(other)
+
+
+def test_structs_without_a_field_of_the_model_are_a_mistake():
+    columns = (Column("age", "integer", required=False), Column("plan", "category", levels=("a",)))
+    schema = RecordSchema("Customer", (columns[0], replace(columns[1], required=False)))
+    check = RowChecker(schema, TableDescriptor.plain(schema), "typed", "table")
+    for batch in (pa.RecordBatch.from_pydict({"other": [1, 2]}), pa.RecordBatch.from_pydict({})):
+        with pytest.raises(TableError, match="table: has no column of the model"):
+            check(batch)
 
 
 def test_only_one_struct_can_be_scored(scorer, rows):

@@ -1,4 +1,6 @@
-"""Java's options of a Spark that we start do not contradict those of the user."""
+"""Options for Java do not contradict those of the user; the code is sent to a cluster."""
+
+import zipfile
 
 import pytest
 
@@ -45,3 +47,24 @@ def test_options_in_the_configuration_of_spark_are_found(
     assert not spark_session._has_java_options()
     file.write_text(f"{line}\n")
     assert spark_session._has_java_options()
+
+
+class Cluster:
+    """Records which files Spark would send to the executors of a cluster."""
+
+    master = "spark://host:7077"
+
+    def __init__(self, application):
+        self.applicationId = application
+        self.sparkContext = self
+        self.addPyFile = (sent := []).append
+        self.sent = sent
+
+
+def test_the_code_is_sent_to_each_application_once():
+    first, second = Cluster("first"), Cluster("second")
+    for cluster in (first, first, second):
+        spark_session.send_code(cluster)
+    assert len(first.sent) == len(second.sent) == 1
+    names = zipfile.ZipFile(first.sent[0]).namelist()
+    assert {"batch/row_scorer.py", "churn_model/scoring/scorer.py"} <= {*names}
