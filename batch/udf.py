@@ -40,9 +40,9 @@ def scoring_udf(
     It returns a struct: churn_prediction, churn_probability, [expected_profit], [reasons] and
     error. For an invalid row all but ``error`` are null. Other fields of the struct are ignored,
     optional ones may be absent, and upper and lower case matter if they do in the Spark session.
-    ``threshold`` (0..1): the probability from which
-    ``churn_prediction`` is 1, by default as the model decides. ``explain``: adds the reasons.
-    ``as_of``: the day on which the ages of dates are computed, by default today in UTC.
+    ``threshold`` (0..1): the probability from which ``churn_prediction`` is 1, by default as the
+    model decides. ``explain``: adds the reasons. ``as_of``: the day on which the ages of dates are
+    computed, by default today in UTC.
 
     The version of an alias and the present day are those of this call. Raises BatchError without a
     Spark session, with Spark Connect or with PySpark before 4.1, RegistryError, ScorecardError,
