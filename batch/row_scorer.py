@@ -73,7 +73,7 @@ class RowScorer:
     def reported(self, customers: pa.StructArray, *, any_case: bool = False) -> pa.StructArray:
         """The scores (n,) of customers, and the errors of invalid ones.
 
-        All other results of an invalid customer are null, and so they are of a null struct.
+        All other results of an invalid customer are null, as are those of a null struct.
         ``any_case``: whether the names of fields may differ from the schema's in case. Raises
         TableError for an array that is not of structs, or without a required field.
         """
@@ -95,15 +95,13 @@ class RowScorer:
 
     def _positions(self, names: Sequence[str], any_case: bool) -> dict[str, int]:
         """The positions of the schema's fields in structs with fields of these names."""
-        positions = {name: i for i, name in enumerate(names) if name not in (ERROR, RULES)}
+        fields = [column.name for column in self.checker.schema]
+        spelled = list(names)
         if any_case:
-            by_lower_case = {name.lower(): i for name, i in positions.items()}
-            for column in self.checker.schema:
-                same = by_lower_case.get(column.name.lower())
-                if same is not None:
-                    positions.setdefault(column.name, same)
-        columns = self.checker.columns([*positions])
-        return {field: positions[name] for field, name in columns.items()}
+            absent = {name.lower(): name for name in fields if name not in names}
+            spelled = [n if n in fields else absent.get(n.lower(), n) for n in names]
+        columns = self.checker.columns([name for name in spelled if name not in (ERROR, RULES)])
+        return {field: spelled.index(name) for field, name in columns.items()}
 
     def rejected(self, batch: pa.RecordBatch, checked_rows: CheckedRows) -> pa.RecordBatch:
         """The invalid rows of a checked batch, unchanged, and why each was rejected."""

@@ -67,9 +67,9 @@ def scoring_udf(
         threshold=threshold,
     )
     send_code(spark)
-    report = partial(rows.reported, any_case=spark.conf.get(_CASE) == "false")
+    report = partial(rows.reported, any_case=str(spark.conf.get(_CASE)).lower() != "true")
 
-    # nothing here may name a function of this module, which executors without MLflow cannot import
+    # must not refer to functions of this module, which executors without MLflow cannot import
     def score(structs: Iterator[pa.Array]) -> Iterator[pa.Array]:
         yield from map(report, structs)
 

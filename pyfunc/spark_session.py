@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
@@ -63,7 +63,7 @@ _FILES_WITH_JAVA_OPTIONS = {
 }
 """Files of Spark's configuration in which users do so, and the texts that show it."""
 
-
+_sending = Lock()
 _with_code: set[str] = set()
 """The Spark applications to which the code was sent."""
 
@@ -159,9 +159,10 @@ def send_code(spark: SparkSession) -> None:
     context = spark.sparkContext
     if str(context.master).startswith("local"):
         return  # the executors are threads of this machine
-    if context.applicationId not in _with_code:
-        context.addPyFile(_code())
-        _with_code.add(context.applicationId)
+    with _sending:
+        if context.applicationId not in _with_code:
+            context.addPyFile(_code())
+            _with_code.add(context.applicationId)
 
 
 @cache

@@ -3,8 +3,7 @@
 In seconds of one core. ``training.time_left`` corrects them by the time that the work has taken.
 The constants were fitted to runs on simulated tables of 2,000 to 1,000,000 rows and 5 to 56
 features, so that the largest relative error of the time left is small on machines of different
-speeds.
-``benchmarks/training/run.py`` measures how good the estimates are.
+speeds. ``benchmarks/training/run.py`` measures how good the estimates are.
 """
 
 from __future__ import annotations

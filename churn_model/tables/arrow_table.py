@@ -33,7 +33,7 @@ from churn_model.validation import Checked, check_cells
 from churn_model.validation.cells import Cells, Problem, absent, identifier_cells
 from churn_model.validation.field_errors import ErrorGroup
 from churn_model.validation.objects import read_objects
-from churn_model.validation.series import read_numerical, read_series
+from churn_model.validation.series import arrow_levels, read_numerical, read_series
 
 
 def check_arrow_texts(
@@ -157,14 +157,9 @@ def _listed(column: Column, array: pa.Array, written: CellFormat) -> Cells | Non
         return None
     if any(level != level.strip() for level in column.levels):
         return None
-    found = pc.index_in(array, pa.array(column.levels, array.type))
-    missing = None
-    if found.null_count:
-        if found.null_count > array.null_count:
-            return None
-        missing = array.is_null().to_numpy(zero_copy_only=False)
-        found = found.fill_null(-1)
-    codes = found.to_numpy().astype(np.intp)
+    codes, missing, are_levels = arrow_levels(column, array)
+    if not are_levels:
+        return None
     texts = None
     if column.allows_unlisted:
         texts = np.array([*column.levels, None], dtype=object).take(codes, mode="wrap")

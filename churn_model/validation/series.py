@@ -183,21 +183,29 @@ def _has_arrow_strings(dtype: Any) -> bool:
 
 
 def _arrow_category(column: Column, series: pd.Series[Any]) -> Cells:
-    import pyarrow as pa  # which pandas has imported for this column
+    strings: Any = series.array
+    codes, missing, are_levels = arrow_levels(column, strings.__arrow_array__())
+    if are_levels:
+        return Cells(codes, missing, texts=strings if column.allows_unlisted else None)
+    return _category_cells(
+        column, codes, np.zeros(len(codes), dtype=bool) if missing is None else missing, strings
+    )
+
+
+def arrow_levels(column: Column, strings: Any) -> tuple[Array, Mask | None, bool]:
+    """The positions (n,) of Arrow's strings in a category's levels, -1 for all others.
+
+    Also which strings are missing (n,), None if none is, and whether all others are levels.
+    """
+    import pyarrow as pa  # which the caller has imported
     import pyarrow.compute as pc
 
-    strings: Any = series.array
-    cells: Any = strings.__arrow_array__()
-    codes = pc.index_in(cells, value_set=pa.array(column.levels, cells.type))
-    if not codes.null_count:  # every cell is a level
-        texts = strings if column.allows_unlisted else None
-        return Cells(codes.to_numpy().astype(np.intp), texts=texts)
-    return _category_cells(
-        column,
-        codes.fill_null(-1).to_numpy().astype(np.intp),
-        pc.is_null(cells).to_numpy(),
-        strings,
-    )
+    codes = pc.index_in(strings, value_set=pa.array(column.levels, strings.type))
+    are_levels = codes.null_count == strings.null_count
+    missing = strings.is_null().to_numpy(zero_copy_only=False) if strings.null_count else None
+    if codes.null_count:
+        codes = codes.fill_null(-1)
+    return codes.to_numpy().astype(np.intp), missing, are_levels
 
 
 ARRAY_READERS: dict[Kind, tuple[str, Callable[[Column, Any], Cells]]] = {

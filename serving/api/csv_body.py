@@ -58,7 +58,7 @@ def read_csv(
             )
             numbers = [positions[name] for name in _numbers(schema, written) if name in positions]
             columns = read(numbers, written.missing)
-            if columns is None and numbers:  # perhaps a cell is no number; then all are strings
+            if columns is None and numbers:  # perhaps a cell is not a number: read all as strings
                 columns = read()
         if columns is None:
             texts = _read_columns(reader, len(header), list(positions.values()), max_rows)

@@ -164,7 +164,8 @@ class RowChecker:
     ) -> Checked:
         """Reject the rows whose identifier is not valid UTF-8: two of them could look equal.
 
-        ``columns``: as in the batch. ``arrays``: decoded, the same object if nothing had to be.
+        ``columns``: as in the batch. ``arrays``: the same, with U+FFFD for invalid UTF-8; a column
+        that is the same object in both is valid.
         """
         for column in self.schema.identifiers:
             found = columns.get(column.name)

@@ -101,6 +101,11 @@ def test_a_report_can_ignore_the_case_of_names(scorer, rows):
     assert scores.reported(other, any_case=True) == expected
     with pytest.raises(TableError, match="has no column 'customer_id'"):
         scores.reported(other)
+    twice = rows.append_column("AGE", rows["age"]).rename_columns({"age": "Age"})
+    with pytest.raises(TableError, match="column 'age' occurs 2 times"):
+        scores.reported(twice.to_struct_array(), any_case=True)
+    more = rows.append_column("AGE", pa.array([1, 2, 3])).to_struct_array()
+    assert scores.reported(more, any_case=True) == expected
 
 
 def test_structs_without_a_field_of_the_model_are_a_mistake():

@@ -1,6 +1,7 @@
 """Options for Java do not contradict those of the user; the code is sent to a cluster."""
 
 import zipfile
+from threading import Thread
 
 import pytest
 
@@ -66,5 +67,12 @@ def test_the_code_is_sent_to_each_application_once():
     for cluster in (first, first, second):
         spark_session.send_code(cluster)
     assert len(first.sent) == len(second.sent) == 1
+    together = Cluster("together")
+    threads = [Thread(target=spark_session.send_code, args=(together,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together.sent == first.sent
     names = zipfile.ZipFile(first.sent[0]).namelist()
     assert {"batch/row_scorer.py", "churn_model/scoring/scorer.py"} <= {*names}
