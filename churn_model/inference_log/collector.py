@@ -13,7 +13,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from churn_model.arrays import Floats
 from churn_model.inference_log.count_vector import (
@@ -25,7 +24,7 @@ from churn_model.inference_log.count_vector import (
     count_rows,
 )
 from churn_model.inference_log.logged_version import LoggedVersion
-from churn_model.inference_log.pending import MINUTE, Pending
+from churn_model.inference_log.pending import MINUTE, Pending, by_period
 from churn_model.inference_log.score_queue import Entry, Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredCall, ScoredRows, rows_of_tables
 from churn_model.inference_log.singles import Failed, TakenSingles
@@ -141,10 +140,10 @@ class Collector:
             return
         dropped = len(when) if version.has_rows else 0
         self._on_drop(dropped)
-        for minute, n in zip(*np.unique(_minutes(when), return_counts=True), strict=True):
+        for minute, members in by_period(when, MINUTE):
             vector = np.zeros(version.layout.size)
-            vector[[SCORED, DROPPED if dropped else NOT_SAMPLED]] = n
-            self._pending.add_counts(int(minute), version, vector)
+            vector[[SCORED, DROPPED if dropped else NOT_SAMPLED]] = len(when[members])
+            self._pending.add_counts(minute, version, vector)
 
     def _reject(self, version: LoggedVersion, rejected: Rejected) -> None:
         vector = np.zeros(version.layout.size)
@@ -161,7 +160,7 @@ class Collector:
         for minute, vector, members in vectors:
             vector[LOGGED] = logged[members].sum()
             vector[DROPPED] = dropped[members].sum()
-            vector[NOT_SAMPLED] = len(members) - vector[LOGGED] - vector[DROPPED]
+            vector[NOT_SAMPLED] = vector[SCORED] - vector[LOGGED] - vector[DROPPED]
             self._pending.add_counts(minute, version, vector)
             if self._on_counts is not None:
                 self._on_counts(minute, version, vector)
@@ -212,22 +211,13 @@ def _tables_together(
         yield group
 
 
-def _minutes(when: Floats) -> npt.NDArray[np.int64]:
-    """The start of the minute (n,) of each time (n,), in seconds since 1970."""
-    minutes: npt.NDArray[np.int64] = when.astype(np.int64) // MINUTE * MINUTE
-    return minutes
-
-
 def _count_by_minute(version: LoggedVersion, rows: ScoredRows) -> Any:
     """The counts of each minute, and the positions of its rows."""
-    minutes = _minutes(rows.when)
     bins = score_bins(rows.probability)
     predicted = rows.prediction == 1
-    for minute in np.unique(minutes).tolist():
-        members = np.flatnonzero(minutes == minute)
-        is_all = len(members) == len(minutes)
-        inputs = (
-            rows.inputs if is_all else {name: own[members] for name, own in rows.inputs.items()}
+    for minute, members in by_period(rows.when, MINUTE):
+        inputs = {name: own[members] for name, own in rows.inputs.items()}
+        vector = count_rows(
+            version.layout, version.scorer, inputs, bins[members], predicted[members]
         )
-        scorer, layout = version.scorer, version.layout
-        yield minute, count_rows(layout, scorer, inputs, bins[members], predicted[members]), members
+        yield minute, vector, members

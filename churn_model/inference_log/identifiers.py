@@ -46,7 +46,7 @@ _KEY = re.compile(r"\s*([0-9a-fA-F]{64})\s*")
 
 def hash_identifier(text: str, key: bytes) -> str:
     """The keyed hash of an identifier, 16 hexadecimal digits."""
-    return str(_siphash([text], key)[0].tobytes().hex())
+    return str(_siphash(np.array([text], np.object_), key)[0].tobytes().hex())
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,32 @@ class Hashes:
         return fractions
 
 
+def as_texts(cells: npt.NDArray[np.object_]) -> pa.Array:
+    """Identifiers (n,), None for a missing one, as an array of strings."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # identifiers that are not strings
+        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+
+
+def hash_cells(cells: npt.NDArray[np.object_], key: bytes) -> Hashes:
+    """The keyed hash of each identifier (n,), None for a missing one, as ``as_texts`` writes it."""
+    from pandas import notna
+
+    return Hashes(_siphash(cells, key), notna(cells))
+
+
 def hash_texts(texts: pa.Array, key: bytes) -> Hashes:
     """The keyed hash of each text (n,) of an array of strings."""
-    return Hashes(_siphash(texts.to_numpy(zero_copy_only=False), key), _known(texts))
+    return hash_cells(texts.to_numpy(zero_copy_only=False), key)
 
 
-def _siphash(texts: npt.ArrayLike, key: bytes) -> npt.NDArray[np.uint8]:
-    """The hashes (n, 8) of texts (n,), in bytes."""
+def _siphash(cells: npt.NDArray[np.object_], key: bytes) -> npt.NDArray[np.uint8]:
+    """The hashes (n, 8) of cells (n,) in bytes; those of their ``str`` if not all are strings."""
     from pandas.util import hash_array
 
-    cells = np.asarray(texts, dtype=object)
     hashes = hash_array(cells, hash_key=_siphash_key(key), categorize=False)
     digests: npt.NDArray[np.uint8] = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
     return digests
@@ -105,11 +121,7 @@ def _older_hashes(texts: pa.Array, key: bytes, algorithm: Callable[..., Any]) ->
         own.update((text or "").encode())
         digests.append(own.digest())
     rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _OLDER_DIGEST)
-    return Hashes(rows, _known(texts))
-
-
-def _known(texts: pa.Array) -> npt.NDArray[np.bool_]:
-    return np.asarray(texts.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return Hashes(rows, texts.is_valid().to_numpy(zero_copy_only=False))
 
 
 def describe_identifiers(key: bytes | None) -> str:

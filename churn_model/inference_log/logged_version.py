@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from churn_model.inference_log.count_vector import CountLayout
-from churn_model.inference_log.identifiers import Hashes, describe_identifiers, hash_texts
+from churn_model.inference_log.identifiers import (
+    Hashes,
+    as_texts,
+    describe_identifiers,
+    hash_cells,
+    hash_texts,
+)
 from churn_model.inference_log.log_format import row_schema
 from churn_model.inference_log.options import LogOptions
 from churn_model.inference_log.scored_rows import ScoredRows
@@ -51,7 +57,7 @@ class LoggedVersion:
         n, share = len(rows.when), self.options.sample
         if share == 1.0:
             return np.ones(n, dtype=bool)
-        by_time = hash_texts(_as_texts(rows.when), b"time").fractions()
+        by_time = hash_texts(_numerals(rows.when), b"time").fractions()
         first = next(iter(hashes.values()), None)
         chosen = by_time if first is None else np.where(first.known, first.fractions(), by_time)
         return chosen < share
@@ -61,7 +67,7 @@ class LoggedVersion:
         if self.options.key is None and self.options.sample == 1.0:
             return {}
         key = self.options.key or b""
-        return {name: hash_texts(texts, key) for name, texts in rows.identifiers.items()}
+        return {name: hash_cells(cells, key) for name, cells in rows.identifiers.items()}
 
     def table(
         self,
@@ -96,7 +102,7 @@ class LoggedVersion:
 
     def _identifiers(self, rows: ScoredRows, hashes: Mapping[str, Hashes]) -> dict[str, Any]:
         if self.options.key is None:
-            return dict(rows.identifiers)
+            return {name: as_texts(cells) for name, cells in rows.identifiers.items()}
         return {name: own.texts() for name, own in hashes.items()}
 
     def _thresholds(self, rows: ScoredRows) -> npt.NDArray[np.float64]:
@@ -115,10 +121,10 @@ class LoggedVersion:
 def _inference_ids(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
     import pyarrow.compute as pc
 
-    return pc.binary_join_element_wise(prefix, _as_texts(numbers), "-")
+    return pc.binary_join_element_wise(prefix, _numerals(numbers), "-")
 
 
-def _as_texts(numbers: npt.NDArray[Any]) -> pa.Array:
+def _numerals(numbers: npt.NDArray[Any]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array(numbers).cast(pa.string())

@@ -131,7 +131,9 @@ class Parts:
             if is_same and self._is_small(part.table, added):
                 table = pa.concat_tables([part.table, added]).combine_chunks()
                 return RowPart(hour, part.number, table)
-        return RowPart(hour, next(self._numbers), added.combine_chunks())
+        # a large table is not added to later, and written without a copy
+        table = added.combine_chunks() if self._is_small(added) else added
+        return RowPart(hour, next(self._numbers), table)
 
     def _is_small(self, *tables: pa.Table) -> bool:
         return _bytes(tables) < self._share * MOST_ROW_BYTES

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from churn_model.arrays import Floats
 from churn_model.inference_log.count_vector import VersionCounts
@@ -50,10 +52,25 @@ class Pending:
         """Add rows (n,), scored at ``when`` (n,)."""
         self.bytes += table.nbytes
         self.rows += len(table)
-        hours = (when // HOUR).astype(np.int64)
-        for hour in np.unique(hours).tolist():
-            part = table if (hours == hour).all() else table.filter(hours == hour)
-            self.tables.setdefault((hour, version), []).append(part)
+        for start, members in by_period(when, HOUR):
+            part = table if isinstance(members, slice) else table.take(members)
+            self.tables.setdefault((start // HOUR, version), []).append(part)
+
+
+def by_period(when: Floats, seconds: int) -> Iterator[tuple[int, slice | npt.NDArray[np.intp]]]:
+    """The periods of this length that times (n,) are in, and the positions of the times of each.
+
+    Times and the starts of periods are in seconds since 1970.
+    """
+    if not len(when):
+        return
+    first, last = (int(time) // seconds * seconds for time in (when.min(), when.max()))
+    if first == last:
+        yield first, slice(None)
+        return
+    starts = when.astype(np.int64) // seconds * seconds
+    for start in np.unique(starts).tolist():
+        yield start, np.flatnonzero(starts == start)
 
 
 def _added_up_by_hour(

@@ -33,16 +33,16 @@ class ScoredRows:
     """n scored customers.
 
     ``when`` (n,): seconds since 1970. ``request_ids`` (n,): texts. ``rows`` (n,): positions in the
-    requests. ``identifiers``: by name (n,), texts. ``thresholds`` (n,): as the requests gave them,
-    NaN for the version's own decision. ``profit`` (n,): expected profit, NaN if unknown, None
-    without a campaign. ``inputs``: by feature (n,), as the lookup takes them. ``values``: by
-    feature (n,), as sent.
+    requests. ``identifiers``: by name (n,), None for a missing one. ``thresholds`` (n,): as the
+    requests gave them, NaN for the version's own decision. ``profit`` (n,): expected profit, NaN if
+    unknown, None without a campaign. ``inputs``: by feature (n,), as the lookup takes them.
+    ``values``: by feature (n,), as sent.
     """
 
     when: Floats
     request_ids: pa.Array
     rows: npt.NDArray[np.int64]
-    identifiers: Mapping[str, pa.Array]
+    identifiers: Mapping[str, npt.NDArray[np.object_]]
     probability: Floats
     prediction: npt.NDArray[np.int64]
     thresholds: Floats
@@ -75,7 +75,9 @@ def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bo
         ),
         np.concatenate(rows),
         {
-            column.name: as_texts(listed(own.identifiers[column.name] for own in scores))
+            column.name: as_objects(
+                listed(own.identifiers[column.name] for own in scores), sum(sizes)
+            )
             for column in scorer.schema.identifiers
         },
         joined(own.probability for own in scores),
@@ -90,14 +92,9 @@ def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bo
     )
 
 
-def as_texts(cells: Sequence[Any]) -> pa.Array:
-    """Identifiers (n,) as an array of strings."""
-    import pyarrow as pa
-
-    try:
-        return pa.array(cells, pa.string())
-    except (pa.ArrowTypeError, pa.ArrowInvalid):  # identifiers that are not strings
-        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+def as_objects(cells: Iterable[Any], n: int) -> npt.NDArray[np.object_]:
+    """Cells as an array (n,) of objects."""
+    return np.fromiter(cells, np.object_, n)
 
 
 def _taken(cells: Any, rows: npt.NDArray[np.intp]) -> list[Any]:

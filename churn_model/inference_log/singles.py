@@ -8,17 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
-from churn_model.inference_log.scored_rows import ScoredRows, as_texts
+from churn_model.inference_log.scored_rows import ScoredRows, as_objects
 from churn_model.scoring import Score, Scorer
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _BATCH = 1024
 """Customers whose numbers are kept as objects until they are packed together.
@@ -187,12 +184,12 @@ class TakenSingles:
         features = self._scorer.lookup.features
         inputs = zip(features, self._numbers[_NUMBERS:], strict=True)
         values = list(chain.from_iterable(batch.values for batch in self._batches))
-        request_ids = list(chain.from_iterable(batch.request_ids for batch in self._batches))
+        request_ids = [pa.array(batch.request_ids, pa.string()) for batch in self._batches]
         has_profit = self._scorer.scorecard.campaign is not None
         return ScoredRows(
             self.when,
-            pa.array(request_ids, pa.string()),
-            np.zeros(len(request_ids), dtype=np.int64),
+            pa.concat_arrays(request_ids),
+            np.zeros(len(self.when), dtype=np.int64),
             self._identifiers(),
             self._numbers[_PROBABILITY],
             self._numbers[_PREDICTION].astype(np.int64),
@@ -202,10 +199,10 @@ class TakenSingles:
             dict(zip(features, zip(*values, strict=True), strict=True)) if values else {},
         )
 
-    def _identifiers(self) -> dict[str, pa.Array]:
+    def _identifiers(self) -> dict[str, npt.NDArray[np.object_]]:
         columns = zip(*(batch.identifiers for batch in self._batches), strict=True)
         return {
-            name: as_texts(list(chain.from_iterable(parts)))
+            name: as_objects(chain.from_iterable(parts), len(self.when))
             for name, parts in zip(self._names, columns, strict=True)
         }
 

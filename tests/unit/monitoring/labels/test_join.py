@@ -122,7 +122,7 @@ def test_a_log_with_the_older_hash_joins_with_the_key(
     tmp_path, log, scorer, customers, monkeypatch
 ):
     form, hashes = next(each for each in hashed_forms(KEY).items() if each[0].startswith("blake2b"))
-    monkeypatch.setattr(logged_version, "hash_texts", lambda texts, key: hashes(texts))
+    monkeypatch.setattr(logged_version, "hash_cells", lambda cells, key: hashes(pa.array(cells)))
     monkeypatch.setattr(logged_version, "describe_identifiers", lambda key: form)
     write_log(log, scorer, customers[:5], day("2026-03-01"), key=KEY)
     rows = [label(customers, "2026-03-05", row=row) for row in range(5)]
