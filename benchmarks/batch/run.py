@@ -9,14 +9,18 @@
 Each round runs every command once, so that a busy machine slows all of them. The table has
 files of 250,000 rows. FOLDER, an earlier checkout, is measured with a model that it has logged.
 
+Single runs vary by a tenth. To compare the functions precisely, measure them alone, in many rounds:
+--engines without a name, --rounds 20 and a smaller table.
+
 Usage: python benchmarks/batch/run.py [--rows N] [--fields N ...] [--before FOLDER] [--rounds N]
-       [--cores N] [--engines spark local] [--skip-udf] [--json FILE]
+       [--cores N] [--engines [spark local]] [--skip-udf] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import statistics
@@ -159,7 +163,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--engines", nargs="+", default=["spark", "local"])
+    parser.add_argument("--engines", nargs="*", default=["spark", "local"])
     parser.add_argument("--skip-udf", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -188,7 +192,10 @@ def _print_commands(runs: list[Run]) -> None:
 
 
 def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: dict) -> None:
-    """The model's UDFs as shares of the other's rate, and the command as a share of theirs."""
+    """The model's UDFs as shares of the other's rate, and the command as a share of theirs.
+
+    The share is the mean of the rounds, with its standard error.
+    """
     if not udf:
         return
     print("\n| UDF | fields | rows/s | of one that does nothing | command, of the UDF's rate |")
@@ -196,12 +203,14 @@ def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: 
     commands = {run.side: run.rate for run in runs}
     for name, sides in udf.items():
         for side in [own for own in sides if own != NOTHING]:
-            ratio = statistics.median(
+            shares = [
                 nothing / model for model, nothing in zip(sides[side], sides[NOTHING], strict=True)
-            )
+            ]
+            error = statistics.stdev(shares) / len(shares) ** 0.5 if len(shares) > 1 else math.nan
             rate = options.rows / statistics.median(sides[side])
             share = commands.get(f"spark, {name}", float("nan")) / rate
-            print(f"| {side}, {name} | {fields} | {rate:,.0f} | {ratio:.2f} | {share:.2f} |")
+            ratio = f"{statistics.mean(shares):.3f} ± {error:.3f}"
+            print(f"| {side}, {name} | {fields} | {rate:,.0f} | {ratio} | {share:.2f} |")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ limits; wrk (Debian: apt-get install wrk) runs on core 1 and posts different cus
 throughput of two processes of the same server differs by several percent; the standard error is
 that of the mean over the starts.
 
-Usage: python benchmarks/monitoring/log_overhead.py [--starts N] [--seconds S] [--rounds N]
-    [--connections N]
+Usage: python benchmarks/monitoring/log_overhead.py [--levels LEVEL ...] [--starts N]
+    [--seconds S] [--rounds N] [--connections N]
 """
 
 from __future__ import annotations
@@ -141,6 +141,7 @@ def bytes_per_row(folder: Path) -> tuple[float, float]:
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--levels", nargs="+", choices=LEVELS, default=LEVELS)
     parser.add_argument("--starts", type=int, default=6, help="of the servers, two or more")
     parser.add_argument("--seconds", type=int, default=4, help="duration of one run of wrk")
     parser.add_argument("--rounds", type=int, default=3, help="rounds after each start")
@@ -156,7 +157,7 @@ def main() -> None:
         for _ in range(options.starts):
             with ExitStack() as stack:
                 servers = []
-                for port, level in enumerate((WITHOUT, *LEVELS), 8211):
+                for port, level in enumerate((WITHOUT, *options.levels), 8211):
                     server = start(level, port, folder, environment)
                     stack.callback(server.process.wait)
                     stack.callback(os.killpg, server.process.pid, signal.SIGTERM)
@@ -180,7 +181,7 @@ def show(started: list[list[Server]], folder: Path) -> None:
     costs = np.array([[np.mean(server.microseconds) for server in servers] for servers in started])
     shares, more = rates / rates[:, :1], costs - costs[:, :1]
     errors = np.std(shares, axis=0, ddof=1) / np.sqrt(len(started))
-    for i, name in enumerate((WITHOUT, *LEVELS)):
+    for i, name in enumerate(server.name for server in started[0]):
         sizes = bytes_per_row(folder / name) if i else (0.0, 0.0)
         print(
             f"| {name} | {rates[:, i].mean():,.0f} | {shares[:, i].mean():.3f} ± {errors[i]:.3f} | "

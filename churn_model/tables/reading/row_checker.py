@@ -18,13 +18,12 @@ from churn_model.suggestions import did_you_mean
 from churn_model.tables.arrow_table import check_arrow_columns
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows, checked_rows
-from churn_model.tables.typed import plain, to_series
+from churn_model.tables.typed import plain
 from churn_model.tables.utf8 import as_text, plain_strings, undecoded_rows
 from churn_model.validation import Checked, check_records
 from churn_model.validation.cells import Cells
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.rules import Rule
-from churn_model.validation.series import read_series
 
 Form = Literal["typed", "text", "lines"]
 """How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
@@ -146,7 +145,7 @@ class RowChecker:
             self.schema,
             self.descriptor,
             lambda field: self._is_text(names[field]),
-            _identifiers_of_series,
+            _identifiers_of_arrow,
         )
         checked = self._reject_undecoded(checked, plain_columns, arrays)
         if CORRUPT in batch.schema.names and self.form == "text":
@@ -224,9 +223,10 @@ class RowChecker:
         return checked_rows(checked, identifiers, self.schema)
 
 
-def _identifiers_of_series(column: Column, array: pa.Array) -> Cells:
+def _identifiers_of_arrow(_: Column, array: pa.Array) -> Cells:
     """Identifiers (n,) that stay with Arrow, because results repeat the columns."""
-    return read_series(column, to_series(array))
+    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    return Cells(array, missing)
 
 
 def _is_one_name(names: Sequence[str]) -> bool:
