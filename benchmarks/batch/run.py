@@ -10,7 +10,7 @@ Each round runs every command once, so that a busy machine slows all of them. Th
 files of 250,000 rows. FOLDER, an earlier checkout, is measured with a model that it has logged.
 
 Single runs vary by a tenth. To compare the functions precisely, measure them alone, in many rounds:
---engines without a name, --rounds 20 and a smaller table.
+``--engines`` without a value, ``--rounds 20`` and a smaller table.
 
 Usage: python benchmarks/batch/run.py [--rows N] [--fields N ...] [--before FOLDER] [--rounds N]
        [--cores N] [--engines [spark local]] [--skip-udf] [--json FILE]
@@ -179,6 +179,8 @@ def main() -> None:
 
 
 def _print_commands(runs: list[Run]) -> None:
+    if not runs:
+        return
     print("\n| command | fields | rows | rows/s | with start | s | with start | CPU s ", end="")
     print("| MiB of Python | a billion rows, h on 32 cores |\n|" + " --- |" * 10)
     for run in runs:
@@ -192,9 +194,9 @@ def _print_commands(runs: list[Run]) -> None:
 
 
 def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: dict) -> None:
-    """The model's UDFs as shares of the other's rate, and the command as a share of theirs.
+    """The UDFs' rates relative to that of one that does nothing, and the command's to theirs.
 
-    The share is the mean of the rounds, with its standard error.
+    The first is the mean of the rounds with its standard error.
     """
     if not udf:
         return
@@ -203,14 +205,19 @@ def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: 
     commands = {run.side: run.rate for run in runs}
     for name, sides in udf.items():
         for side in [own for own in sides if own != NOTHING]:
-            shares = [
+            ratios = [
                 nothing / model for model, nothing in zip(sides[side], sides[NOTHING], strict=True)
             ]
-            error = statistics.stdev(shares) / len(shares) ** 0.5 if len(shares) > 1 else math.nan
+            standard_error = "-"
+            if len(ratios) > 1:
+                standard_error = f"{statistics.stdev(ratios) / math.sqrt(len(ratios)):.3f}"
             rate = options.rows / statistics.median(sides[side])
-            share = commands.get(f"spark, {name}", float("nan")) / rate
-            ratio = f"{statistics.mean(shares):.3f} ± {error:.3f}"
-            print(f"| {side}, {name} | {fields} | {rate:,.0f} | {ratio} | {share:.2f} |")
+            whole = commands.get(f"spark, {name}")
+            of_udf = "-" if whole is None else f"{whole / rate:.2f}"
+            print(
+                f"| {side}, {name} | {fields} | {rate:,.0f} | "
+                f"{statistics.mean(ratios):.3f} ± {standard_error} | {of_udf} |"
+            )
 
 
 if __name__ == "__main__":

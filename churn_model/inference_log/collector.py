@@ -24,7 +24,7 @@ from churn_model.inference_log.count_vector import (
     count_rows,
 )
 from churn_model.inference_log.logged_version import LoggedVersion
-from churn_model.inference_log.pending import MINUTE, Pending, by_period
+from churn_model.inference_log.pending import MINUTE, Members, Pending, by_period
 from churn_model.inference_log.score_queue import Entry, Rejected, ScoreQueue
 from churn_model.inference_log.scored_rows import ScoredCall, ScoredRows, rows_of_tables
 from churn_model.inference_log.singles import Failed, TakenSingles
@@ -33,7 +33,8 @@ from churn_model.profile.score_bins import score_bins
 _logger = logging.getLogger("churn_model.inference_log")
 
 _CHUNK = 16_384
-"""Rows that are collected in one step; a step of fewer rows would cost more per row."""
+"""Rows that are collected in one step. A step costs a millisecond besides its rows, and a longer
+one holds the interpreter lock longer."""
 
 _PAUSE = 0.0005
 """Seconds between two steps, in which the other threads run."""
@@ -78,7 +79,7 @@ class Collector:
     def drain(self) -> None:
         """Turn everything that is in the queue now into rows and counts.
 
-        What is added in the meantime waits for the next call: a step costs as much as a thousand
+        What is added in the meantime waits for the next call: a step costs as much as two thousand
         rows, and under load there are always a few more.
         """
         with self._draining:
@@ -211,8 +212,10 @@ def _tables_together(
         yield group
 
 
-def _count_by_minute(version: LoggedVersion, rows: ScoredRows) -> Any:
-    """The counts of each minute, and the positions of its rows."""
+def _count_by_minute(
+    version: LoggedVersion, rows: ScoredRows
+) -> Iterator[tuple[int, Floats, Members]]:
+    """Each minute, its counts, and which rows are its own."""
     bins = score_bins(rows.probability)
     predicted = rows.prediction == 1
     for minute, members in by_period(rows.when, MINUTE):

@@ -75,7 +75,7 @@ class Hashes:
 
 
 def as_texts(cells: npt.NDArray[np.object_]) -> pa.Array:
-    """Identifiers (n,), None for a missing one, as an array of strings."""
+    """Identifiers (n,), None for a missing one, as an Arrow array of strings."""
     import pyarrow as pa
 
     try:
@@ -85,7 +85,11 @@ def as_texts(cells: npt.NDArray[np.object_]) -> pa.Array:
 
 
 def hash_cells(cells: npt.NDArray[np.object_], key: bytes) -> Hashes:
-    """The keyed hash of each identifier (n,), None for a missing one, as ``as_texts`` writes it."""
+    """The keyed hash of each identifier.
+
+    ``cells`` (n,): strings, None for a missing one. If any is not a string, ``str`` of each is
+    hashed.
+    """
     from pandas import notna
 
     return Hashes(_siphash(cells, key), notna(cells))

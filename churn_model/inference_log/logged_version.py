@@ -57,7 +57,7 @@ class LoggedVersion:
         n, share = len(rows.when), self.options.sample
         if share == 1.0:
             return np.ones(n, dtype=bool)
-        by_time = hash_texts(_numerals(rows.when), b"time").fractions()
+        by_time = hash_texts(_cast_to_strings(rows.when), b"time").fractions()
         first = next(iter(hashes.values()), None)
         chosen = by_time if first is None else np.where(first.known, first.fractions(), by_time)
         return chosen < share
@@ -121,10 +121,11 @@ class LoggedVersion:
 def _inference_ids(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
     import pyarrow.compute as pc
 
-    return pc.binary_join_element_wise(prefix, _numerals(numbers), "-")
+    return pc.binary_join_element_wise(prefix, _cast_to_strings(numbers), "-")
 
 
-def _numerals(numbers: npt.NDArray[Any]) -> pa.Array:
+def _cast_to_strings(numbers: npt.NDArray[Any]) -> pa.Array:
+    """Numbers (n,) as an Arrow array of strings."""
     import pyarrow as pa
 
     return pa.array(numbers).cast(pa.string())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MINUTE, HOUR = 60, 3600
+Members: TypeAlias = slice | npt.NDArray[np.intp]
+"""Positions of the rows of a group: an array, or ``slice(None)`` for all rows."""
+
 _MOST_COUNTS = 240
 """Counts (one per minute and version) that may wait; beyond, they are added up by hour."""
 
@@ -57,10 +60,10 @@ class Pending:
             self.tables.setdefault((start // HOUR, version), []).append(part)
 
 
-def by_period(when: Floats, seconds: int) -> Iterator[tuple[int, slice | npt.NDArray[np.intp]]]:
-    """The periods of this length that times (n,) are in, and the positions of the times of each.
+def by_period(when: Floats, seconds: int) -> Iterator[tuple[int, Members]]:
+    """The start of each period of ``seconds`` with any of the times (n,), and which they are.
 
-    Times and the starts of periods are in seconds since 1970.
+    Times and starts are in seconds since 1970.
     """
     if not len(when):
         return

@@ -99,7 +99,7 @@ class ScoreQueue:
 
     @property
     def has_many_rows(self) -> bool:
-        """Whether about as many rows of tables wait as are collected in one step."""
+        """Whether so many rows of tables wait that they are collected now."""
         return self._rows > _MANY_ROWS
 
     @property

@@ -33,9 +33,9 @@ class ScoredRows:
     """n scored customers.
 
     ``when`` (n,): seconds since 1970. ``request_ids`` (n,): texts. ``rows`` (n,): positions in the
-    requests. ``identifiers``: by name (n,), None for a missing one. ``thresholds`` (n,): as the
-    requests gave them, NaN for the version's own decision. ``profit`` (n,): expected profit, NaN if
-    unknown, None without a campaign. ``inputs``: by feature (n,), as the lookup takes them.
+    requests. ``identifiers``: by name (n,), strings, None for a missing one. ``thresholds`` (n,):
+    as the requests gave them, NaN for the version's own decision. ``profit`` (n,): expected profit,
+    NaN if unknown, None without a campaign. ``inputs``: by feature (n,), as the lookup takes them.
     ``values``: by feature (n,), as sent.
     """
 
@@ -75,8 +75,8 @@ def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bo
         ),
         np.concatenate(rows),
         {
-            column.name: as_objects(
-                listed(own.identifiers[column.name] for own in scores), sum(sizes)
+            column.name: np.array(
+                listed(own.identifiers[column.name] for own in scores), dtype=np.object_
             )
             for column in scorer.schema.identifiers
         },
@@ -90,11 +90,6 @@ def rows_of_tables(scorer: Scorer, tables: Sequence[ScoredCall], with_values: bo
             for name in (features if with_values else ())
         },
     )
-
-
-def as_objects(cells: Iterable[Any], n: int) -> npt.NDArray[np.object_]:
-    """Cells as an array (n,) of objects."""
-    return np.fromiter(cells, np.object_, n)
 
 
 def _taken(cells: Any, rows: npt.NDArray[np.intp]) -> list[Any]:

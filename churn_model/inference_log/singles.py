@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn_model.arrays import Floats
-from churn_model.inference_log.scored_rows import ScoredRows, as_objects
+from churn_model.inference_log.scored_rows import ScoredRows
 from churn_model.scoring import Score, Scorer
 
 _BATCH = 1024
@@ -202,7 +202,7 @@ class TakenSingles:
     def _identifiers(self) -> dict[str, npt.NDArray[np.object_]]:
         columns = zip(*(batch.identifiers for batch in self._batches), strict=True)
         return {
-            name: as_objects(chain.from_iterable(parts), len(self.when))
+            name: np.fromiter(chain.from_iterable(parts), np.object_, len(self.when))
             for name, parts in zip(self._names, columns, strict=True)
         }
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import orjson
+import pandas as pd
 import pyarrow as pa
 
 from churn_model.errors import TableError
@@ -18,12 +19,13 @@ from churn_model.suggestions import did_you_mean
 from churn_model.tables.arrow_table import check_arrow_columns
 from churn_model.tables.descriptor import TableDescriptor
 from churn_model.tables.reading.checked_rows import ERROR, RULES, CheckedRows, checked_rows
-from churn_model.tables.typed import plain
+from churn_model.tables.typed import plain, to_series
 from churn_model.tables.utf8 import as_text, plain_strings, undecoded_rows
 from churn_model.validation import Checked, check_records
 from churn_model.validation.cells import Cells
 from churn_model.validation.field_errors import ErrorGroup, FieldErrors
 from churn_model.validation.rules import Rule
+from churn_model.validation.series import read_series
 
 Form = Literal["typed", "text", "lines"]
 """How a source stores a row: in typed columns, in columns of strings, or as a JSON line."""
@@ -223,10 +225,11 @@ class RowChecker:
         return checked_rows(checked, identifiers, self.schema)
 
 
-def _identifiers_of_arrow(_: Column, array: pa.Array) -> Cells:
+def _identifiers_of_arrow(column: Column, array: pa.Array) -> Cells:
     """Identifiers (n,) that stay with Arrow, because results repeat the columns."""
-    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-    return Cells(array, missing)
+    if array.null_count:
+        return read_series(column, to_series(array))
+    return Cells(pd.arrays.ArrowExtensionArray(array))  # faster than through a series
 
 
 def _is_one_name(names: Sequence[str]) -> bool:

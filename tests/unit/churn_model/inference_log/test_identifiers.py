@@ -4,12 +4,15 @@ import hashlib
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from churn_model.errors import InferenceLogError
 from churn_model.inference_log.identifiers import (
+    as_texts,
     describe_identifiers,
+    hash_cells,
     hash_identifier,
     hash_texts,
     hashed_forms,
@@ -29,6 +32,17 @@ def test_the_hash_is_the_same_for_one_text_and_for_many():
     assert hash_texts(column[1:3], KEY).texts().to_pylist() == hashes[1:3]
     assert hash_texts(column[:0], KEY).texts().to_pylist() == []
     assert hash_texts(pa.nulls(2, pa.string()), KEY).texts().to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize(
+    "cells", [["C-1", None, "", "Zoë-17"], [17, None, 0], ["C-1", 17, None], [None, None], []]
+)
+def test_an_identifier_of_any_type_has_the_hash_of_its_text(cells):
+    column = np.array(cells, dtype=object)
+    texts = as_texts(column)
+    assert texts.to_pylist() == [None if cell is None else str(cell) for cell in cells]
+    expected = [None if text is None else hash_identifier(text, KEY) for text in texts.to_pylist()]
+    assert hash_cells(column, KEY).texts().to_pylist() == expected
 
 
 def test_hashes_stay_the_same_over_versions():

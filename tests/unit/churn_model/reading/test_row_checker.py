@@ -58,6 +58,18 @@ def test_every_kind_of_field_can_come_as_strings_json_lines_or_typed_columns():
         assert checked_rows.identifiers["key"].to_pylist() == ["k"]
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_missing_identifier_of_a_typed_column_is_reported(kind, customer):
+    rows = pa.Table.from_pylist([customer | {"customer_id": key} for key in ("a", "b", None, "d")])
+    rows = rows.set_column(0, "customer_id", rows["customer_id"].cast(kind))
+    batch = rows.to_batches()[0].slice(1)
+    checked_rows = checker("typed")(batch)
+    assert checked_rows.error.to_pylist() == [None, "customer_id: is required", None]
+    assert identifiers(checked_rows) == ["b", "d"]
+    assert list(checked_rows.checked.identifiers["customer_id"]) == ["b", None, "d"]
+    assert list(checker("typed")(batch.slice(2)).checked.identifiers["customer_id"]) == ["d"]
+
+
 def test_a_rejected_row_has_all_its_reasons_in_words_and_as_rules(customer):
     bad = customer | {"age": 300, "tenure": None}
     checked_rows = checker("typed")(pa.RecordBatch.from_pylist([customer, bad]))
