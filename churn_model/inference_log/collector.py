@@ -36,6 +36,9 @@ _CHUNK = 16_384
 """Rows that are collected in one step. A step costs a millisecond besides its rows, and a longer
 one holds the interpreter lock longer."""
 
+_CHUNK_OF_CALLER = 8192
+"""Rows that a caller collects who finds that the threads are behind."""
+
 _PAUSE = 0.0005
 """Seconds between two steps, in which the other threads run."""
 
@@ -72,7 +75,7 @@ class Collector:
         """Do a part of the work, if no other thread is at it."""
         if self._draining.acquire(blocking=False):
             try:
-                self._collect_step()
+                self._collect_step(_CHUNK_OF_CALLER)
             finally:
                 self._draining.release()
 
@@ -95,9 +98,9 @@ class Collector:
             self.bytes_elsewhere = taken.bytes
         return taken
 
-    def _collect_step(self) -> bool:
-        """Collect about _CHUNK rows of the queue; returns whether there may be more."""
-        entries, has_more = self.queue.take(_CHUNK)
+    def _collect_step(self, rows: int = _CHUNK) -> bool:
+        """Collect about so many rows of the queue; returns whether there may be more."""
+        entries, has_more = self.queue.take(rows)
         for (version, kind), group in groupby(entries, _version_and_kind):
             for scored in _tables_together(kind, [own for _, own in group]):
                 if isinstance(scored, Rejected):
