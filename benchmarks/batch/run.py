@@ -194,9 +194,9 @@ def _print_commands(runs: list[Run]) -> None:
 
 
 def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: dict) -> None:
-    """The UDFs' rates relative to that of one that does nothing, and the command's to theirs.
+    """Print the UDFs' rates relative to a UDF that does nothing, and the command's to each UDF's.
 
-    The first is the mean of the rounds with its standard error.
+    The former is the mean of the rounds with its standard error.
     """
     if not udf:
         return
@@ -212,8 +212,8 @@ def _print_udfs(fields: int, options: argparse.Namespace, runs: list[Run], udf: 
             if len(ratios) > 1:
                 standard_error = f"{statistics.stdev(ratios) / math.sqrt(len(ratios)):.3f}"
             rate = options.rows / statistics.median(sides[side])
-            whole = commands.get(f"spark, {name}")
-            of_udf = "-" if whole is None else f"{whole / rate:.2f}"
+            command_rate = commands.get(f"spark, {name}")
+            of_udf = "-" if command_rate is None else f"{command_rate / rate:.2f}"
             print(
                 f"| {side}, {name} | {fields} | {rate:,.0f} | "
                 f"{statistics.mean(ratios):.3f} ± {standard_error} | {of_udf} |"

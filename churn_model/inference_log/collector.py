@@ -37,7 +37,7 @@ _CHUNK = 16_384
 one holds the interpreter lock longer."""
 
 _CHUNK_OF_CALLER = 8192
-"""Rows that a caller collects who finds that the threads are behind."""
+"""Rows that a caller collects if the threads are behind."""
 
 _PAUSE = 0.0005
 """Seconds between two steps, in which the other threads run."""
@@ -99,7 +99,7 @@ class Collector:
         return taken
 
     def _collect_step(self, rows: int = _CHUNK) -> bool:
-        """Collect about so many rows of the queue; returns whether there may be more."""
+        """Collect about this many rows of the queue; returns whether there may be more."""
         entries, has_more = self.queue.take(rows)
         for (version, kind), group in groupby(entries, _version_and_kind):
             for scored in _tables_together(kind, [own for _, own in group]):
@@ -218,7 +218,7 @@ def _tables_together(
 def _count_by_minute(
     version: LoggedVersion, rows: ScoredRows
 ) -> Iterator[tuple[int, Floats, Members]]:
-    """Each minute, its counts, and which rows are its own."""
+    """For each minute: its start, its counts, and the positions of its rows."""
     bins = score_bins(rows.probability)
     predicted = rows.prediction == 1
     for minute, members in by_period(rows.when, MINUTE):

@@ -131,7 +131,7 @@ class Parts:
             if is_same and self._is_small(part.table, added):
                 table = pa.concat_tables([part.table, added]).combine_chunks()
                 return RowPart(hour, part.number, table)
-        # nothing is added to a large table later, so it is written without a copy
+        # nothing will be added to a table that is not small, so it is written without a copy
         table = added.combine_chunks() if self._is_small(added) else added
         return RowPart(hour, next(self._numbers), table)
 

@@ -61,7 +61,7 @@ class Pending:
 
 
 def by_period(when: Floats, seconds: int) -> Iterator[tuple[int, Members]]:
-    """The start of each period of ``seconds`` with any of the times (n,), and which they are.
+    """Group times (n,) by periods of ``seconds``: the start of each and the positions of its times.
 
     Times and starts are in seconds since 1970.
     """

@@ -99,7 +99,7 @@ class ScoreQueue:
 
     @property
     def has_many_rows(self) -> bool:
-        """Whether so many rows of tables wait that they are collected now."""
+        """Whether enough rows of tables wait to be collected at once."""
         return self._rows > _MANY_ROWS
 
     @property
